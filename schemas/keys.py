@@ -1,0 +1,91 @@
+"""Which source identities an event carries, and in which order they may be its key."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Final
+
+from schemas import phone
+from schemas.raw_event import RawContext, RawEvent, RawExternalId
+from stream.domain.ids import (
+    KINDS,
+    LONGEST_ID,
+    NEEDS_SCOPE,
+    UNSCOPED,
+    class_of,
+    email_of,
+    id_of,
+    node_of,
+)
+
+_NOTHING: Final[Mapping[str, list[str]]] = {"A": [], "lead": [], "B": [], "C": []}
+
+
+def identities(raw: RawEvent, phone_region: str | None = None) -> list[str]:
+    """Return the nodes of the event in key order, each once; the first is its key. `alias`'s previousId is never alone.
+
+    `phone_region` is the country of telephone numbers that name none.
+    """
+    external = _external(raw.context, phone_region)
+    nodes = [
+        *_plain("user", raw.user_id),
+        *external["A"],
+        *external["lead"],
+        *external["B"],
+        *_plain("anon", raw.anonymous_id),
+        *external["C"],
+    ]
+    if raw.type == "identify":
+        nodes += _typed(raw, phone_region)
+    elif raw.type == "alias" and nodes:
+        nodes += _plain("anon", raw.previous_id)
+    return nodes if len(nodes) < 2 else list(dict.fromkeys(nodes))
+
+
+def value_in(kind: str, value: object, phone_region: str | None) -> str | None:
+    """Return an id as its kind writes it; None where it does not exist."""
+    if kind == "email":
+        return email_of(value)
+    text = id_of(value)
+    return phone.parse(text, phone_region)[0] if text is not None and kind == "phone" else text
+
+
+def _plain(kind: str, value: object) -> tuple[str, ...]:
+    text = None if value is None else id_of(value)
+    return () if text is None else (f"{kind}::{text}",)
+
+
+def _external(context: RawContext | None, phone_region: str | None) -> Mapping[str, list[str]]:
+    """Return the nodes of `context.externalIds` by class, each class as listed."""
+    if context is None or not context.external_ids:
+        return _NOTHING
+    nodes: defaultdict[str, list[str]] = defaultdict(list)
+    for entry in context.external_ids:
+        node = _external_node(entry, phone_region)
+        if node is not None:
+            nodes[class_of(kind_in(entry))].append(node)
+    return nodes
+
+
+def kind_in(entry: RawExternalId) -> str:
+    """Return the kind that an external id's type names."""
+    return KINDS.get(entry.type or "", entry.type or "")
+
+
+def _external_node(entry: RawExternalId, phone_region: str | None) -> str | None:
+    kind, scope = kind_in(entry), (entry.scope or "").strip()
+    if not kind or ":" in kind or ":" in scope or len(kind) + len(scope) > LONGEST_ID:
+        return None
+    if kind in NEEDS_SCOPE and not scope:
+        return None
+    value = value_in(kind, entry.id, phone_region)
+    return None if value is None else node_of(kind, value, "" if kind in UNSCOPED else scope)
+
+
+def _typed(raw: RawEvent, phone_region: str | None) -> Iterator[str]:
+    """Yield what a person typed: `traits.email`, `traits.phone`, then those of `context.traits`."""
+    sources: Iterable[Mapping[str, object] | None] = (raw.traits, raw.context.traits if raw.context else None)
+    for traits in sources:
+        for kind in ("email", "phone"):
+            value = value_in(kind, traits.get(kind), phone_region) if traits else None
+            if value is not None:
+                yield node_of(kind, value)

@@ -1,0 +1,32 @@
+"""A telephone number as people type it: its E.164 form and its kind."""
+
+from functools import lru_cache
+
+import phonenumbers
+from phonenumbers import PhoneNumberFormat, PhoneNumberType
+
+_REACHES_A_MOBILE = frozenset({PhoneNumberType.MOBILE, PhoneNumberType.FIXED_LINE_OR_MOBILE})
+
+
+@lru_cache(maxsize=16_384)
+def parse(number: str, region: str | None = None) -> tuple[str | None, str]:
+    """Return the number's E.164 form and its kind: `mobile`, `fixed` or `invalid` (then without a form).
+
+    `region` (ISO 3166, `DE`) is the country of a number that names none; without it such a number is invalid.
+    Where a numbering plan does not tell the two apart (`+1`), the number counts as mobile.
+
+    >>> parse("+49 151 23456789")
+    ('+4915123456789', 'mobile')
+    >>> parse("030 901820", "DE")
+    ('+4930901820', 'fixed')
+    >>> parse("030 901820")
+    (None, 'invalid')
+    """
+    try:
+        parsed = phonenumbers.parse(number, region)
+    except phonenumbers.NumberParseException:
+        return None, "invalid"
+    if not phonenumbers.is_valid_number(parsed):
+        return None, "invalid"
+    kind = "mobile" if phonenumbers.number_type(parsed) in _REACHES_A_MOBILE else "fixed"
+    return phonenumbers.format_number(parsed, PhoneNumberFormat.E164), kind

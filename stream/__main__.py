@@ -1,0 +1,5 @@
+"""`python -m stream` is `leadstream`."""
+
+from stream.cli import main
+
+main()

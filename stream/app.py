@@ -1,0 +1,211 @@
+"""Wiring only: settings -> Faust app, topics, tables, agents. `faust -A stream.app worker` and `leadstream worker` run this."""
+
+import gc
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Any, cast
+
+import faust
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaConnectionError
+
+from stream.agents.latch import keep_listened
+from stream.agents.leadstream import Leadstream
+from stream.agents.people import MAX_CUTS, PeopleLog
+from stream.agents.rules import RulesInForce
+from stream.agents.topics import Topics
+from stream.agents.visitors import MAX_CHANGED_ROWS, Visitors
+from stream.domain import visitor
+from stream.domain.people import People
+from stream.domain.ruleset.load import load as load_ruleset
+from stream.domain.ruleset.model import Ruleset
+from stream.errors import CommandError, UnreachableError
+from stream.lookups import Lookups
+from stream.ops.metrics import Metrics
+from stream.runtime import transport
+from stream.runtime.atomic import AtomicTable
+from stream.runtime.batches import BatchSchema
+from stream.runtime.duties import Duties
+from stream.runtime.flow import Flow
+from stream.runtime.partstore import Merge, PartStore
+from stream.runtime.recovery import BatchTableManager
+from stream.runtime.rows import RowTable
+from stream.runtime.topics import changelog, create_missing, is_embedded, topic_table
+from stream.runtime.work import Work
+from stream.settings import Settings
+from stream.settings import load as load_settings
+
+GC_THRESHOLD = (20_000, 20, 1000)
+"""Rows are bytes and untracked structs: the collector finds nothing, but looks at everything while a table is restored."""
+MAX_BATCH = 900_000
+"""A cut of `people` is one record batch: 512 KiB, and what one more record of the log changes."""
+MAX_REQUEST = 1_400_000
+"""Above the largest dead letter."""
+
+
+class App(faust.App):
+    """A Faust app with a flow; Kafka is not touched before it starts."""
+
+    leadstream: Leadstream
+    flow: Flow
+    duties: Duties
+    settings: Settings
+    idempotent = True
+    merges: Mapping[str, Merge]
+    """How two rows of one key become one while a table is restored."""
+
+    async def on_start(self) -> None:
+        """Make what topics are missing, and start what runs beside the agents."""
+        await super().on_start()
+        await self._prepare_topics()
+        self.add_dependency(self.duties)
+        for make in self.leadstream.services:
+            self.add_dependency(make(self.leadstream))
+
+    async def _prepare_topics(self) -> None:
+        admin = AIOKafkaAdminClient(**self.settings.client())
+        try:
+            await admin.start()
+            try:
+                await create_missing(admin, topic_table(self.settings))
+                self.idempotent = not (self.settings.kafka_embedded or await is_embedded(admin))
+            finally:
+                await admin.close()
+        except KafkaConnectionError as cause:
+            _end(UnreachableError(f"Kafka at {','.join(self.settings.kafka)} does not answer ({cause}): start it, or set LEADSTREAM_KAFKA"))
+        except CommandError as cause:
+            _end(cause)
+
+
+def _end(error: CommandError) -> None:
+    print(f"leadstream: {error}", file=sys.stderr, flush=True)
+    os._exit(error.exit_code)
+
+
+def create(settings: Settings) -> App:
+    """Return the app of an installation."""
+    transport.register()
+    gc.set_threshold(*GC_THRESHOLD)
+    app = App(settings.app, **_conf(settings))
+    app.settings, app.merges = settings, {"visitors": keep_listened}
+    topics, metrics, rules = Topics.of(settings.topic_prefix), Metrics(), RulesInForce(_ruleset(settings))
+    visitors_log, people_log = changelog(settings.app, "visitors"), changelog(settings.app, "people")
+    flow = app.flow = Flow(
+        app,
+        sources={
+            topics.events: (visitors_log, settings.partitions),
+            topics.wakes: (visitors_log, settings.partitions),
+            topics.people: (people_log, 1),
+        },
+        outputs=(topics.stage_changes, topics.lead_states, topics.dead_letters),
+        limit_s=settings.session_timeout.total_seconds() / 2,
+        rules=lambda: rules.own.hash,
+        done=lambda works, seconds: _observe(metrics, works, seconds),
+    )
+    lookups = Lookups(settings.company_ranges, settings.mmdb, settings.asn, settings.lists)
+    rows = RowTable(_table(app, "visitors", settings.partitions), lambda: visitors_log, visitor.decode, visitor.encode)
+    fold = AtomicTable(
+        _table(app, "people", 1),
+        lambda: people_log,
+        lambda stored: _noted(rules, People(stored, settings.partitions, settings.app, rules.own)),
+    )
+    flow.tables = {visitors_log: rows, people_log: fold}
+    state = app.leadstream = Leadstream(settings, flow, topics, metrics)
+    state.visitors = Visitors(flow, rows, topics, lookups, settings.phone_region, rules, metrics)
+    state.people_log = PeopleLog(flow, fold, topics, metrics)
+    app.duties = Duties(flow, topics.events, lambda tp, until: cast("Visitors", state.visitors).tick(tp.partition, until))
+    _agents(app, state.visitors, state.people_log, topics, settings.partitions)
+    return app
+
+
+def _conf(settings: Settings) -> dict[str, Any]:
+    session = settings.session_timeout.total_seconds()
+    return {
+        "broker": [f"leadstream://{address}" for address in settings.kafka],
+        "broker_credentials": settings.faust_credentials(),
+        "store": "part://",
+        "TableManager": BatchTableManager,
+        "topic_partitions": settings.partitions,
+        "topic_replication_factor": settings.replication,
+        "topic_disable_leader": True,
+        "topic_allow_declare": False,
+        "table_standby_replicas": 0,
+        "web_enabled": False,
+        "datadir": Path(tempfile.gettempdir()) / f"leadstream-{os.getuid()}" / settings.app,
+        "consumer_auto_offset_reset": "earliest",
+        "consumer_group_instance_id": settings.instance,
+        "consumer_max_fetch_size": 1 << 20,
+        "broker_commit_interval": min(settings.checkpoint.total_seconds(), 1.0) * 0.9,
+        "broker_commit_every": 10**9,
+        "broker_session_timeout": session,
+        "broker_heartbeat_interval": session / 10,
+        "broker_rebalance_timeout": 30.0,
+        "producer_linger": 0,
+        "producer_request_timeout": 30.0,
+        "producer_max_batch_size": MAX_BATCH,
+        "producer_max_request_size": MAX_REQUEST,
+        "stream_buffer_maxsize": 16,
+        "stream_recovery_delay": 0.0,
+        "stream_wait_empty": True,
+    }
+
+
+def _table(app: App, name: str, partitions: int) -> Callable[[], PartStore]:
+    schema = BatchSchema(key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
+    table = app.Table(name, partitions=partitions, key_type=bytes, value_type=bytes, schema=schema)
+    return lambda: cast("PartStore", table.data)
+
+
+def _noted(rules: RulesInForce, people: People) -> People:
+    rules.noted(people.rules)
+    return people
+
+
+def _agents(app: App, visitors: Visitors, people_log: PeopleLog, topics: Topics, partitions: int) -> None:
+    flow = app.flow
+
+    @app.agent(app.topic(topics.events, partitions=partitions, schema=BatchSchema()), name="visitors")
+    async def read_events(stream: Any) -> None:
+        async for delivered in stream:
+            batch = flow.accept(delivered)
+            if batch is not None:
+                await flow.room(visitors.take_events(batch), MAX_CHANGED_ROWS)
+
+    @app.agent(app.topic(topics.wakes, partitions=partitions, schema=BatchSchema()), name="wakes")
+    async def read_wakes(stream: Any) -> None:
+        async for delivered in stream:
+            batch = flow.accept(delivered)
+            if batch is not None:
+                await flow.room(visitors.take_wakes(batch), MAX_CHANGED_ROWS)
+
+    @app.agent(app.topic(topics.people, partitions=1, schema=BatchSchema()), name="people")
+    async def read_people(stream: Any) -> None:
+        async for delivered in stream:
+            batch = flow.accept(delivered)
+            if batch is not None:
+                await flow.room(people_log.take(batch), MAX_CUTS)
+
+
+def _observe(metrics: Metrics, works: list[Work], seconds: float) -> None:
+    now = time.time() * 1000
+    metrics.checkpoint.set(seconds)
+    metrics.event_latency.observe_many(max(0.0, now - r) / 1000 for work in works for r in work.received)
+
+
+def _ruleset(settings: Settings) -> Ruleset:
+    path = settings.ruleset
+    if path is not None:
+        return load_ruleset(path.read_bytes(), str(path))
+    shipped = resources.files("stream.rulesets") / "b2b-default.toml"
+    return load_ruleset(shipped.read_bytes(), "b2b-default.toml")
+
+
+try:
+    app = create(load_settings())
+except CommandError as error:
+    _end(error)

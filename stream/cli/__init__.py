@@ -1,0 +1,111 @@
+"""The command `leadstream`: what it can do, one small file a command, loaded when it is asked for."""
+
+import sys
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import click
+
+from stream.errors import CommandError
+
+# Command, module (and its attribute of the same name), group of the help, one line. The modules are heavy: --help reads
+# only this table.
+COMMANDS = (
+    ("demo", "stream.cli.demo", "Start here", "Everything at once on sample visitors: broker, worker, stage changes."),
+    ("simulate", "stream.cli.simulate", "Start here", "Run the rules over a file, without Kafka."),
+    ("ruleset", "stream.cli.ruleset", "Start here", "Check, show or deploy a ruleset."),
+    ("broker", "stream.cli.broker", "Run", "The embedded broker alone."),
+    ("topics", "stream.cli.topics", "Run", "Create the topics, or check them."),
+    ("worker", "stream.cli.worker", "Run", "Work: events in, stage changes out."),
+    ("collector", "stream.cli.collector", "Run", "Take events by HTTP."),
+    ("send", "stream.cli.send", "Run", "Publish events or access logs from files."),
+    ("visitor", "stream.cli.visitor", "Look", "What is known about a visitor, and why."),
+    ("lead", "stream.cli.lead", "Look", "What is known about a lead, and why."),
+    ("account", "stream.cli.account", "Look", "What is known about a company, and why."),
+    ("lag", "stream.cli.lag", "Look", "How far behind each partition is."),
+    ("deadletters", "stream.cli.deadletters", "Look", "List, show or replay what could not be processed."),
+    ("link", "stream.cli.link", "Mend", "Say that two identities are one person."),
+    ("unlink", "stream.cli.unlink", "Mend", "Say that two identities are two persons."),
+    ("erase", "stream.cli.erase", "Mend", "Erase a person or visitor, everywhere."),
+    ("resync", "stream.cli.resync", "Mend", "Let every linked visitor send its snapshot again."),
+)
+
+_MODULES = {name: module for name, module, _, _ in COMMANDS}
+
+EPILOG = """\b
+Settings are LEADSTREAM_… in the environment or in a .env file: `leadstream worker --help` lists them.
+Exit codes: 0 done, 1 negative answer, 2 wrong usage or configuration, 3 Kafka not reachable."""
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported when they are called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 -- click's signature
+        """Name the commands that this installation has, in the order of the table."""
+        return [name for name, module, _, _ in COMMANDS if _exists(module)]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """Import one command."""
+        if cmd_name not in _MODULES or not _exists(_MODULES[cmd_name]):
+            return None
+        command: click.Command = getattr(import_module(_MODULES[cmd_name]), cmd_name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands by what one wants, from the table alone."""
+        there = set(self.list_commands(ctx))
+        for section in dict.fromkeys(group for _, _, group, _ in COMMANDS):
+            lines = [(name, text) for name, _, group, text in COMMANDS if group == section and name in there]
+            if lines:
+                with formatter.section(section):
+                    formatter.write_dl(lines)
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        """Run a command; every error is one line on stderr and an exit code."""
+        kwargs |= {"standalone_mode": False, "prog_name": "leadstream"}
+        try:
+            sys.exit(super().main(*args, **kwargs) or 0)
+        except CommandError as error:
+            _end(str(error), error.exit_code)
+        except click.exceptions.NoArgsIsHelpError as error:
+            click.echo(error.format_message(), err=True)
+            sys.exit(2)
+        except click.UsageError as error:
+            where = error.ctx.command_path if error.ctx else "leadstream"
+            _end(f"{error.format_message()} `{where} --help` tells more", 2)
+        except click.ClickException as error:
+            _end(error.format_message(), 2)
+        except (click.Abort, KeyboardInterrupt):
+            _end("stopped", 130)
+        except BrokenPipeError:
+            sys.stderr.close()
+            sys.exit(0)
+
+
+def _exists(module: str) -> bool:
+    from importlib.util import find_spec
+
+    return find_spec(module) is not None
+
+
+def _end(line: str, code: int) -> None:
+    one_line = " ".join(line.split())
+    click.echo(f"leadstream: {one_line}", err=True)
+    sys.exit(code)
+
+
+def _version() -> str:
+    try:
+        return version("leadstream")
+    except PackageNotFoundError:
+        return "unknown (not installed)"
+
+
+@click.group(cls=LazyGroup, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(_version(), prog_name="leadstream")
+def main() -> None:
+    """Turn what visitors do on a website into decaying interest, leads and stage changes for a CRM.
+
+    Events go into Kafka, three small keyed tables change, facts come out.
+    """

@@ -1,0 +1,97 @@
+"""How commands talk to Kafka: connect or say so in one line, and read a topic to its end."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError
+
+from stream.errors import UnreachableError, UsageError
+from stream.settings import PREFIX, Settings
+
+T = TypeVar("T")
+
+CONNECT_S = 10.0
+
+_MAX_REQUEST_BYTES = 64 * 1024 * 1024  # let the broker say what is too large
+_BATCH_BYTES = 256 * 1024  # far below what a broker accepts: only a record can be too large, never a batch
+
+
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """Run a command's work; a failure of Kafka's is one line and exit code 3."""
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+    try:
+        return asyncio.run(work)
+    except KafkaError as error:
+        raise UnreachableError(f"Kafka failed: {error}: see its log, then try again") from error
+
+
+@asynccontextmanager
+async def admin_client(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
+    """Connect to administer topics."""
+    client = AIOKafkaAdminClient(**settings.client())
+    async with _connected(settings, client.start, client.close):
+        yield client
+
+
+@asynccontextmanager
+async def producer_client(settings: Settings) -> AsyncIterator[AIOKafkaProducer]:
+    """Connect to send: acknowledged by all replicas, keys placed as in Java, any size tried."""
+    client = AIOKafkaProducer(
+        **settings.client(), acks="all", max_request_size=_MAX_REQUEST_BYTES, max_batch_size=_BATCH_BYTES, linger_ms=5
+    )
+    async with _connected(settings, client.start, client.stop):
+        yield client
+
+
+@asynccontextmanager
+async def consumer_client(settings: Settings) -> AsyncIterator[AIOKafkaConsumer]:
+    """Connect to read partitions, without a group."""
+    client = AIOKafkaConsumer(**settings.client(), auto_offset_reset="earliest", fetch_max_wait_ms=100)
+    async with _connected(settings, client.start, client.stop):
+        yield client
+
+
+async def require_topic(admin: AIOKafkaAdminClient, name: str) -> None:
+    """Raise UsageError where a topic does not exist."""
+    if name not in await admin.list_topics():
+        raise UsageError(f"topic {name} does not exist: run `leadstream topics`, or set {PREFIX}TOPIC_PREFIX")
+
+
+async def read_to_end(
+    consumer: AIOKafkaConsumer, topic: str, partitions: int, since_ms: int | None = None
+) -> AsyncIterator[ConsumerRecord]:
+    """Yield what lies in a topic now, partition by partition, from a Kafka timestamp on."""
+    places = [TopicPartition(topic, number) for number in range(partitions)]
+    consumer.assign(places)
+    starts, ends = await consumer.beginning_offsets(places), await consumer.end_offsets(places)
+    if since_ms is not None:
+        found = await consumer.offsets_for_times(dict.fromkeys(places, since_ms))
+        starts = {place: at.offset if (at := found.get(place)) else ends[place] for place in places}
+    for place in places:
+        if starts[place] >= ends[place]:
+            continue
+        consumer.assign([place])
+        consumer.seek(place, starts[place])
+        # The high watermark of the answers: the embedded broker's idea of an end is the last batch's beginning.
+        while await consumer.position(place) < max(ends[place], consumer.highwater(place) or 0):
+            for record in (await consumer.getmany(place, timeout_ms=1000)).get(place, []):
+                yield record
+
+
+@asynccontextmanager
+async def _connected(settings: Settings, start: Any, stop: Any) -> AsyncIterator[None]:
+    try:
+        try:
+            await asyncio.wait_for(start(), CONNECT_S)
+        except (KafkaError, OSError, TimeoutError) as error:
+            raise UnreachableError(
+                f"Kafka does not answer at {','.join(settings.kafka)}: start it, or set {PREFIX}KAFKA=host:port"
+            ) from error
+        yield
+    finally:
+        await stop()

@@ -1,0 +1,86 @@
+"""When a decaying score falls below a threshold: the closed form, and a bracket where there is none.
+
+One half-life: a * 2^(-(t - base) / h) = x at t = base + h * log2(a / x). Several half-lives: bisection, for a sum of positive
+parts only falls. Negative parts that fade faster than positive ones can let a sum rise again: then stretches of time are
+halved until each is shown to hold or to be one millisecond long.
+"""
+
+from collections.abc import Callable
+from math import ceil, log2
+
+from stream.domain.decay import Curve, value
+
+MARGIN = 1e-9
+"""`>= x` means `>= x - MARGIN`."""
+END = 253_402_300_799_999
+"""The last instant there is (9999-12-31), in ms."""
+
+
+def first_below(curve: Curve, base: int, threshold: float, start: int, end: int) -> int | None:
+    """Return the first ms in [start, end) at which `curve` is below `threshold`; None where there is none."""
+    limit = threshold - MARGIN
+    if value(curve, base, start) < limit:
+        return start
+    if not any(a < 0 for a in curve.values()):
+        return _falling(curve, base, limit, start, end)
+    return _first_true(lambda t: value(curve, base, t) < limit, lambda a, b: _least(curve, base, a, b) >= limit, start, end)
+
+
+def _falling(curve: Curve, base: int, limit: float, start: int, end: int) -> int | None:
+    """Find the fall of a sum of positive parts, which is not below `limit` at `start`."""
+    if limit <= 0:
+        return None
+
+    def below(t: int) -> bool:
+        return value(curve, base, t) < limit
+
+    parts = [(h, a) for h, a in curve.items() if a > 0]
+    longest = max(h for h, _ in parts)
+    last = base + ceil(longest * log2(sum(a for _, a in parts) / limit)) + 1
+    if len(parts) == 1 and last < end:
+        return _settle(below, max(start, last))
+    high = min(last, end - 1)
+    return bisect(below, start, high) if below(high) else None
+
+
+def bisect(holds: Callable[[int], bool], low: int, high: int) -> int:
+    """Return the first ms in (low, high] at which `holds`, given it does not at `low` and does from some ms on to `high`."""
+    while high - low > 1:
+        middle = (low + high) // 2
+        if holds(middle):
+            high = middle
+        else:
+            low = middle
+    return high
+
+
+def _settle(holds: Callable[[int], bool], guess: int) -> int:
+    """Walk the few milliseconds that rounding may be off."""
+    while holds(guess - 1):
+        guess -= 1
+    while not holds(guess):
+        guess += 1
+    return guess
+
+
+def _least(curve: Curve, base: int, a: int, b: int) -> float:
+    """Return a lower bound of the curve on [a, b]: positive parts at their end, negative ones at their beginning."""
+    return sum(v * 2.0 ** ((base - (b if v > 0 else a)) / h) for h, v in curve.items())
+
+
+def _first_true(holds: Callable[[int], bool], safe: Callable[[int, int], bool], start: int, end: int) -> int | None:
+    stretches = [(start, end - 1)]
+    while stretches:
+        a, b = stretches.pop()
+        if safe(a, b):
+            continue
+        if holds(a):
+            return a
+        if b - a <= 1:
+            if holds(b):
+                return b
+            continue
+        middle = (a + b) // 2
+        stretches.append((middle, b))
+        stretches.append((a, middle))
+    return None

@@ -1,0 +1,65 @@
+"""Decayed weights: sums that halve every half-life, in any order of arrival.
+
+A contribution w made at t is worth w * 2^(-(at - t) / h) at any later instant. By forward decay (Cormode et al., ICDE 2009)
+a sum keeps what its parts would be worth at one fixed instant, the landmark L: S = sum of w * 2^((t - L) / h). Adding is
+commutative, so a late part costs and counts exactly what it would have on time, and two sums merge by adding.
+
+    >>> sums: Sums = {}
+    >>> add(sums, "content-marketing", half_life(7 * DAY, 0.7), 0.8 * 0.8, 0, 0)
+    >>> round(worth(sums, 0, 7 * DAY)["content-marketing"], 9)
+    0.448
+"""
+
+from math import log
+
+DAY = 86_400_000
+FAR = 64.0
+"""Half-lives past the landmark after which it moves: doubles overflow at 1,024."""
+
+Sums = dict[float, dict[str, float]]
+"""Half-life in ms -> name -> value at the landmark."""
+
+Curve = dict[float, float]
+"""Half-life in ms -> value at a base instant: what is left of many sums when their names no longer matter."""
+
+
+def half_life(after_ms: float, keep: float) -> float:
+    """Return the half-life in ms of what keeps the share `keep` (0..1) after `after_ms`."""
+    return after_ms * log(2) / log(1 / keep)
+
+
+def add(sums: Sums, name: str, h: float, amount: float, t: int, landmark: int) -> None:
+    """Add `amount` made at `t`; its worth for `t` is exact however late it comes. `(t - landmark) / h` is below `FAR`."""
+    part = sums.get(h)
+    if part is None:
+        part = sums[h] = {}
+    part[name] = part.get(name, 0.0) + amount * 2.0 ** ((t - landmark) / h)
+
+
+def rebase(sums: Sums, landmark: int, to: int) -> None:
+    """Move the landmark of all sums to a later instant."""
+    for h, part in sums.items():
+        factor = 2.0 ** ((landmark - to) / h)
+        for name in part:
+            part[name] *= factor
+
+
+def worth(sums: Sums, landmark: int, at: int) -> dict[str, float]:
+    """Return what every name is worth at `at`, an instant not before its parts."""
+    total: dict[str, float] = {}
+    for h, part in sums.items():
+        factor = 2.0 ** ((landmark - at) / h)
+        for name, value in part.items():
+            total[name] = total.get(name, 0.0) + value * factor
+    return total
+
+
+def accumulate(curve: Curve, sums: Sums, landmark: int, base: int) -> None:
+    """Add all sums, whatever their names, to a curve that starts at `base`."""
+    for h, part in sums.items():
+        curve[h] = curve.get(h, 0.0) + sum(part.values()) * 2.0 ** ((landmark - base) / h)
+
+
+def value(curve: Curve, base: int, at: int) -> float:
+    """Return the curve's value at `at`."""
+    return sum(a * 2.0 ** ((base - at) / h) for h, a in curve.items())

@@ -1,0 +1,88 @@
+"""What look-ups answer: visitor and lead documents as of an instant, nothing stored."""
+
+from typing import Any
+
+from stream.domain import decay, facts, scoring
+from stream.domain.instants import write as to_text
+from stream.domain.person import View, heaviest, points_rows, stage_named
+from stream.domain.ruleset.model import Ruleset
+from stream.domain.state import NEVER, State
+
+
+class TooEarly(ValueError):  # noqa: N818 - what it is
+    """`at` lies before the clock of what is asked for."""
+
+    def __init__(self, at: int, as_of: int) -> None:
+        super().__init__(f"at {to_text(at)} is before asOf {to_text(as_of)}: the past is not kept, ask for a later instant")
+
+
+def visitor(node: str, state: State, rules: Ruleset, lead: str | None, at: int, as_of: int) -> dict[str, Any]:
+    """Return a visitor's document with sums as of `at` (ms), shown as of `as_of`."""
+    rows = scoring.ledger(points_rows([state], at), rules.floor, [])
+    points = decay.value(_curve(state, at), at, at)
+    company = state.company
+    return {
+        "id": node,
+        "asOf": to_text(as_of),
+        "firstSeen": to_text(state.first_seen) if state.events else None,
+        "lastSeen": to_text(state.last_seen) if state.events else None,
+        "events": state.events,
+        "bot": state.bot,
+        "company": None if company is None else company_block(state),
+        "lead": lead,
+        "tags": facts.tags_block(heaviest([decay.worth(state.tags, state.landmark, at)])),
+        "interest": max(rules.floor, points),
+        "explain": facts.explain_block(rows),
+    }
+
+
+def company_block(state: State) -> dict[str, Any]:
+    """Return the answer of the newest event whose address resolved."""
+    company = state.company
+    assert company is not None
+    return {
+        "name": company.name,
+        "domain": company.domain or None,
+        "kind": company.kind,
+        "confidence": company.confidence,
+        "source": company.source,
+        "network": company.network,
+        "as_of": company.as_of or None,
+        **company.columns,
+    }
+
+
+def lead(view: View, at: int, as_of: int, *, decided: bool) -> dict[str, Any]:
+    """Return a lead's document with sums as of `at` (ms), shown as of `as_of`; `decided`: the route as last decided."""
+    person, look = view.person, view.outlook(person_base(view, at))
+    stage = stage_named(view.rules, person.stage)
+    return {
+        "id": person.id,
+        "asOf": to_text(as_of),
+        "members": sorted(person.members),
+        "stage": {
+            "name": stage.name,
+            "order": stage.order,
+            "enteredAt": None if person.entered_at == NEVER else to_text(person.entered_at),
+            "owner": stage.owner,
+        },
+        "score": facts.score_block(look, at),
+        "journey": view.journey,
+        "route": person.route if decided else view.route(at),
+        "tags": facts.tags_block(view.tags(at)),
+        "account": view.account(),
+        "explain": facts.explain_block(view.explain(at, look)),
+        **facts.next_block(view, look),
+        "ruleset": {"id": view.rules.id, "hash": view.rules.hash},
+    }
+
+
+def person_base(view: View, at: int) -> int:
+    """Return the instant from which the future is asked: the clock, or `at` where that is later."""
+    return max(view.person.as_of, at)
+
+
+def _curve(state: State, at: int) -> decay.Curve:
+    curve: decay.Curve = {}
+    decay.accumulate(curve, state.points, state.landmark, at)
+    return curve

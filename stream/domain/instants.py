@@ -1,0 +1,102 @@
+"""Instants: RFC 3339 at the edges, integer milliseconds UTC inside."""
+
+import re
+from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
+from typing import Final
+
+YEAR_2000: Final = 946_684_800_000
+"""2000-01-01T00:00:00Z in milliseconds."""
+
+LATEST: Final = 253_402_300_799_999
+"""9999-12-31T23:59:59.999Z in milliseconds, the last that can be written."""
+
+_MINUTE: Final = re.compile(r"(\d{4})-(\d\d)-(\d\d)[Tt ]([01]\d|2[0-3]):([0-5]\d):", re.ASCII)
+_REST: Final = re.compile(r"([0-5]\d)(?:\.(\d+))?(?:[Zz]|([+-])([01]\d|2[0-3]):([0-5]\d))", re.ASCII)
+_MINUTE_LENGTH: Final = 17
+_SHOWN: Final = 64
+_USUAL_LENGTH: Final = 29  # with milliseconds and an offset
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_EPOCH_DAY: Final = date(1970, 1, 1).toordinal()
+_CYCLE_YEARS: Final = 400
+_CYCLE_DAYS: Final = 146_097
+
+
+class BadInstant(ValueError):  # noqa: N818 - reads as what it is
+    """No RFC 3339 instant with an offset, or one that cannot be written."""
+
+
+def parse(text: str) -> int:
+    """Return the instant in milliseconds; decimals are cut there. BadInstant unless it is RFC 3339 with an offset.
+
+    `T` may be a space, letters any case; there is no second 60, and no offset beyond ±23:59.
+
+    >>> parse("2026-11-22T10:00:00.0009Z"), parse("2026-11-22 11:00:00+01:00")
+    (1795341600000, 1795341600000)
+    """
+    rest = _rest if len(text) <= _USUAL_LENGTH else _read_rest
+    try:
+        ms = _minute(text[:_MINUTE_LENGTH]) + rest(text[_MINUTE_LENGTH:])
+    except BadInstant:
+        ms = LATEST + 1
+    if ms > LATEST:
+        msg = f"{text[:_SHOWN]!r} is no RFC 3339 instant with an offset"
+        raise BadInstant(msg)
+    return ms
+
+
+def write(ms: int) -> str:
+    """Return the instant as RFC 3339 UTC with milliseconds; BadInstant outside the years 1 to 9999.
+
+    >>> write(1795341600000)
+    '2026-11-22T10:00:00.000Z'
+    """
+    minute, rest = divmod(ms, 60_000)
+    return f"{_minute_text(minute)}{rest // 1000:02d}.{rest % 1000:03d}Z"
+
+
+@lru_cache(maxsize=4096)
+def _minute_text(minutes: int) -> str:
+    """Return `YYYY-MM-DDTHH:MM:` of so many minutes since 1970."""
+    try:
+        moment = _EPOCH + timedelta(minutes=minutes)
+    except OverflowError as error:
+        msg = f"{minutes} minutes from 1970 are outside the years 1 to 9999"
+        raise BadInstant(msg) from error
+    return moment.isoformat()[:_MINUTE_LENGTH]
+
+
+@lru_cache(maxsize=4096)
+def _minute(text: str) -> int:
+    """Return the milliseconds of `YYYY-MM-DDTHH:MM:` as if it were UTC."""
+    parts = _MINUTE.fullmatch(text)
+    if parts is None:
+        raise BadInstant(text)
+    year, month, day, hour, minute = map(int, parts.groups())
+    return ((_day(year, month, day) * 24 + hour) * 60 + minute) * 60_000
+
+
+def _day(year: int, month: int, day: int) -> int:
+    """Return the days since 1970; RFC 3339 knows a year 0, Python's calendar does not."""
+    shift = _CYCLE_DAYS if year == 0 else 0
+    try:
+        return date(year or _CYCLE_YEARS, month, day).toordinal() - _EPOCH_DAY - shift
+    except ValueError as error:
+        msg = f"{year:04d}-{month:02d}-{day:02d}"
+        raise BadInstant(msg) from error
+
+
+def _read_rest(text: str) -> int:
+    """Return the milliseconds that seconds, decimals and offset add to the minute."""
+    parts = _REST.fullmatch(text)
+    if parts is None:
+        raise BadInstant(text)
+    seconds, decimals, sign, hours, minutes = parts.groups()
+    ms = int(seconds) * 1000 + int(f"{decimals or '':0<3.3}")
+    if sign is None:
+        return ms
+    offset = (int(hours) * 60 + int(minutes)) * 60_000
+    return ms - offset if sign == "+" else ms + offset
+
+
+_rest = lru_cache(maxsize=65_536)(_read_rest)

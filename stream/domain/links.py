@@ -1,0 +1,158 @@
+"""Who belongs together: links, refused links, shared devices, and two leads becoming one.
+
+Class A: two values of one kind never meet in one person. A refused link changes nothing, but a class C identity of the pair is
+shared from then on: what it gave stays with its person, its later events are nobody's. The lead identified first goes on.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from stream.domain import facts
+from stream.domain.event import Link
+from stream.domain.ids import class_of, kind_of
+from stream.domain.log import Snapshot
+from stream.domain.person import Identity, Person, stage_named
+from stream.domain.ruleset.model import Stage
+
+if TYPE_CHECKING:
+    from stream.domain.people import Cause, People
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A link that was refused: `code` is `class_a` or `max_members`."""
+
+    key: Identity
+    other: Identity
+    code: str
+
+
+class Links:
+    """The identity decisions of the people log."""
+
+    def __init__(self, people: "People") -> None:
+        self.people = people
+        self.rows = people.rows
+
+    def follow(self, key: Identity, person: Person | None, snap: Snapshot, cause: "Cause") -> Person:
+        """Link the key to every other id of its event, then identify; returns whom the key belongs to.
+
+        `person` is the key's; a shared key has one too, the one it gave its past to.
+        """
+        assert person is not None, f"{key.node} sends snapshots and belongs to nobody"
+        refused = []
+        for link in snap.links:
+            other = self.rows.identity(link.node) or Identity(link.node)
+            refusal, person = self._link(key, person, other, snap, cause)
+            if refusal is not None:
+                refused.append(refusal)
+            else:
+                self._named(other, link, snap)
+        if snap.judged and not key.shared:
+            person = self.people.identify(person, snap, cause)
+        for refusal in refused:
+            self._tell(refusal, cause)
+        return person
+
+    def _link(
+        self, key: Identity, ours: Person, other: Identity, snap: Snapshot, cause: "Cause"
+    ) -> tuple[Refusal | None, Person]:
+        theirs = self.rows.person(other.person) if other.person else None
+        if ours is theirs:
+            return None, ours
+        code = self._clash(ours.members, theirs.members if theirs is not None else [other.node])
+        if code == "class_a":
+            self._share(key, other)
+            return Refusal(key, other, code), ours
+        if key.shared or other.shared:
+            return None, ours
+        if code is not None:
+            return Refusal(key, other, code), ours
+        if theirs is None:
+            return None, self._join(ours, other, cause)
+        return None, self._unite(ours, theirs, snap, cause)
+
+    def _named(self, other: Identity, link: Link, snap: Snapshot) -> None:
+        other.named_t = max(other.named_t, snap.t)
+        other.kind = link.kind or other.kind
+        self.rows.keep(other)
+
+    def _clash(self, ours: list[str], theirs: list[str]) -> str | None:
+        """Return why two sets of identities must not become one person, or None."""
+        known = {kind_of(n): n for n in ours if class_of(kind_of(n)) == "A"}
+        if any(known.get(kind_of(n), n) != n for n in theirs if class_of(kind_of(n)) == "A"):
+            return "class_a"
+        return "max_members" if len(ours) + len(theirs) > self.people.rules.max_members else None
+
+    def _share(self, *pair: Identity) -> None:
+        for one in pair:
+            if class_of(kind_of(one.node), self.people.rules.typed_email) == "C":
+                one.shared = True
+                self.rows.keep(one)
+
+    def _tell(self, refusal: Refusal, cause: "Cause") -> None:
+        """Tell each lead concerned, once per pair in either order."""
+        key, other = refusal.key, refusal.other
+        if other.node in key.conflicts or key.node in other.conflicts:
+            return
+        key.conflicts.append(other.node)
+        self.rows.keep(key)
+        persons = [self.rows.person(one.person) for one in (key, other) if one.person]
+        leads = {p.id: p for p in persons if p is not None and p.identified}
+        data = {"ids": [key.node, other.node], "leads": list(leads), "code": refusal.code}
+        for lead in leads.values():
+            lead.sequence += 1
+            value = facts.envelope(self.people.app, "identity.conflict.v1", lead, lead.as_of, cause.r, data)
+            self.people.tell(lead, value, cause)
+            self.rows.keep(lead)
+
+    def _join(self, ours: Person, other: Identity, cause: "Cause") -> Person:
+        """Take in an identity that nobody has."""
+        ours.members.append(other.node)
+        self.people.belong(other, ours)
+        if class_of(kind_of(other.node), self.people.rules.typed_email) == "C":
+            self.people.wake(other.node, cause)
+        return ours
+
+    def _unite(self, ours: Person, theirs: Person, snap: Snapshot, cause: "Cause") -> Person:
+        """Make two persons one: the lead identified first goes on, a person that is no lead joins."""
+        first, last = (ours, theirs) if _age(ours) <= _age(theirs) else (theirs, ours)
+        for lead in (first, last):
+            self.people.advance(lead, snap.r, cause.offset)
+        for node in last.members:
+            self.people.belong(self.rows.identity(node) or Identity(node), first)
+        first.members += last.members
+        last.into, last.members = first.id, []
+        self.rows.keep(first, last)
+        if last.identified:
+            self._merge(first, last, cause)
+        return first
+
+    def _merge(self, first: Person, last: Person, cause: "Cause") -> None:
+        people = self.people
+        last.sequence += 1
+        data = {"lead": {"id": last.id}, "into": first.id}
+        time = max(cause.r, last.as_of)
+        people.tell(last, facts.envelope(people.app, "lead.merged.v1", last, time, cause.r, data), cause, state=None)
+        people.timers.disarm(last.id)
+        cause.code = "merge"
+        first.previous += [last.id, *last.previous]
+        first.bonuses = {**last.bonuses, **first.bonuses}
+        first.as_of = max(first.as_of, last.as_of)
+        first.hold_until = max(first.hold_until, last.hold_until)
+        first.crm_t = max(first.crm_t, last.crm_t)
+        people.earn(first)
+        theirs = stage_named(people.rules, last.stage)
+        if _rank(theirs) > _rank(stage_named(people.rules, first.stage)):
+            text = f"taken over from {last.id}, merged into this lead"
+            people.enter(people.view(first), theirs, first.as_of, last.entered_at, text, "merge", cause)
+
+
+def _age(person: Person) -> tuple[bool, int, int]:
+    """Order leads before others, each by when they came to be."""
+    return not person.identified, person.identified, person.born
+
+
+def _rank(stage: Stage) -> tuple[bool, int]:
+    """Order stages: a CRM-owned one wins, then the higher."""
+    return stage.owner == "crm", stage.order

@@ -1,0 +1,285 @@
+"""The one ordered log that decides about people: a pure fold of snapshots and ticks into persons, stages and facts.
+
+A snapshot is applied in this order: what is due, its sums, its links, one judgement. A tick lets the people's clock run.
+The fold reads no clock and no file; what it emits is a function of the log alone.
+"""
+
+from collections.abc import MutableMapping
+from dataclasses import dataclass
+
+from stream.domain import facts, stages
+from stream.domain.facts import Change
+from stream.domain.ids import class_of, kind_of, lead_id, value_of
+from stream.domain.links import Links
+from stream.domain.log import Snapshot, Tick, Wake, decode, encode
+from stream.domain.person import Identity, Person, View, stage_named
+from stream.domain.rows import Rows
+from stream.domain.ruleset.model import Ruleset, Stage
+from stream.domain.stages import Move
+from stream.domain.state import NEVER, State
+from stream.domain.timers import Timers
+
+
+@dataclass(frozen=True, slots=True)
+class Out:
+    """A record for an output topic; `cause_ms` is the receive time of what caused it."""
+
+    topic: str
+    key: bytes
+    value: bytes | None
+    cause_ms: int
+
+
+@dataclass(slots=True)
+class Cause:
+    """The record being applied: its offset, its receive time (or the due instant), and why a judgement moves a lead."""
+
+    offset: int
+    r: int
+    code: str | None = None
+
+
+class People:
+    """The fold over the `people` log.
+
+    Args:
+        stored: the table's partition, key bytes -> row bytes; read on touch, written by `cut`.
+        partitions: how many partitions `events` has: the clock needs a tick of each.
+        app: the name in every fact's `source`.
+        rules: the ruleset of an empty table; a stored one is in force instead.
+    """
+
+    def __init__(self, stored: MutableMapping[bytes, bytes], partitions: int, app: str, rules: Ruleset) -> None:
+        self.rows = Rows(stored)
+        self.partitions, self.app, self.rules = partitions, app, rules
+        self.out: list[Out] = []
+        self.log = self.rows.log()
+        self.timers = Timers()
+        self.links = Links(self)
+        for person in self.rows.persons():
+            if person.identified:
+                self._arm(person)
+        self.rows.forget()
+
+    # -- the log
+
+    @property
+    def next(self) -> int:
+        """The offset at which the log goes on."""
+        return self.log.next
+
+    @property
+    def size(self) -> int:
+        """About how many bytes of rows changed since the last cut."""
+        return self.rows.size
+
+    @property
+    def clock(self) -> int | None:
+        """The people's clock: the smallest newest tick over all partitions; None until each has one."""
+        ticks = self.log.ticks
+        return min(ticks.values()) if len(ticks) == self.partitions else None
+
+    def apply(self, offset: int, value: bytes) -> None:
+        """Apply the record at `offset`; raises `Unreadable` for one that this release cannot read."""
+        record = decode(value)
+        if isinstance(record, Tick):
+            self._tick(offset, record)
+        elif isinstance(record, Snapshot):
+            self._snapshot(offset, record)
+        self.log.next = offset + 1
+
+    def cut(self) -> list[tuple[bytes, bytes]]:
+        """Return all changed rows and the log's own, to be appended whole or not at all."""
+        return self.rows.cut(self.log)
+
+    # -- time
+
+    def _tick(self, offset: int, tick: Tick) -> None:
+        self.log.ticks[tick.partition] = tick.until
+        clock = self.clock
+        if clock is not None:
+            self.run_clock(offset, clock)
+
+    def run_clock(self, offset: int, clock: int) -> None:
+        """Do for every lead what is due until `clock`, each at its own instant, in order of (instant, lead id)."""
+        for lead in self.timers.due(clock):
+            person = self.rows.person(lead)
+            if person is None or person.id != lead:
+                continue
+            view = self.view(person)
+            move = stages.next_due(self.rules.stages, view.standing(), view.outlook(person.as_of), person.as_of)
+            if move is not None and move.at <= clock:
+                self._do_due(view, move, Cause(offset, move.at))
+            self._arm(person)
+
+    def advance(self, person: Person, until: int, offset: int) -> None:
+        """Do all that falls due for a lead in (asOf, until], each at its own exact instant, then set asOf."""
+        if not person.identified or until <= person.as_of:
+            return
+        while True:
+            view = self.view(person)
+            move = stages.next_due(self.rules.stages, view.standing(), view.outlook(person.as_of), person.as_of)
+            if move is None or move.at > until:
+                break
+            self._do_due(view, move, Cause(offset, move.at))
+        person.as_of = until
+        self.rows.keep(person)
+
+    def _do_due(self, view: View, move: Move, cause: Cause) -> None:
+        view.person.as_of = move.at
+        self._move(view, move, cause)
+
+    def _arm(self, person: Person) -> None:
+        """Set the lead's timer to its next due instant."""
+        stage = stage_named(self.rules, person.stage)
+        if stage.exit is None or stage.owner == "crm":
+            self.timers.disarm(person.id)
+            return
+        view = self.view(person)
+        look = view.outlook(person.as_of)
+        if self.timers.stands(person.id, lambda t: look.falls(stage.exit or {}, t)) and view.standing().free_at <= person.as_of:
+            return
+        move = stages.next_due(self.rules.stages, view.standing(), look, person.as_of)
+        self.timers.arm(person.id, move.at if move is not None else None)
+
+    # -- snapshots
+
+    def _snapshot(self, offset: int, snap: Snapshot) -> None:
+        identity = self.rows.identity(snap.node) or Identity(snap.node)
+        if snap.version <= identity.version:
+            return
+        cause = Cause(offset, snap.r, "merge" if snap.wake else None)
+        identity.version = snap.version
+        self.rows.keep(identity)
+        if identity.shared:
+            self.links.follow(identity, self.rows.person(identity.person), snap, cause)
+            return
+        person = self._owner(identity, offset)
+        if person is not None:
+            self.advance(person, snap.r, offset)
+        identity.state = _stamped(snap.state, identity.state, offset)
+        if snap.judged:
+            identity.kind = snap.kind or identity.kind
+            identity.named_t = max(identity.named_t, snap.t)
+        if person is not None:
+            self.earn(person)
+            person = self.links.follow(identity, person, snap, cause)
+            self._decide(person, snap, cause)
+
+    def _owner(self, identity: Identity, offset: int) -> Person | None:
+        """Return the identity's person, a new one for who comes first; None for a lead id that nobody has."""
+        if identity.person:
+            return self.rows.person(identity.person)
+        if kind_of(identity.node) == "lead":
+            person = self.rows.person(value_of(identity.node))
+        else:
+            person = Person(f"~{identity.node}", born=offset + 1)
+        if person is not None:
+            person.members.append(identity.node)
+            self.belong(identity, person)
+        return person
+
+    def belong(self, identity: Identity, person: Person) -> None:
+        """Make an identity one of a person's."""
+        identity.person = person.id
+        self.rows.keep(identity, person)
+
+    def _decide(self, person: Person, snap: Snapshot, cause: Cause) -> None:
+        """Judge once, or do what the CRM says."""
+        self.rows.keep(person)
+        if not person.identified:
+            return
+        if snap.judged:
+            person.as_of = max(person.as_of, snap.r)
+            self.earn(person)
+            if snap.crm_stage is None:
+                self._judge(person, cause)
+            elif snap.t >= person.crm_t:
+                person.crm_t = snap.t
+                self._obey(person, snap.crm_stage, cause)
+        self._arm(person)
+
+    def identify(self, person: Person, snap: Snapshot, cause: Cause) -> Person:
+        """Make a lead of a person that has a member of class A or B, under the id of the first."""
+        strong = (n for n in person.members if class_of(kind_of(n), self.rules.typed_email) in ("A", "B"))
+        first = None if person.identified else next(strong, None)
+        if first is None:
+            return person
+        lead = Person(lead_id(first), person.born, members=person.members, identified=cause.offset + 1, as_of=snap.r)
+        person.into, person.members = lead.id, []
+        self.rows.keep(person)
+        waiting = self.rows.identity(f"lead::{lead.id}")
+        if waiting is not None and not waiting.person:
+            lead.members.append(waiting.node)
+        for node in lead.members:
+            self.belong(self.rows.identity(node) or Identity(node), lead)
+        return lead
+
+    def earn(self, person: Person) -> None:
+        """Give a lead the sequence bonuses that its members have completed."""
+        if person.identified and self.rules.sequences:
+            self.view(person).earn_bonuses()
+
+    def view(self, person: Person) -> View:
+        """Read a person together with its members."""
+        members = [self.rows.identity(node) or Identity(node) for node in person.members]
+        return View(person, members, self.rules)
+
+    # -- stages
+
+    def _judge(self, person: Person, cause: Cause) -> None:
+        view = self.view(person)
+        look = view.outlook(person.as_of)
+        move = stages.judge(self.rules.stages, view.standing(), look, person.as_of)
+        if move is None:
+            person.route = view.route(person.as_of)
+            return
+        self._move(view, Move(move.to, move.at, cause.code or move.code), cause)
+
+    def _obey(self, person: Person, name: str, cause: Cause) -> None:
+        """Do what the CRM says; it holds an engine's stage for a while, the present one too."""
+        stage = stage_named(self.rules, name)
+        person.hold_until = person.as_of + self.rules.hold_ms if stage.owner == "engine" else NEVER
+        view = self.view(person)
+        if stage.name == person.stage:
+            person.route = view.route(person.as_of)
+            return
+        self._move(view, Move(stage, person.as_of, "crm"), cause)
+
+    def _move(self, view: View, move: Move, cause: Cause) -> None:
+        left = view.standing().stage
+        text = facts.because(view, left, move, view.outlook(view.person.as_of))
+        self.enter(view, move.to, move.at, move.at, text, move.code, cause)
+
+    def enter(self, view: View, stage: Stage, at: int, entered_at: int, text: str, code: str, cause: Cause) -> None:
+        """Put a lead into a stage and tell it."""
+        person, left = view.person, view.standing().stage
+        before, person.stage, person.entered_at = person.entered_at, stage.name, entered_at
+        person.route = view.route(person.as_of)
+        person.sequence += 1
+        change = Change(left, stage, at, entered_at, before, code, text, cause.r)
+        value = facts.stage_changed(self.app, view, change, cause.offset)
+        self.tell(person, value, cause, state=value)
+        self.rows.keep(person)
+
+    def tell(self, person: Person, value: bytes, cause: Cause, *, state: bytes | None = b"") -> None:
+        """Emit a fact about a lead; `state` is what `lead-states` shows from now on (b"": as before)."""
+        key = person.id.encode()
+        self.out.append(Out("stage-changes", key, value, cause.r))
+        if state != b"":
+            self.out.append(Out("lead-states", key, state, cause.r))
+
+    def wake(self, node: str, cause: Cause) -> None:
+        """Let a device that was heard of for the first time send what it knows."""
+        self.out.append(Out("wakes", node.encode(), encode(Wake(node, cause.r)), cause.r))
+
+
+def _stamped(new: State, old: State, offset: int) -> State:
+    """Date what a snapshot brings anew by its place in the log: among equal times the later applied counts."""
+    for path, trait in new.traits.items():
+        known = old.traits.get(path)
+        same = known is not None and known.t == trait.t and known.value == trait.value
+        trait.stamp = known.stamp if same and known is not None else offset + 1
+    same = new.journey == old.journey and new.journey_t == old.journey_t
+    new.journey_stamp = old.journey_stamp if same else offset + 1
+    return new

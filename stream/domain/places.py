@@ -1,0 +1,33 @@
+"""Where an event happened, as rules see it: host and path, and nothing that varies from visit to visit."""
+
+import re
+from functools import lru_cache
+from typing import Final
+
+_SCHEME: Final = re.compile(r"(?:[a-z][a-z0-9+.-]*:)?//", re.ASCII | re.IGNORECASE)
+_BEHIND: Final = re.compile(r"[?#]")
+
+
+@lru_cache(maxsize=16_384)
+def of_url(url: str) -> str:
+    """Return host, port and path of an address as written: no scheme, user, query, fragment, trailing slash.
+
+    >>> of_url("https://ann:pw@Acme.example:8443/Products/?utm=1#top"), of_url("/pricing/"), of_url("/")
+    ('Acme.example:8443/Products', '/pricing', '')
+    """
+    place = _BEHIND.split(url.strip(), maxsplit=1)[0]
+    scheme = _SCHEME.match(place)
+    if scheme is None:
+        return place.rstrip("/")
+    host, slash, path = place[scheme.end() :].partition("/")
+    return f"{host.rpartition('@')[2]}{slash}{path}".rstrip("/")
+
+
+@lru_cache(maxsize=16_384)
+def of_path(path: str) -> str:
+    """Return a bare path without query, fragment and trailing slash.
+
+    >>> of_path("/blog/?page=2"), of_path("/")
+    ('/blog', '')
+    """
+    return _BEHIND.split(path.strip(), maxsplit=1)[0].rstrip("/")

@@ -1,0 +1,112 @@
+"""The rows of the `people` table: identities, persons and the log's own row, in memory and as bytes.
+
+A row is a format byte, its position in the log (8 bytes, big endian) and msgpack. All rows that changed since the last cut
+go out together with the log's row, so that the table is never torn.
+"""
+
+from collections.abc import Iterator, MutableMapping
+from typing import TypeVar
+
+import msgspec
+
+from stream.domain.log import FORMAT, Unreadable
+from stream.domain.person import Identity, Person
+
+T = TypeVar("T")
+META = b"\x00log"
+"""The key of the log's own row. Identities are `i:NODE`, persons `p:ID`."""
+
+
+class LogRow(msgspec.Struct, array_like=True):
+    """Where the log goes on, the newest tick (ms) of every partition, and the ruleset in force."""
+
+    next: int = 0
+    ticks: dict[int, int] = {}
+    ruleset: bytes = b""
+
+
+_encoder = msgspec.msgpack.Encoder()
+_identities = msgspec.msgpack.Decoder(Identity)
+_persons = msgspec.msgpack.Decoder(Person)
+_logs = msgspec.msgpack.Decoder(LogRow)
+
+
+class Rows:
+    """Identities and persons by node and id, decoded on touch, encoded at the cut."""
+
+    def __init__(self, stored: MutableMapping[bytes, bytes]) -> None:
+        self.stored = stored
+        self.size = 0
+        self._identities: dict[str, Identity] = {}
+        self._persons: dict[str, Person] = {}
+        self._changed: dict[bytes, Identity | Person] = {}
+
+    def identity(self, node: str) -> Identity | None:
+        """Return a known identity."""
+        known = self._identities.get(node)
+        if known is None and (data := self.stored.get(b"i:" + node.encode())) is not None:
+            known = self._identities[node] = _read(_identities, data)
+        return known
+
+    def person(self, id_: str) -> Person | None:
+        """Return a person, the survivor's where it was merged away."""
+        known = self._persons.get(id_)
+        if known is None and (data := self.stored.get(b"p:" + id_.encode())) is not None:
+            known = self._persons[id_] = _read(_persons, data)
+        while known is not None and known.into:
+            known = self.person(known.into)
+        return known
+
+    def persons(self) -> Iterator[Person]:
+        """Return every person that was not merged away."""
+        ids = [key[2:].decode() for key in self.stored if key.startswith(b"p:")]
+        for id_ in dict.fromkeys([*ids, *self._persons]):
+            person = self.person(id_)
+            if person is not None and person.id == id_:
+                yield person
+
+    def keep(self, *changed: Identity | Person) -> None:
+        """Remember rows as changed since the last cut."""
+        for row in changed:
+            if isinstance(row, Identity):
+                self._identities[row.node] = row
+                key = b"i:" + row.node.encode()
+            else:
+                self._persons[row.id] = row
+                key = b"p:" + row.id.encode()
+            if key not in self._changed:
+                self.size += len(key) + len(self.stored.get(key, b"")) + 256
+            self._changed[key] = row
+
+    def cut(self, log: LogRow) -> list[tuple[bytes, bytes]]:
+        """Return the changed rows as bytes, the log's own last; what was decoded is dropped."""
+        head = FORMAT + log.next.to_bytes(8, "big")
+        rows = [(key, head + _encoder.encode(row)) for key, row in self._changed.items()]
+        rows.append((META, head + _encoder.encode(log)))
+        self.stored.update(rows)
+        self._identities.clear()
+        self._persons.clear()
+        self._changed.clear()
+        self.size = 0
+        return rows
+
+    def log(self) -> LogRow:
+        """Return the log's own row, a new one in an empty table."""
+        data = self.stored.get(META)
+        return _read(_logs, data) if data is not None else LogRow()
+
+    def forget(self) -> None:
+        """Drop what was decoded and not changed."""
+        for cache in (self._identities, self._persons):
+            cache.clear()
+        for row in self._changed.values():
+            self.keep(row)
+
+
+def _read(decoder: "msgspec.msgpack.Decoder[T]", data: bytes) -> T:
+    if data[:1] != FORMAT:
+        raise Unreadable(f"people row of format {data[:1].hex() or 'none'}: this release reads format {FORMAT.hex()}")
+    try:
+        return decoder.decode(memoryview(data)[9:])
+    except msgspec.MsgspecError as error:
+        raise Unreadable(f"people row cannot be read: {error}") from error

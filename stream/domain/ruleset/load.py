@@ -1,0 +1,145 @@
+"""Reads a ruleset file: all of it is checked, all mistakes are told at once, then it is compiled."""
+
+import codecs
+import re
+import tomllib
+from hashlib import sha256
+from zoneinfo import ZoneInfo
+
+from stream.domain.ruleset.days import days_of, zone_of
+from stream.domain.ruleset.durations import UNITS_MS
+from stream.domain.ruleset.interest import (
+    LONGEST,
+    read_behaviours,
+    read_dwell,
+    read_floor,
+    read_idle,
+    read_sequences,
+    read_timing,
+    with_longest,
+)
+from stream.domain.ruleset.ladder import FIRST, read_account_stages, read_stages
+from stream.domain.ruleset.lines import Lines
+from stream.domain.ruleset.matcher import Matcher
+from stream.domain.ruleset.mistakes import Mistake, Mistakes, RulesetError
+from stream.domain.ruleset.model import Accounts, Behaviour, Ruleset, Sequence
+from stream.domain.ruleset.profile import GRADES, read_fit, read_grades, read_routes
+from stream.domain.ruleset.table import HALF_LIFE, Table
+from stream.domain.ruleset.topics import Source, Tag, read_tags, read_where
+
+SECTIONS = (
+    *("ruleset", "decay", "where", "behaviours", "tags", "dwell", "timing", "sequences", "interest", "idle"),
+    *("fit", "grades", "stages", "crm", "routes", "identity", "accounts", "events"),
+)
+DAY_MS = UNITS_MS["d"]
+ACCOUNT_KINDS = ("business", "education", "government")
+TRAITS_OUT = ("email", "phone", "name", "title", "company")
+
+
+def load(text: bytes, name: str = "ruleset") -> Ruleset:
+    """Read a ruleset from the bytes of its file; `name` is what mistakes call the file.
+
+    Raises RulesetError with every mistake.
+    """
+    try:
+        decoded = text.removeprefix(codecs.BOM_UTF8).decode()
+        document = tomllib.loads(decoded)
+    except (ValueError, RecursionError) as error:
+        raise RulesetError(name, [_unreadable(text, error)]) from error
+    mistakes = Mistakes(document, Lines(decoded))
+    root = Table(document, (), mistakes)
+    root.only(*SECTIONS)
+    ruleset = _read(root, text)
+    if mistakes.found:
+        raise RulesetError(name, mistakes.found)
+    return ruleset
+
+
+def _unreadable(text: bytes, error: Exception) -> Mistake:
+    if isinstance(error, UnicodeDecodeError):
+        return Mistake(text.count(b"\n", 0, error.start) + 1, "encoding", "UTF-8 text")
+    if not isinstance(error, tomllib.TOMLDecodeError):
+        return Mistake(1, "TOML", "fewer brackets inside brackets, and numbers of at most 4300 digits")
+    found = re.search(r"\(at line (\d+), column \d+\)", str(error))
+    line = int(found[1]) if found else text.rstrip().count(b"\n") + 1
+    return Mistake(line, "TOML", f"what https://toml.io says: {error}")
+
+
+def _read(root: Table, text: bytes) -> Ruleset:
+    head, decay, identity = root.table("ruleset"), root.table("decay"), root.table("identity")
+    head.only("id", "timezone")
+    decay.only(*HALF_LIFE, "max_tags")
+    identity.only("max_members", "typed_email")
+    half_life_ms = decay.half_life(14.0 * DAY_MS)
+    behaviours = read_behaviours(root, half_life_ms)
+    tags, sources = read_tags(root, half_life_ms)
+    names = [behaviour.name for _, behaviour in behaviours]
+    sequences = read_sequences(root, names, half_life_ms)
+    points: list[Behaviour | Sequence] = [behaviour for _, behaviour in behaviours]
+    points += sequences.values()
+    topics: list[Tag | Source] = [*tags, *sources]
+    longest_ms = max(half_life_ms, LONGEST, *(rule.half_life_ms or LONGEST for rule in (*points, *topics)))
+    behaviours = tuple((pairs, with_longest(behaviour, longest_ms)) for pairs, behaviour in behaviours)
+    grades = read_grades(root)
+    letters = (*(letter for letter, _ in grades), GRADES[-1])
+    stages = read_stages(root, letters)
+    zone = _zone(head)
+    return Ruleset(
+        id=head.text("id", "ruleset"),
+        hash=sha256(text).hexdigest()[:16],
+        text=text,
+        timezone=zone.key,
+        half_life_ms=half_life_ms,
+        longest_half_life_ms=longest_ms,
+        max_tags=decay.whole("max_tags", 64, 1, 1000),
+        behaviours={behaviour.name: behaviour for _, behaviour in behaviours},
+        tag_order={tag.name: position for position, tag in enumerate(tags)},
+        timing=read_timing(root),
+        sequences={name: with_longest(sequence, longest_ms) for name, sequence in sequences.items()},
+        floor=read_floor(root),
+        idle=read_idle(root),
+        fit=read_fit(root),
+        grades=grades,
+        stages=stages,
+        hold_ms=_hold(root),
+        routes=read_routes(root, (FIRST, *dict.fromkeys(stage.name for stage in stages)), letters),
+        max_members=identity.whole("max_members", 64, 1, 1000),
+        typed_email=identity.choice("typed_email", ("B", "C"), "B"),
+        accounts=_accounts(root),
+        traits_out=_traits_out(root),
+        dwell=read_dwell(root),
+        match=Matcher(read_where(root), behaviours, tags, sources, half_life_ms),
+        day_of=days_of(zone),
+        sequenced=frozenset(step for sequence in sequences.values() for step in sequence.steps),
+    )
+
+
+def _zone(head: Table) -> ZoneInfo:
+    zone = zone_of(head.text("timezone", "UTC"))
+    if zone is None:
+        head.wrong("timezone", 'a time zone by its IANA name, like "UTC" or "Europe/Berlin"')
+        zone = ZoneInfo("UTC")
+    return zone
+
+
+def _hold(root: Table) -> int:
+    table = root.table("crm")
+    table.only("hold")
+    return table.duration("hold", 14 * DAY_MS, zero=True)
+
+
+def _accounts(root: Table) -> Accounts:
+    table = root.table("accounts")
+    table.only("kinds", "min_confidence", "anonymous", "stages")
+    return Accounts(
+        kinds=frozenset(table.texts("kinds", ("business",), ACCOUNT_KINDS)),
+        min_confidence=table.number("min_confidence", 0.6, low=0.0, high=1.0),
+        anonymous=table.number("anonymous", 0.5, low=0.0),
+        stages=read_account_stages(table),
+    )
+
+
+def _traits_out(root: Table) -> tuple[str, ...]:
+    table = root.table("events")
+    table.only("traits")
+    return table.texts("traits", TRAITS_OUT)

@@ -1,0 +1,191 @@
+"""Matches an event against all rules with a few look-ups.
+
+Every condition of the file is a bit. A key's value says which of its conditions hold, and the answer is remembered;
+all keys together give a number, and the number says which rules match, which is remembered too.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from operator import attrgetter
+from typing import Any
+
+from stream.domain.conditions import Pair, Wanted
+from stream.domain.event import Event
+from stream.domain.ruleset.interest import Behaviours
+from stream.domain.ruleset.model import Match, Topic
+from stream.domain.ruleset.topics import Source, Tag, Where
+from stream.domain.ruleset.values import Reader, reader
+
+REMEMBERED = 4096
+LONGEST_TEXT = 512
+LONGEST_TAG = 64
+
+
+@dataclass(slots=True)
+class Column:
+    """The conditions on one key, a bit each."""
+
+    wanted: list[tuple[int, Wanted]] = field(default_factory=list)
+    memo: dict[str, int] = field(default_factory=dict)
+
+    def bits(self, value: Any) -> int:
+        """Return the bits of the conditions that a value meets; a list meets what any of its elements meets."""
+        if isinstance(value, str):
+            bits = self.memo.get(value)
+            return self._learn(value) if bits is None else bits
+        if isinstance(value, list | tuple):
+            bits = 0
+            for element in value:
+                bits |= self.bits(element)
+            return bits
+        return self._test(value)
+
+    def _learn(self, text: str) -> int:
+        bits = self._test(text)
+        if len(text) <= LONGEST_TEXT:
+            if len(self.memo) >= REMEMBERED:
+                self.memo.clear()
+            self.memo[text] = bits
+        return bits
+
+    def _test(self, value: Any) -> int:
+        return sum(bit for bit, wanted in self.wanted if wanted.accepts(value))
+
+
+class Columns:
+    """Gives every different condition its bit."""
+
+    def __init__(self) -> None:
+        """Start with the two keys that nearly every rule asks for."""
+        self.by_key: dict[str, Column] = {"type": Column(), "event": Column()}
+        self._bits: dict[Pair, int] = {}
+
+    def mask(self, pairs: Iterable[Pair]) -> int:
+        """Return the bits of all conditions of a `match` table."""
+        mask = 0
+        for key, wanted in pairs:
+            bit = self._bits.setdefault((key, wanted), 1 << len(self._bits))
+            column = self.by_key.setdefault(key, Column())
+            if (bit, wanted) not in column.wanted:
+                column.wanted.append((bit, wanted))
+            mask |= bit
+        return mask
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a combination of conditions means: the match without tags of `from` rules, and which of these look."""
+
+    match: Match
+    tags: tuple[Tag, ...]
+    sources: tuple[tuple[Reader, float], ...]
+
+
+class Matcher:
+    """`Matcher(event)` gives its Match: the first touch point, the first behaviour, every tag once."""
+
+    def __init__(
+        self,
+        where: Iterable[Where],
+        behaviours: Behaviours,
+        tags: Iterable[Tag],
+        sources: Iterable[Source],
+        default_half_life_ms: float,
+    ) -> None:
+        """Compile the rules of a file, each kind in file order."""
+        columns = Columns()
+        self._where = [(columns.mask(rule.pairs), rule.weight) for rule in where]
+        self._behaviours = [(columns.mask(pairs), behaviour) for pairs, behaviour in behaviours]
+        self._tags = [(columns.mask(tag.pairs), tag) for tag in tags]
+        self._sources = [(columns.mask(rule.pairs), (reader(rule.key), rule.half_life_ms)) for rule in sources]
+        self._own = {tag.name: tag.half_life_ms for _, tag in self._tags if tag.half_life_ms is not None}
+        self._default = self._sources[0][1][1] if self._sources else default_half_life_ms
+        self._plans: dict[int, Plan] = {}
+        self._named: dict[tuple[int, Any], Match] = {}
+        self._split(columns.by_key)
+
+    def _split(self, by_key: dict[str, Column]) -> None:
+        """Sort the keys by how they are read: members of the event, properties, everything else."""
+        plain = [key for key in by_key if "." not in key]
+        self._members = attrgetter(*plain)
+        self._member_columns = [by_key[key] for key in plain]
+        self._properties: list[tuple[str, Column]] = []
+        self._others: list[tuple[Reader, Column]] = []
+        for key, column in by_key.items():
+            first, _, name = key.partition(".")
+            if first == "properties" and "." not in name:
+                self._properties.append((name, column))
+            elif name:
+                self._others.append((reader(key), column))
+
+    def __call__(self, event: Event) -> Match:
+        """Match an event."""
+        mask = self._mask(event)
+        plan = self._plans.get(mask) or self._learn(mask)
+        if not plan.sources:
+            return plan.match
+        given = [_texts(read(event)) for read, _ in plan.sources]
+        return self._with_sources(mask, plan, given) if any(given) else plan.match
+
+    def _mask(self, event: Event) -> int:
+        mask = 0
+        for column, value in zip(self._member_columns, self._members(event), strict=True):
+            if value is not None:
+                bits = column.memo.get(value)
+                mask |= column.bits(value) if bits is None else bits
+        if properties := event.properties:
+            for name, column in self._properties:
+                value = properties.get(name)
+                if value is not None:
+                    mask |= column.bits(value)
+        for read, column in self._others:
+            value = read(event)
+            if value is not None:
+                mask |= column.bits(value)
+        return mask
+
+    def _learn(self, mask: int) -> Plan:
+        where = next((weight for needs, weight in self._where if needs & mask == needs), 1.0)
+        behaviour = next((rule for needs, rule in self._behaviours if needs & mask == needs), None)
+        tags: tuple[Tag, ...] = ()
+        sources: tuple[tuple[Reader, float], ...] = ()
+        if behaviour is not None:
+            tags = tuple(tag for needs, tag in self._tags if needs & mask == needs)
+            sources = tuple(source for needs, source in self._sources if needs & mask == needs)
+        topics = tuple(Topic(tag.name, self._own.get(tag.name, self._default)) for tag in tags)
+        plan = Plan(Match(where, behaviour, topics), tags, sources)
+        if len(self._plans) >= REMEMBERED:
+            self._plans.clear()
+        self._plans[mask] = plan
+        return plan
+
+    def _with_sources(self, mask: int, plan: Plan, given: list[tuple[str, ...]]) -> Match:
+        key = (mask, tuple(given))
+        match = self._named.get(key)
+        if match is None:
+            match = Match(plan.match.where, plan.match.behaviour, self._topics(plan, given))
+            if sum(len(text) for texts in given for text in texts) <= LONGEST_TEXT:
+                if len(self._named) >= REMEMBERED:
+                    self._named.clear()
+                self._named[key] = match
+        return match
+
+    def _topics(self, plan: Plan, given: list[tuple[str, ...]]) -> tuple[Topic, ...]:
+        """Join the explicit tags and those of the `from` rules; of two such rules the first says how a tag fades."""
+        half_lives = {tag.name: self._default for tag in plan.tags}
+        named: dict[str, float] = {}
+        for (_, half_life_ms), texts in zip(plan.sources, given, strict=True):
+            for text in texts:
+                name = text.strip().lower()
+                if 1 <= len(name) <= LONGEST_TAG:
+                    named.setdefault(name, half_life_ms)
+        half_lives.update(named)
+        return tuple(Topic(name, self._own.get(name, half_life_ms)) for name, half_life_ms in half_lives.items())
+
+
+def _texts(value: Any) -> tuple[str, ...]:
+    if value is None:
+        return ()
+    if isinstance(value, str):
+        return (value,)
+    return tuple(each for each in value if isinstance(each, str)) if isinstance(value, list | tuple) else ()

@@ -1,0 +1,142 @@
+"""The ruleset as the engine uses it: parsed, checked, compiled. Durations are milliseconds."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from stream.domain.event import Event
+
+Bounds = Mapping[str, float | str | bool]
+"""What a stage asks: identified, interest, fit, timing, total (numbers: at least) and grade (letter: at least)."""
+
+
+class Condition(Protocol):
+    """A `match` table: every key must hold."""
+
+    def holds(self, get: Callable[[str], Any]) -> bool:
+        """Tell whether every key holds; `get` gives a key's value, None when absent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Behaviour:
+    name: str
+    weight: float
+    points: float
+    half_life_ms: float
+    cap: float | None
+    intent: str  # "direct" | "contextual"
+    journey: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """A tag an event gives, with the half-life of its weight."""
+
+    name: str
+    half_life_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """What the rules say of one event: WHERE, WHAT, and its tags (each once)."""
+
+    where: float
+    behaviour: Behaviour | None
+    tags: tuple[Topic, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Dwell:
+    property: str
+    steps: tuple[tuple[float, float], ...]
+
+    def factor(self, properties: Mapping[str, Any]) -> float:
+        """Return the factor of the last step reached; 1.0 without a finite number >= 0."""
+        seconds = properties.get(self.property)
+        if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not 0 <= seconds < float("inf"):
+            return 1.0
+        factor = self.steps[0][1]
+        for at, value in self.steps:
+            if seconds < at:
+                break
+            factor = value
+        return factor
+
+
+@dataclass(frozen=True, slots=True)
+class Sequence:
+    name: str
+    steps: tuple[str, ...]
+    within_ms: int
+    points: float
+    half_life_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class Idle:
+    after_ms: int
+    points: float
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    name: str
+    match: Condition
+    points: float
+    bant: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    name: str
+    order: int
+    owner: str = "engine"  # "engine" | "crm"
+    enter: Bounds | None = None
+    exit: Bounds | None = None
+    dwell_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    match: Condition
+    route: str
+
+
+@dataclass(frozen=True, slots=True)
+class Accounts:
+    kinds: frozenset[str] = frozenset({"business"})
+    min_confidence: float = 0.6
+    anonymous: float = 0.5
+    stages: tuple[Stage, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Ruleset:
+    """One version of the rules. `hash` is the first 16 hex digits of SHA-256 of `text`."""
+
+    id: str
+    hash: str
+    text: bytes
+    timezone: str
+    half_life_ms: float
+    longest_half_life_ms: float
+    max_tags: int
+    behaviours: Mapping[str, Behaviour]
+    tag_order: Mapping[str, int]
+    timing: Mapping[str, float]
+    sequences: Mapping[str, Sequence]
+    floor: float
+    idle: Idle | None
+    fit: Mapping[str, Fit]
+    grades: tuple[tuple[str, tuple[Mapping[str, float], ...]], ...]  # best first: ("A", ({"bant": 4}, {"bant": 3, "fit": 30}))
+    stages: tuple[Stage, ...]  # ladder order 1, 2, ...; "visitor" (order 0) is not among them
+    hold_ms: int
+    routes: tuple[Route, ...]
+    max_members: int
+    typed_email: str  # "B" | "C"
+    accounts: Accounts
+    traits_out: tuple[str, ...]
+    dwell: Dwell | None
+    match: Callable[[Event], Match]  # memoised
+    day_of: Callable[[int], int]  # event time (ms) -> ordinal of its calendar day in `timezone`
+    sequenced: frozenset[str] = field(default_factory=frozenset)  # behaviours that some sequence names

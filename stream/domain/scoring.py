@@ -1,0 +1,159 @@
+"""A lead's score: fit + interest + timing, each kept apart, and the ledger that explains every number."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from stream.domain import decay
+from stream.domain.crossing import END, MARGIN, first_below
+from stream.domain.decay import Curve
+from stream.domain.ruleset.model import Bounds, Idle, Ruleset
+
+LETTERS = "ABCD"
+PARTS = ("interest", "fit", "timing", "total")
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """A row of the ledger: `points` that `count` events (or conditions, or idle periods) make."""
+
+    rule: str
+    count: int
+    points: float
+
+
+@dataclass(slots=True)
+class Outlook:
+    """A score as a function of time, if no event comes: two decaying curves from `base`, the idle condition, and constants."""
+
+    base: int
+    rules: Ruleset
+    fit: float = 0.0
+    grade: str = "D"
+    identified: bool = True
+    interest: Curve = field(default_factory=dict)
+    timing: Curve = field(default_factory=dict)
+    active: int = -1
+
+    def periods(self, at: int) -> int:
+        """Return the number of full idle periods up to `at`."""
+        idle = self.rules.idle
+        if idle is None or self.active < 0:
+            return 0
+        return max(0, (at - self.active) // idle.after_ms)
+
+    def _idle_points(self, periods: int) -> float:
+        return self.rules.idle.points * periods if self.rules.idle is not None else 0.0
+
+    def interest_at(self, at: int, periods: int | None = None) -> float:
+        """Return the interest at `at`, never below the floor; `periods` overrides the idle condition's."""
+        idle = self._idle_points(self.periods(at) if periods is None else periods)
+        return max(self.rules.floor, decay.value(self.interest, self.base, at) + idle)
+
+    def part(self, key: str, at: int, periods: int | None = None) -> float:
+        """Return interest, fit, timing or total at `at`."""
+        if key == "interest":
+            return self.interest_at(at, periods)
+        if key == "fit":
+            return self.fit
+        timing = decay.value(self.timing, self.base, at)
+        return timing if key == "timing" else self.interest_at(at, periods) + self.fit + timing
+
+    def holds(self, bounds: Bounds, at: int) -> bool:
+        """Tell whether every bound is reached at `at` (numbers: at least, less 1e-9; grade: at least)."""
+        return not any(self.below(key, bound, at) for key, bound in bounds.items())
+
+    def falls(self, bounds: Bounds, at: int, periods: int | None = None) -> bool:
+        """Tell whether any bound is missed at `at`: an exit holds."""
+        return any(self.below(key, bound, at, periods) for key, bound in bounds.items())
+
+    def below(self, key: str, bound: float | str | bool, at: int, periods: int | None = None) -> bool:
+        """Tell whether one part is below its bound."""
+        if key == "grade":
+            return LETTERS.index(self.grade) > LETTERS.index(str(bound))
+        if key == "identified":
+            return self.identified is not bound
+        return self.part(key, at, periods) < float(bound) - MARGIN
+
+    def first_fall(self, bounds: Bounds, start: int) -> int | None:
+        """Return the first ms from `start` on at which any bound is missed; None where that never comes."""
+        if self.falls(bounds, start):
+            return start
+        keys = {key: float(bound) for key, bound in bounds.items() if key in ("interest", "timing", "total")}
+        found: int | None = None
+        for a, b in self._stretches(start):
+            if self.falls(bounds, a):
+                return a
+            falls = [self._fall(key, x, a, b) for key, x in keys.items()]
+            found = min((t for t in falls if t is not None), default=None)
+            if found is not None:
+                break
+        return found
+
+    def _fall(self, key: str, threshold: float, a: int, b: int) -> int | None:
+        """Find the fall of one part within [a, b), where the idle condition is constant."""
+        idle, floor = self._idle_points(self.periods(a)), self.rules.floor
+        if key == "timing":
+            return first_below(self.timing, self.base, threshold, a, b)
+        if key == "interest":
+            return None if floor >= threshold - MARGIN else first_below(self.interest, self.base, threshold - idle, a, b)
+        joined = _sum(self.interest, self.timing)
+        while a < b:  # the floor makes a total the greater of two sums: it is below when both are
+            over = first_below(joined, self.base, threshold - self.fit - idle, a, b)
+            if over is None:
+                return None
+            on_floor = first_below(self.timing, self.base, threshold - self.fit - floor, over, b)
+            if on_floor is None or on_floor == over:
+                return on_floor
+            a = on_floor
+        return None
+
+    def _stretches(self, start: int) -> Iterator[tuple[int, int]]:
+        """Cut the future where an idle period becomes full; ends once more of them change nothing."""
+        idle = self.rules.idle
+        if idle is None or self.active < 0 or idle.points >= 0:
+            yield start, END
+            return
+        positive = sum(v for v in self.interest.values() if v > 0)
+        while True:
+            n = self.periods(start)
+            if positive + self._idle_points(n) <= self.rules.floor:
+                yield start, END
+                return
+            end = self.active + (n + 1) * idle.after_ms
+            yield start, end
+            start = end
+
+
+def _sum(a: Curve, b: Curve) -> Curve:
+    total = dict(a)
+    for h, v in b.items():
+        total[h] = total.get(h, 0.0) + v
+    return total
+
+
+def grade_of(rules: Ruleset, fit: float, bant: int) -> str:
+    """Return the best grade whose conditions hold, else D."""
+    have: Mapping[str, float] = {"fit": fit, "bant": bant}
+    for letter, alternatives in rules.grades:
+        if any(all(have[key] >= x - MARGIN for key, x in option.items()) for option in alternatives):
+            return letter
+    return "D"
+
+
+def idle_row(idle: Idle | None, periods: int) -> list[Explained]:
+    """Return the ledger's row of the idle condition."""
+    return [Explained("idle", periods, idle.points * periods)] if idle is not None and periods else []
+
+
+def ledger(rows: list[Explained], floor: float, beside: list[Explained]) -> list[Explained]:
+    """Return interest rows with the floor's, and the rows beside them, heaviest first; rows of 0 left out."""
+    missing = floor - sum(row.points for row in rows)
+    lifted = [Explained("floor", 1, missing)] if missing > MARGIN else []
+    shown = [row for row in rows + lifted + beside if abs(row.points) > MARGIN]
+    return sorted(shown, key=lambda row: (-row.points, row.rule))
+
+
+def direct(value: Any) -> str:
+    """Name the intent of so many points of direct behaviours."""
+    return "direct" if value >= 1.0 - MARGIN else "contextual"

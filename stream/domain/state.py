@@ -1,0 +1,60 @@
+"""What is known of one source identity: its sums, its traits, where it was seen. Travels whole in every snapshot."""
+
+from typing import Any
+
+import msgspec
+
+from stream.domain.decay import Sums
+from stream.domain.event import Company
+
+NEVER = -1
+"""An instant before all others."""
+
+
+class Trait(msgspec.Struct, array_like=True):
+    """A trait's leaf: value (null: deleted), event time, e-mail or phone kind, and its place in the `people` log."""
+
+    value: Any
+    t: int
+    kind: str | None = None
+    stamp: int = 0
+
+
+class GroupCall(msgspec.Struct, array_like=True):
+    """What was told of one group: newest time it was named, and its traits by leaf path."""
+
+    t: int
+    traits: dict[str, Trait]
+
+
+class State(msgspec.Struct, array_like=True):
+    """The sums and facts of one source identity. Instants are ms; `landmark` is that of all three sums."""
+
+    as_of: int = NEVER
+    first_seen: int = NEVER
+    last_seen: int = NEVER
+    events: int = 0
+    bot: bool = False
+    bot_t: int = NEVER
+    active: int = NEVER
+    landmark: int = 0
+    tags: Sums = {}
+    points: Sums = {}
+    timing: Sums = {}
+    counts: dict[str, int] = {}
+    times: dict[str, list[int]] = {}
+    traits: dict[str, Trait] = {}
+    groups: dict[str, GroupCall] = {}
+    company: Company | None = None
+    company_t: int = NEVER
+    journey: str | None = None
+    journey_t: int = NEVER
+    journey_stamp: int = 0
+
+    def group(self) -> tuple[str, GroupCall] | None:
+        """Return the newest group named, the later applied among equals."""
+        newest = None
+        for id_, call in self.groups.items():
+            if newest is None or call.t >= newest[1].t:
+                newest = (id_, call)
+        return newest

@@ -1,0 +1,43 @@
+"""When something is due for whom: a heap of lower bounds, rebuilt from the rows, never stored."""
+
+from collections.abc import Callable, Iterator
+from heapq import heappop, heappush
+
+
+class Timers:
+    """One armed instant (ms) per lead; what the heap holds beside it is stale and passed over."""
+
+    def __init__(self) -> None:
+        self._heap: list[tuple[int, str]] = []
+        self._armed: dict[str, int] = {}
+
+    def __len__(self) -> int:
+        return len(self._armed)
+
+    def arm(self, lead: str, at: int | None) -> None:
+        """Set a lead's instant; None disarms."""
+        if at is None:
+            self.disarm(lead)
+        elif self._armed.get(lead) != at:
+            self._armed[lead] = at
+            heappush(self._heap, (at, lead))
+
+    def disarm(self, lead: str) -> None:
+        """Forget a lead."""
+        self._armed.pop(lead, None)
+
+    def stands(self, lead: str, falls: Callable[[int], bool]) -> bool:
+        """Tell whether the armed instant is still a lower bound: nothing falls just before it.
+
+        True for scores that only fall; where they may rise again, a missed dip is found when the lead's next record comes.
+        """
+        at = self._armed.get(lead)
+        return at is not None and not falls(at - 1)
+
+    def due(self, clock: int) -> Iterator[str]:
+        """Yield leads whose instant is at or before `clock`, in order of (instant, lead); each is disarmed first."""
+        while self._heap and self._heap[0][0] <= clock:
+            at, lead = heappop(self._heap)
+            if self._armed.get(lead) == at:
+                del self._armed[lead]
+                yield lead

@@ -1,0 +1,253 @@
+"""A visitor's row: what one source identity did, in decayed sums, and how far its partition was read.
+
+`apply` is the rule: row + event + ruleset -> row + snapshot. It changes the row in place; it reads no clock.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from stream.domain import decay
+from stream.domain.event import Event
+from stream.domain.ids import class_of, kind_of
+from stream.domain.log import FORMAT, Snapshot, Unreadable
+from stream.domain.ruleset.model import Behaviour, Match, Ruleset
+from stream.domain.state import NEVER, GroupCall, State, Trait
+
+REMEMBERED = 256
+"""How many messageIds a row knows, newest last, six bytes each."""
+ID_BYTES = 6
+TIMES = 16
+"""How many times of a behaviour that a sequence names are remembered."""
+NEGLIGIBLE = 64.0
+"""Half-lives after which a capped day is forgotten: what it could still give is below 1e-19 of its points."""
+
+
+class Row(msgspec.Struct, array_like=True):
+    """The row's own book-keeping beside the state it hands on."""
+
+    state: State = msgspec.field(default_factory=State)
+    listened: bool = False
+    recent: bytes = b""
+    caps: dict[str, dict[int, float]] = {}
+    forwarded: dict[int, int] = {}
+    replayed: dict[str, list[int]] = {}
+
+
+class Visitor(Row):
+    """A row with its position: `(epoch << 48) | (offset + 1)` of the last applied record, 0 for none."""
+
+    position: int = 0
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What became of one record: `verdict` applied, duplicate or echo; `late` when older than the newest seen."""
+
+    row: Visitor | None
+    verdict: str
+    snapshot: Snapshot | None = None
+    late: bool = False
+
+
+def apply(
+    row: Visitor | None,
+    event: Event,
+    position: int,
+    rules: Ruleset,
+    forwarded: tuple[int, int] | None = None,
+    replayed: tuple[str, int, int] | None = None,
+) -> Outcome:
+    """Apply one event to its row.
+
+    `forwarded` is the (partition, offset) it was found at, `replayed` the (topic, partition, offset) of its dead letter:
+    each is taken once, like a messageId.
+    """
+    if event.echo:
+        return Outcome(row, "echo")
+    if row is None:
+        row = Visitor()
+    if _known(row, event, forwarded, replayed):
+        return Outcome(row, "duplicate")
+    _remember(row, event, forwarded, replayed)
+    row.position = position
+    state, t = row.state, event.t
+    late = t < state.last_seen
+    _seen(state, event)
+    if not event.bot:
+        _gather(row, event, rules.match(event), rules)
+        if not row.listened and (event.links or class_of(kind_of(event.node), rules.typed_email) != "C"):
+            row.listened = True
+    return Outcome(row, "applied", _snapshot(row, event) if row.listened else None, late)
+
+
+def wake(row: Visitor | None, node: str, r: int) -> tuple[Visitor, Snapshot]:
+    """Let a row hand on snapshots from now on; returns its first, with all it did before."""
+    row = row or Visitor()
+    row.listened = True
+    row.state.as_of = max(row.state.as_of, r)
+    return row, Snapshot(node, row.position, row.state.as_of, row.state.last_seen, row.state, wake=True)
+
+
+def _known(row: Visitor, event: Event, forwarded: tuple[int, int] | None, replayed: tuple[str, int, int] | None) -> bool:
+    if forwarded is not None and forwarded[1] <= row.forwarded.get(forwarded[0], -1):
+        return True
+    if replayed is not None and replayed[2] in row.replayed.get(f"{replayed[0]}:{replayed[1]}", ()):
+        return True
+    recent, at = row.recent, row.recent.find(event.message)
+    while at >= 0:
+        if at % ID_BYTES == 0:
+            return True
+        at = recent.find(event.message, at + 1)
+    return False
+
+
+def _remember(row: Visitor, event: Event, forwarded: tuple[int, int] | None, replayed: tuple[str, int, int] | None) -> None:
+    row.recent = (row.recent + event.message)[-REMEMBERED * ID_BYTES :]
+    if forwarded is not None:
+        row.forwarded[forwarded[0]] = forwarded[1]
+    if replayed is not None:
+        row.replayed.setdefault(f"{replayed[0]}:{replayed[1]}", []).append(replayed[2])
+
+
+def _seen(state: State, event: Event) -> None:
+    t = event.t
+    state.events += 1
+    if event.r > state.as_of:
+        state.as_of = event.r
+    if state.first_seen == NEVER or t < state.first_seen:
+        state.first_seen = t
+    if t > state.last_seen:
+        state.last_seen = t
+    if t >= state.bot_t:
+        state.bot, state.bot_t = event.bot, t
+
+
+def _gather(row: Visitor, event: Event, match: Match, rules: Ruleset) -> None:
+    """Add what a person's event brings: weights, points, traits, company."""
+    state, t = row.state, event.t
+    if event.crm_stage is None and t > state.active:
+        state.active = t
+    if event.company is not None and t >= state.company_t:
+        state.company, state.company_t = event.company, t
+    if event.traits:
+        _merge_traits(state.traits, event.traits, t, {"email": event.trait_email_kind, "phone": event.trait_phone_kind})
+    if event.group is not None:
+        call = state.groups.pop(event.group.id, None) or GroupCall(NEVER, {})
+        call.t = max(call.t, t)
+        _merge_traits(call.traits, event.group.traits, t, {})
+        state.groups[event.group.id] = call
+    behaviour = match.behaviour
+    if behaviour is None:
+        return
+    shortest = behaviour.half_life_ms
+    if state.landmark == 0:
+        state.landmark = t
+    if match.tags:
+        shortest = min(shortest, min(tag.half_life_ms for tag in match.tags))
+    if behaviour.journey is not None:
+        shortest = min(shortest, rules.half_life_ms)
+    if t - state.landmark > decay.FAR * shortest:
+        for sums in (state.tags, state.points, state.timing):
+            decay.rebase(sums, state.landmark, t)
+        state.landmark = t
+    _score(row, event, behaviour, rules)
+    if match.tags:
+        _weigh(state, event, match, behaviour, rules)
+
+
+def _score(row: Visitor, event: Event, behaviour: Behaviour, rules: Ruleset) -> None:
+    state, t, name = row.state, event.t, behaviour.name
+    if behaviour.points:
+        points = behaviour.points if behaviour.cap is None else _capped(row, behaviour, t, rules)
+        decay.add(state.points, name, behaviour.half_life_ms, points, t, state.landmark)
+        state.counts[name] = state.counts.get(name, 0) + 1
+    if behaviour.journey is not None:
+        if t >= state.journey_t:
+            state.journey, state.journey_t = behaviour.journey, t
+        points = rules.timing.get(behaviour.journey, 0.0)
+        if points:
+            decay.add(state.timing, behaviour.journey, rules.half_life_ms, points, t, state.landmark)
+            key = f"timing.{behaviour.journey}"
+            state.counts[key] = state.counts.get(key, 0) + 1
+    if name in rules.sequenced:
+        times = state.times.setdefault(name, [])
+        times.append(t)
+        times.sort()
+        del times[:-TIMES]
+
+
+def _capped(row: Visitor, behaviour: Behaviour, t: int, rules: Ruleset) -> float:
+    """Return what is left of the day's cap for this event. A cap holds per sign."""
+    cap, points = behaviour.cap or 0.0, behaviour.points
+    days = row.caps.setdefault(behaviour.name if points > 0 else f"-{behaviour.name}", {})
+    day = rules.day_of(t)
+    oldest = rules.day_of(max(0, int(row.state.last_seen - NEGLIGIBLE * behaviour.half_life_ms)))
+    for old in [d for d in days if d < oldest]:
+        del days[old]
+    used = days.get(day, 0.0)
+    given = min(abs(points), max(0.0, cap - used))
+    days[day] = used + given
+    return given if points > 0 else -given
+
+
+def _weigh(state: State, event: Event, match: Match, behaviour: Behaviour, rules: Ruleset) -> None:
+    dwell = rules.dwell.factor(event.properties) if rules.dwell is not None else 1.0
+    weight, t = match.where * behaviour.weight * dwell, event.t
+    if not weight:
+        return
+    for tag in match.tags:
+        decay.add(state.tags, tag.name, tag.half_life_ms, weight, t, state.landmark)
+    if sum(map(len, state.tags.values())) > rules.max_tags:
+        _evict(state, rules)
+
+
+def _evict(state: State, rules: Ruleset) -> None:
+    """Let the smallest weights at asOf leave; among equals the last in file order, then by code point."""
+    weights = decay.worth(state.tags, state.landmark, state.as_of)
+    outside = len(rules.tag_order)
+    while len(weights) > rules.max_tags:
+        least = min(weights.values()) + 1e-9
+        leaving = max((n for n, w in weights.items() if w <= least), key=lambda n: (rules.tag_order.get(n, outside), n))
+        del weights[leaving]
+        for part in state.tags.values():
+            part.pop(leaving, None)
+
+
+def _merge_traits(known: dict[str, Trait], told: dict[str, Any], t: int, kinds: dict[str, str | None]) -> None:
+    for path, value in told.items():
+        old = known.get(path)
+        if old is None or t >= old.t:
+            known[path] = Trait(value, t, kinds.get(path))
+
+
+def _snapshot(row: Visitor, event: Event) -> Snapshot:
+    return Snapshot(
+        event.node, row.position, row.state.as_of, event.t, row.state, list(event.links), event.node_kind,
+        None if event.bot else event.crm_stage, judged=not event.bot,
+    )  # fmt: skip
+
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(Visitor)
+
+
+def encode(row: Visitor) -> bytes:
+    """Return the row's bytes: format, position (8 bytes, big endian: rows compare without decoding), msgpack."""
+    position, row.position = row.position, 0
+    body = _encoder.encode(row)
+    row.position = position
+    return FORMAT + position.to_bytes(8, "big") + body
+
+
+def decode(data: bytes) -> Visitor:
+    """Return the row in `data`; raises `Unreadable`."""
+    if data[:1] != FORMAT:
+        raise Unreadable(f"row of format {data[:1].hex() or 'none'}: this release reads format {FORMAT.hex()}")
+    try:
+        row = _decoder.decode(memoryview(data)[9:])
+    except msgspec.MsgspecError as error:
+        raise Unreadable(f"row cannot be read: {error}") from error
+    row.position = int.from_bytes(data[1:9], "big")
+    return row

@@ -1,0 +1,95 @@
+"""The open table from address to autonomous system: the last resort, honest about little."""
+
+import csv
+import io
+from collections.abc import Iterator
+from pathlib import Path
+from sys import intern
+from typing import NamedTuple
+
+from stream.lookups.addresses import pack
+from stream.lookups.errors import BadLookupFile
+from stream.lookups.layouts import NOTHING, Finding, IsHosting
+from stream.lookups.maxmind import Answer
+from stream.lookups.networks import NetworkTable, Span, cidr, parse_network, span_of
+from stream.lookups.ranges import read_text
+
+
+class System(NamedTuple):
+    """An autonomous system and who runs it."""
+
+    number: int
+    name: str
+
+
+class AsnTable:
+    """An IP→ASN table as text: `start,end,number,name` or `network,number,name` with commas, or iptoasn's with tabs.
+
+    A header line is skipped; number 0 is nobody. Raises BadLookupFile with the number of a line that does not parse.
+    """
+
+    as_of = ""
+
+    def __init__(self, path: Path, *, is_hosting: IsHosting) -> None:
+        self._is_hosting = is_hosting
+        self._table = NetworkTable(_spans(path, read_text(path)))
+
+    def find(self, packed: bytes) -> Answer:
+        """Return what the table says of an address."""
+        system = self._table.find(packed)
+        if system is None:
+            return Answer(NOTHING, "")
+        kind = "hosting" if self._is_hosting(system.number) else "unknown"
+        return Answer(Finding("asn", system.name, "", kind), self._network(packed))
+
+    def close(self) -> None:
+        """Do nothing: the table is in memory."""
+
+    def _network(self, packed: bytes) -> str:
+        """Return the widest CIDR around an address that lies within its span, at most a visitor's truncated one."""
+        first, last = self._table.span(packed)
+        prefix = 24 if len(packed) == 4 else 48
+        while prefix:
+            wider_first, wider_last = span_of(packed, prefix - 1)
+            if wider_first < first or wider_last > last:
+                break
+            prefix -= 1
+        return cidr(packed, prefix)
+
+
+def _spans(path: Path, text: str) -> Iterator[Span[System]]:
+    tabs = "\t" in text.partition("\n")[0]
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter="\t" if tabs else ",")
+    systems: dict[tuple[str, str], System | None] = {}
+    for line, row in enumerate(reader, 1):
+        if not row or row[0].startswith("#"):
+            continue
+        try:
+            first, last, number, name = _fields(row)
+        except ValueError as error:
+            if line == 1 and not row[0][:1].isdigit() and ":" not in row[0]:
+                continue
+            raise BadLookupFile(path, line, str(error)) from error
+        if (number, name) not in systems:
+            systems[number, name] = _system(path, line, number, name)
+        system = systems[number, name]
+        if system is not None:
+            yield Span(first, last, system)
+
+
+def _fields(row: list[str]) -> tuple[bytes, bytes, str, str]:
+    """Return first and last address, number and name of a row; iptoasn's has the country between the two."""
+    if "/" in row[0] and len(row) >= 3:
+        first, last = parse_network(row[0])
+        return first, last, row[1], row[2]
+    start, end = pack(row[0].strip()), pack(row[1].strip()) if len(row) >= 4 else None
+    if start is None or end is None or len(start) != len(end) or start > end:
+        raise ValueError("is no line of an IP to ASN table: start, end, number, name")
+    return start, end, row[2], row[-1]
+
+
+def _system(path: Path, line: int, number: str, name: str) -> System | None:
+    digits = number.strip().upper().removeprefix("AS")
+    if not (digits.isascii() and digits.isdigit()):
+        raise BadLookupFile(path, line, f"{number!r} is no AS number")
+    return System(int(digits), intern(name.strip())) if int(digits) and name.strip() else None

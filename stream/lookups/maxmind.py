@@ -1,0 +1,108 @@
+"""MaxMind databases: what each says of an address, at its reader's speed, kept by network."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+from typing import NamedTuple
+
+import maxminddb
+
+from stream.lookups.addresses import render
+from stream.lookups.errors import BadLookupFile, CorruptDatabase
+from stream.lookups.layouts import NOTHING, Finding, IsHosting, IsPrivate, finding, layout_by_fields, layout_of
+from stream.lookups.memo import NetworkMemo
+from stream.lookups.networks import cidr
+
+logger = logging.getLogger(__name__)
+
+# Read through at start: all of a small database, the beginning of a large one and a grid of addresses over all of it.
+_PROVED_RECORDS = 50_000
+_PROVED_ADDRESSES = 4_096
+
+
+class Answer(NamedTuple):
+    """What a database says of the network around an address."""
+
+    finding: Finding
+    network: str
+
+
+class MaxmindFile:
+    """One MaxMind database, read by the layout its type or its records show.
+
+    Raises BadLookupFile where there is no file, CorruptDatabase where it is no readable database.
+    """
+
+    def __init__(self, path: Path, *, is_private: IsPrivate, is_hosting: IsHosting) -> None:
+        self._path = path
+        self._is_private = is_private
+        self._is_hosting = is_hosting
+        self._memo: NetworkMemo[Answer] = NetworkMemo()
+        self._complained = False
+        try:
+            self._reader = maxminddb.open_database(path)
+        except OSError as error:
+            raise BadLookupFile(path, None, f"cannot be read ({error.strerror or error})") from error
+        except (maxminddb.InvalidDatabaseError, ValueError) as error:
+            raise CorruptDatabase(path, None, "is no MaxMind database, or a damaged one") from error
+        metadata = self._reader.metadata()
+        self.as_of = datetime.fromtimestamp(metadata.build_epoch, UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
+        self._v6 = metadata.ip_version == 6
+        self._layout = layout_of(metadata.database_type)
+        self.hides = self._prove(metadata.database_type) == "anonymous"
+
+    def find(self, packed: bytes) -> Answer:
+        """Return what the database says of an address."""
+        answer = self._memo.get(packed)
+        if answer is not None:
+            return answer
+        if len(packed) == 16 and not self._v6:
+            return Answer(NOTHING, "")
+        prefix, answer = self._read(packed)
+        self._memo.put(packed, prefix, answer)
+        return answer
+
+    def close(self) -> None:
+        """Close the file."""
+        self._reader.close()
+
+    def _read(self, packed: bytes) -> tuple[int, Answer]:
+        bits = len(packed) * 8
+        try:
+            record, prefix = self._reader.get_with_prefix_len(render(packed))
+        except maxminddb.InvalidDatabaseError as error:
+            if not self._complained:
+                logger.error("%s: a record cannot be read, its network counts as unknown: %s", self._path, error)  # noqa: TRY400
+            self._complained = True
+            return bits, Answer(NOTHING, "")
+        # An IPv4 address in a tree without IPv4 is found above its own root.
+        prefix = min(max(prefix, 0), bits)
+        found = finding(self._layout, record, is_private=self._is_private, is_hosting=self._is_hosting)
+        # A network of one address would be the visitor's own.
+        shown = prefix if prefix < bits else 24 if bits == 32 else 48
+        return prefix, Answer(found, cidr(packed, shown) if found.name else "")
+
+    def _prove(self, database_type: str) -> str:
+        """Read records until the file is trusted; return its layout."""
+        layout = self._layout
+        try:
+            for record in self._samples():
+                if not layout and isinstance(record, dict):
+                    layout = layout_by_fields(record)
+        except maxminddb.InvalidDatabaseError as error:
+            self._reader.close()
+            raise CorruptDatabase(self._path, None, "is damaged: some of its records cannot be read") from error
+        if not layout:
+            logger.warning("%s: a database of type %s names no company", self._path, database_type)
+        return layout
+
+    def _samples(self) -> Iterator[object]:
+        # A tree without an IPv4 part cannot be walked by the reader, only asked.
+        with suppress(ValueError):
+            for _, record in islice(self._reader, _PROVED_RECORDS):
+                yield record
+        for at in range(_PROVED_ADDRESSES):
+            yield self._reader.get(render((at << 20 | 0x10101).to_bytes(4)))

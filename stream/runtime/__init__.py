@@ -1,0 +1,1 @@
+"""A hardened Faust: batches, checkpoints, tables by partition. Knows nothing of leads."""

@@ -1,0 +1,71 @@
+"""The checkpoint: outputs acknowledged, then the changelog, then the source offsets committed; or the process ends."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+
+from faust.types import TP
+
+from stream.runtime.fatal import die
+from stream.runtime.work import Part, Position, Work
+
+Step = Callable[[str], Awaitable[None]]
+
+
+class Checkpoint:
+    """Makes durable what the partitions owe; Faust calls it wherever it commits: timer, revoke, stop.
+
+    Strictly in this order, so that whatever the moment of a crash: a committed record's rows are in the changelog, and a row
+    in the changelog has all its outputs in Kafka. What is repeated after a crash is skipped by the position in the row.
+    An idempotent aiokafka producer retries for ever: hence `limit_s`.
+    """
+
+    def __init__(
+        self,
+        parts: Callable[[], Iterable[Part]],
+        append: Callable[[Work], Awaitable[None]],
+        commit: Callable[[Mapping[TP, Position]], Awaitable[None]],
+        reach: Step,
+        done: Callable[[list[Work], float], None],
+        limit_s: float,
+    ) -> None:
+        self._parts, self._append, self._commit, self._reach, self._done = parts, append, commit, reach, done
+        self._limit_s = limit_s
+        self.lock = asyncio.Lock()
+
+    async def run(self) -> bool:
+        """Make a checkpoint, also if the caller is cancelled; tell whether there was anything to do."""
+        return await asyncio.shield(asyncio.ensure_future(self._guarded()))
+
+    async def _guarded(self) -> bool:
+        async with self.lock:
+            try:
+                async with asyncio.timeout(self._limit_s):
+                    return await self._run()
+            except BaseException as cause:  # not to be survived, whatever it is: rows were taken and are nowhere
+                die(cause)
+
+    async def _run(self) -> bool:
+        began = time.perf_counter()
+        works = []
+        for part in list(self._parts()):
+            if part.owes:
+                works.append(part.take())
+                await asyncio.sleep(0)  # encoding rows is the loop's longest work: consistency is per partition only
+        if not works:
+            return False
+
+        await self._reach("outputs")
+        for work in works:
+            for acknowledged in work.outputs:
+                await acknowledged
+
+        await self._reach("changelog")
+        await asyncio.gather(*(self._append(work) for work in works if work.rows))
+
+        await self._reach("commit")
+        await self._commit({tp: position for work in works for tp, position in work.positions.items()})
+
+        await self._reach("done")
+        self._done(works, time.perf_counter() - began)
+        return True

@@ -1,0 +1,165 @@
+"""The consumer: delivers batches without gaps, and every Faust commit is a checkpoint."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from faust.transport.drivers import aiokafka as driver
+from faust.types import TP, ConsumerMessage
+
+from stream.runtime.batches import Batch, fingerprint
+from stream.runtime.fatal import Gap, die
+from stream.runtime.resume import Resume, prove
+from stream.runtime.thread import BatchThread
+
+if TYPE_CHECKING:
+    from stream.runtime.flow import Flow
+
+log = logging.getLogger(__name__)
+POLL_S = 0.1
+PAUSED_S = 0.005
+
+
+class BatchConsumer(driver.Consumer):
+    """Faust's consumer with three differences: batches, positions that must follow each other, commit = checkpoint."""
+
+    _thread: BatchThread  # type: ignore[assignment]  # made by _new_consumer_thread
+    _seeks = 0
+    heartbeat_at = 0.0
+    """`time.monotonic()` of the last heartbeat the group's coordinator answered well."""
+
+    @property
+    def flow(self) -> "Flow":
+        """The app's flow."""
+        return self.app.flow  # type: ignore[attr-defined, no-any-return]  # every app of ours has one
+
+    def _new_consumer_thread(self) -> BatchThread:
+        self._proofs: dict[TP, Resume] = {}
+        return BatchThread(self, loop=self.loop, beacon=self.beacon)
+
+    # -- delivery
+
+    async def _drain_messages(self, fetcher: Any) -> None:
+        stopped, fetcher_stopped = self._stopped.is_set, fetcher._stopped.is_set
+        try:
+            while not (stopped() or fetcher_stopped()):
+                if not self.flow_active:
+                    await self.wait(self.can_resume_flow)
+                active = self._get_active_partitions()
+                if not active:  # Faust sleeps a whole second here
+                    await asyncio.sleep(PAUSED_S)
+                    continue
+                await self._deliver(await self._getmany(active, POLL_S), self._seeks)
+                await asyncio.sleep(0)
+        except self.consumer_stopped_errors:
+            if not self.transport.app.should_stop:
+                raise
+        except asyncio.CancelledError:
+            if not self.transport.app.should_stop:
+                raise
+        except BaseException as cause:
+            die(cause)
+
+    async def _deliver(self, batches: Iterable[Batch], seeks: int) -> None:
+        """Hand on what follows; a batch is judged by its position alone, never by age or generation."""
+        expected = self._read_offset
+        for fetched in batches:
+            if not self.flow_active:
+                return  # a rebalance began behind the fetch; it ends in a seek
+            tp, want = fetched.tp, expected[fetched.tp]
+            if want is None or fetched.start > want:
+                if seeks != self._seeks:
+                    continue  # fetched before a seek, which makes the thread fetch again
+                msg = f"{tp.topic}-{tp.partition}: expected offset {want}, got {fetched.start}..{fetched.next}"
+                raise Gap(msg)
+            if fetched.next <= want:
+                continue
+            batch = self._proven(fetched.since(want))
+            done = await self.wait_first(self.callback(self._message(batch)), self.suspend_flow.wait())
+            if done.stopped or self.suspend_flow.is_set():
+                return
+            expected[tp] = batch.next
+
+    def _proven(self, batch: Batch) -> Batch:
+        """Compare the record before the commit, if it is in here, and drop it."""
+        proof = self._proofs.pop(batch.tp, None)
+        if proof is None or proof.mark is None:
+            return batch
+        if batch.records:
+            prove(batch.tp, proof.mark, batch.records[0].offset, fingerprint(batch.records[0]))
+        return batch.since(proof.position)
+
+    def _message(self, batch: Batch) -> ConsumerMessage:
+        return ConsumerMessage(
+            batch.tp.topic, batch.tp.partition, batch.next - 1, 0.0, 0, None, None, batch, None, 0, 0, batch.tp,
+            generation_id=self.app.consumer_generation_id,
+        )  # fmt: skip
+
+    # -- positions
+
+    async def perform_seek(self, only: set[TP] | None = None) -> None:
+        """Seek the source partitions that do not run yet to where they go on."""
+        try:
+            found = await self.flow.positions(self._sources() if only is None else only)
+        except BaseException as cause:
+            if isinstance(cause, asyncio.CancelledError):
+                raise
+            die(cause)
+        for tp, at in found.items():
+            if at.lost:
+                log.error("%s-%s: %s records were deleted before they were read", tp.topic, tp.partition, at.lost)
+        await self._thread.move({tp: at.seek for tp, at in found.items()})
+        self._read_offset.update({tp: at.seek for tp, at in found.items()})
+        self._proofs.update({tp: at for tp, at in found.items() if at.mark is not None})
+        self._seeks += 1
+
+    def _sources(self) -> set[TP]:
+        return {tp for tp in self.assignment() if not self._is_changelog_tp(tp) and tp not in self.flow.running}
+
+    async def seek_wait(self, partitions: Mapping[TP, int]) -> None:
+        """Seek changelog partitions."""
+        await super().seek_wait(partitions)
+        self._read_offset.update(partitions)
+        self._seeks += 1
+
+    def on_answer(self, tp: TP, highwater: int, sent_ms: int) -> None:
+        """Hear of a fetch answer: what the broker had when the request left lies below `highwater`."""
+        self.flow.on_answer(tp, highwater, sent_ms)
+
+    # -- the group
+
+    async def on_partitions_revoked(self, revoked: set[TP]) -> None:
+        """Make the checkpoint first: Faust skips its own where a stop and a rebalance meet."""
+        self.stop_flow()
+        self.app.flow_control.suspend()
+        self.app.flow_control.clear()
+        await self.flow.on_revoked()
+        await super().on_partitions_revoked(revoked)
+
+    async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
+        """Start a life of the group with nothing owed."""
+        self.heartbeat_at = time.monotonic()
+        self.flow.on_assigned()
+        await super().on_partitions_assigned(assigned, generation_id)
+
+    async def commit(self, topics: Any = None, start_new_transaction: bool = True) -> bool:
+        """Make a checkpoint; Faust's acknowledgements only say what is being worked on."""
+        self._acked.clear()
+        self._acked_index.clear()
+        return await self.flow.checkpoint.run()
+
+    async def write_offsets(self, offsets: Mapping[TP, tuple[int, str]]) -> None:
+        """Commit `{partition: (next offset, metadata)}`."""
+        await self._thread.write_offsets(offsets)
+
+    async def on_task_error(self, exc: BaseException) -> None:
+        """End the process: Faust would commit what raised."""
+        die(exc)
+
+    async def on_stop(self) -> None:
+        """Make the last checkpoint; a static member says goodbye."""
+        await super().on_stop()
+        if self.app.conf.consumer_group_instance_id:
+            await self._thread.leave_group()

@@ -1,0 +1,57 @@
+"""What a worker does beside the agents: ticks, the second-writer check, the watchdog."""
+
+import logging
+import time
+from collections.abc import Callable
+from typing import Any
+
+from aiokafka.errors import KafkaError
+from faust.types import TP
+from mode import Service
+
+from stream.runtime.changelog import CHECK_S
+from stream.runtime.fatal import SecondWriter, die
+from stream.runtime.flow import Flow
+
+log = logging.getLogger(__name__)
+TICK_S = 0.4
+
+
+class Duties(Service):
+    """Runs from the start of the app to its end. `tick(tp, until_ms)` is called for each partition of `ticking`."""
+
+    def __init__(self, flow: Flow, ticking: str, tick: Callable[[TP, int], None], **kwargs: Any) -> None:
+        self._flow, self._ticking, self._tick = flow, ticking, tick
+        super().__init__(**kwargs)
+
+    def on_init_dependencies(self) -> list[Any]:
+        """Start the watchdog with us."""
+        return [self._flow.watchdog]
+
+    async def on_stop(self) -> None:
+        """End the lanes: what mattered was awaited by the last checkpoint."""
+        self._flow.outbox.stop()
+
+    @Service.task
+    async def _ticks(self) -> None:
+        while not self.should_stop:
+            await self.sleep(TICK_S)
+            now = int(time.time() * 1000)
+            for tp in [tp for tp in self._flow.running if tp.topic == self._ticking]:
+                until = self._flow.progress[tp].until(now)
+                if until is not None:
+                    self._tick(tp, until)
+
+    @Service.task
+    async def _second_writers(self) -> None:
+        while not self.should_stop:
+            await self.sleep(CHECK_S)
+            try:
+                await self._flow.changelogs.check(self._flow.checkpoint.lock, self._owned)
+            except SecondWriter as cause:
+                die(cause)
+            except KafkaError as cause:
+                log.warning("the ends of the changelogs could not be asked: %r", cause)
+
+    def _owned(self) -> set[TP]:
+        return {changelog for tp in self._flow.running if (changelog := self._flow.changelog_of(tp)) is not None}

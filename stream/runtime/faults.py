@@ -1,0 +1,43 @@
+"""Injected faults, for tests only: stop at a named step of a checkpoint."""
+
+import asyncio
+import os
+import random
+import signal
+from collections import Counter
+
+
+class Fault(Exception):
+    """The fault that was asked for."""
+
+
+class Faults:
+    """`spec` is `STEP:N` (raise at the N-th time) or `STEP:N:kill` (end by SIGKILL), empty: none.
+
+    `drag_s` pauses up to so long before each step, so that kills from outside land between the steps.
+    """
+
+    def __init__(self, spec: str = "", drag_s: float = 0.0) -> None:
+        step, _, rest = spec.partition(":")
+        count, _, how = rest.partition(":")
+        self._step, self._count, self._kill, self._drag_s = step, int(count or 1), how == "kill", drag_s
+        self._reached: Counter[str] = Counter()
+
+    @classmethod
+    def of_environment(cls) -> "Faults":
+        """Read `_LEADSTREAM_FAULT` and `_LEADSTREAM_DRAG`: no settings, so no names of settings."""
+        return cls(os.environ.get("_LEADSTREAM_FAULT", ""), float(os.environ.get("_LEADSTREAM_DRAG", "0")))
+
+    async def reach(self, step: str) -> None:
+        """Pass a step, or not."""
+        if self._drag_s:
+            await asyncio.sleep(random.random() * self._drag_s)  # noqa: S311  # no secret
+        if step != self._step:
+            return
+        self._reached[step] += 1
+        if self._reached[step] != self._count:
+            return
+        if self._kill:
+            os.kill(os.getpid(), signal.SIGKILL)
+        msg = f"injected before {step} #{self._count}"
+        raise Fault(msg)

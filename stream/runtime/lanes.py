@@ -1,0 +1,105 @@
+"""Ordered sending: one lane a target partition. Concurrent sends of batches to one partition have no order."""
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from stream.runtime.fatal import die
+from stream.runtime.producer import BatchProducer
+
+Headers = Sequence[tuple[str, bytes]]
+
+
+class Message(NamedTuple):
+    """A record to send; `at_ms` is its Kafka timestamp, None: the time of sending."""
+
+    key: bytes | None
+    value: bytes | None
+    headers: Headers = ()
+    at_ms: int | None = None
+
+
+class Lane:
+    """All sends to one partition: what is put first is acknowledged first."""
+
+    def __init__(self, producer: Callable[[], BatchProducer], guard: Callable[[], None], topic: str, partition: int) -> None:
+        self._producer, self._guard, self._topic, self._partition = producer, guard, topic, partition
+        self._waiting: list[tuple[Sequence[Message], asyncio.Future[None]]] = []
+        self._wake = asyncio.Event()
+        self._task = asyncio.ensure_future(self._run())
+
+    def put(self, messages: Sequence[Message]) -> asyncio.Future[None]:
+        """Queue messages; the future is done when Kafka has acknowledged all of them."""
+        acknowledged: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append((messages, acknowledged))
+        self._wake.set()
+        return acknowledged
+
+    def stop(self) -> None:
+        """Send nothing more."""
+        self._task.cancel()
+
+    async def _run(self) -> None:
+        try:
+            while True:
+                await self._wake.wait()
+                self._wake.clear()
+                waiting, self._waiting = self._waiting, []
+                self._guard()
+                await self._send_all(waiting)
+        except asyncio.CancelledError:
+            raise
+        except BaseException as cause:
+            die(cause)
+
+    async def _send_all(self, waiting: list[tuple[Sequence[Message], asyncio.Future[None]]]) -> None:
+        kafka, now = self._producer()._ensure_producer(), int(time.time() * 1000)
+        batch, count, complete = kafka.create_batch(), 0, []
+        for messages, acknowledged in waiting:
+            for key, value, headers, at_ms in messages:
+                at = now if at_ms is None else at_ms
+                if batch._builder.append(count, at, key, value, headers) is None:
+                    await self._send(batch, count, complete)
+                    batch, count, complete = kafka.create_batch(), 0, []
+                    batch._builder.append(0, at, key, value, headers)  # the first one always fits
+                count += 1
+            complete.append(acknowledged)
+        await self._send(batch, count, complete)
+
+    async def _send(self, batch: Any, count: int, complete: list[asyncio.Future[None]]) -> None:
+        batch._relative_offset = count
+        batch.close()
+        sent = await self._producer()._ensure_producer().send_batch(batch, self._topic, partition=self._partition)
+        sent.add_done_callback(lambda ack: _acknowledge(ack, complete))
+
+
+def _acknowledge(ack: "asyncio.Future[Any]", complete: list[asyncio.Future[None]]) -> None:
+    if ack.cancelled():
+        return  # the loop is closing; nobody waits any more
+    if (cause := ack.exception()) is not None:
+        die(cause)
+    for acknowledged in complete:
+        if not acknowledged.done():
+            acknowledged.set_result(None)
+
+
+class Outbox:
+    """The lanes of a worker. `guard` raises where this process should not send any more."""
+
+    def __init__(self, producer: Callable[[], BatchProducer], guard: Callable[[], None]) -> None:
+        self._producer, self._guard = producer, guard
+        self._lanes: dict[tuple[str, int], Lane] = {}
+
+    def put(self, topic: str, partition: int, messages: Sequence[Message]) -> asyncio.Future[None]:
+        """Send messages in order behind all that was put for this partition before."""
+        lane = self._lanes.get((topic, partition))
+        if lane is None:
+            lane = self._lanes[topic, partition] = Lane(self._producer, self._guard, topic, partition)
+        return lane.put(messages)
+
+    def stop(self) -> None:
+        """End all lanes."""
+        for lane in self._lanes.values():
+            lane.stop()
+        self._lanes.clear()

@@ -1,0 +1,125 @@
+"""The table store: one dict of rows a partition. Registered as `part://`.
+
+A row is bytes: a format byte, its position (8 bytes, big endian), the rest.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from faust.stores import base
+from faust.types import TP
+
+from stream.runtime.batches import Record
+
+Rows = dict[bytes, bytes]
+Merge = Callable[[bytes, bytes, bytes], bytes]
+
+
+def position_of(row: bytes) -> bytes:
+    """Return the position part of a row; positions compare as bytes.
+
+    >>> position_of(bytes([1]) + (7).to_bytes(8, "big") + b"body")
+    b'\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x07'
+    """
+    return row[1:9]
+
+
+class PartStore(base.Store):
+    """Keeps what the changelog says, partition by partition: kept partitions never replay, others leave no ghosts."""
+
+    def __post_init__(self) -> None:
+        self.parts: dict[int, Rows] = {}
+        self.at: dict[TP, int] = {}
+        """The last offset of each changelog partition, read or acknowledged."""
+        self.stale: dict[int, set[bytes]] = {}
+        """Keys whose newest changelog record is not the row that counts."""
+        self.loads: dict[int, int] = {}
+        """How often each partition was loaded into."""
+        self.merge: Merge | None = getattr(self.app, "merges", {}).get(self.table.name)
+        """Called with the key, the row that counts and one that does not: returns what counts, for flags that never go back."""
+
+    def persisted_offset(self, tp: TP) -> int | None:
+        """Return how far a changelog partition is known; None: not at all."""
+        return self.at.get(tp)
+
+    def part(self, partition: int) -> Rows:
+        """Return the rows of a partition."""
+        return self.parts.setdefault(partition, {})
+
+    async def on_rebalance(
+        self, assigned: set[TP], revoked: set[TP], newly_assigned: set[TP], generation_id: int = 0
+    ) -> None:
+        """Forget the partitions that went."""
+        mine = self.table.changelog_topic.topics
+        for tp in revoked:
+            if tp.topic in mine:
+                self.parts.pop(tp.partition, None)
+                self.stale.pop(tp.partition, None)
+                self.at.pop(tp, None)
+
+    def load(self, partition: int, records: Iterable[Record]) -> None:
+        """Apply changelog records: the greatest position counts, not the last record.
+
+        A frozen worker that wakes up writes old rows behind newer ones; such keys become `stale`, to be written again.
+        """
+        rows, stale = self.part(partition), self.stale.setdefault(partition, set())
+        self.loads[partition] = self.loads.get(partition, 0) + 1
+        for record in records:
+            key, value = record.key, record.value
+            if key is None:
+                continue
+            if value is None:
+                rows.pop(key, None)
+                stale.discard(key)
+                continue
+            old = rows.get(key)
+            if old is None:
+                rows[key] = value
+                continue
+            newer = value[1:9] >= old[1:9]
+            counts, other = (value, old) if newer else (old, value)
+            kept = counts if self.merge is None else self.merge(key, counts, other)
+            rows[key] = kept
+            if kept is value:
+                stale.discard(key)
+            else:
+                stale.add(key)
+
+    def apply_changelog_batch(self, batch: Any, to_key: Any, to_value: Any) -> None:
+        """Do nothing: the recovery loads whole batches itself, Faust's buffers stay empty."""
+
+    def reset_state(self) -> None:
+        """Keep all: the changelog is the truth and `at` says how much of it is here."""
+
+    async def backup_partition(self, tp: Any, flush: bool = True, purge: bool = False, keep: int = 1) -> None:
+        """Do nothing: there are no files."""
+
+    def restore_backup(self, tp: Any, latest: bool = True, backup_id: int = 0) -> None:
+        """Do nothing: there are no files."""
+
+    # -- a mapping, for reading
+
+    def __getitem__(self, key: bytes) -> bytes:
+        """Return the row of a key, whatever its partition."""
+        for rows in self.parts.values():
+            if key in rows:
+                return rows[key]
+        raise KeyError(key)
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Iterate over all keys."""
+        return (key for rows in list(self.parts.values()) for key in list(rows))
+
+    def __len__(self) -> int:
+        """Count the rows."""
+        return sum(map(len, self.parts.values()))
+
+    def __setitem__(self, key: bytes, value: bytes) -> None:
+        """Refuse: rows are written by checkpoints."""
+        msg = "rows are written by checkpoints"
+        raise TypeError(msg)
+
+    def __delitem__(self, key: bytes) -> None:
+        """Refuse: rows are written by checkpoints."""
+        msg = "rows are written by checkpoints"
+        raise TypeError(msg)

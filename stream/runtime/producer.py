@@ -1,0 +1,49 @@
+"""The producer: idempotent, and able to send a record batch as it was put together."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from aiokafka.partitioner import murmur2
+from faust.transport.drivers import aiokafka as driver
+
+Pair = tuple[bytes | None, bytes | None]
+
+
+def partition_of(key: bytes, partitions: int) -> int:
+    """Return the partition the Java client sends `key` to.
+
+    >>> partition_of(b"user::42", 8)
+    2
+    """
+    return int((murmur2(key) & 0x7FFFFFFF) % partitions)
+
+
+class BatchProducer(driver.Producer):
+    """Faust's producer without its flush that gives up after 100 ms."""
+
+    def _settings_extra(self) -> dict[str, Any]:
+        return {"acks": "all", "enable_idempotence": getattr(self.app, "idempotent", True)}
+
+    async def send_many(self, topic: str, partition: int, records: Iterable[Pair], at_ms: int) -> list[tuple[Any, int]]:
+        """Send records to one partition in order, in as few batches as fit; return [(acknowledgement, count)]."""
+        kafka, acks, rest = self._ensure_producer(), [], iter(records)
+        record = next(rest, None)
+        while record is not None:
+            batch, count = kafka.create_batch(), 0
+            append = batch._builder.append  # the C builder: half the price of BatchBuilder.append
+            while record is not None and append(count, at_ms, record[0], record[1], []) is not None:
+                count += 1
+                record = next(rest, None)
+            batch._relative_offset = count
+            batch.close()
+            acks.append((await kafka.send_batch(batch, topic, partition=partition), count))
+        return acks
+
+    async def flush(self) -> None:
+        """Send what aiokafka holds; nothing here relies on it."""
+        if self._producer is not None:
+            await self._producer.flush()
+
+    async def partitions_for(self, topic: str) -> int:
+        """Return how many partitions a topic has."""
+        return len(await self._ensure_producer().partitions_for(topic))

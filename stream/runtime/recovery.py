@@ -1,0 +1,142 @@
+"""Restoring tables by whole batches, while the partitions that stayed here go on."""
+
+import asyncio
+import gc
+import logging
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from faust.tables.manager import TableManager
+from faust.tables.recovery import Recovery
+from faust.types import TP
+from mode import Service
+
+from stream.runtime.fatal import Gap, die
+
+if TYPE_CHECKING:
+    from stream.runtime.consumer import BatchConsumer
+    from stream.runtime.flow import Flow
+
+log = logging.getLogger(__name__)
+WAIT_S = 1.0
+
+
+class BatchRecovery(Recovery):
+    """Faust's recovery, ended by a position (right with compacted logs), with strangers dropped and sources resumed last."""
+
+    @property
+    def flow(self) -> "Flow":
+        """The app's flow."""
+        return self.app.flow  # type: ignore[attr-defined, no-any-return]  # every app of ours has one
+
+    @Service.task
+    async def _slurp_changelogs(self) -> None:
+        queue = self.tables.changelog_queue
+        while not self.should_stop:
+            self.signal_recovery_end.clear()
+            try:
+                event = await asyncio.wait_for(queue.get(), timeout=WAIT_S)
+            except TimeoutError:
+                self._end_if_complete()
+                continue
+            try:
+                self._load(event)
+            except Exception as cause:  # noqa: BLE001  # half a table is worse than none
+                die(cause)
+            self._end_if_complete()
+
+    def _load(self, event: Any) -> None:
+        batch, tp = event.value, event.value.tp
+        if tp not in self.active_tps or event.message.generation_id != self.app.consumer_generation_id:
+            return
+        have = self.active_offsets[tp]
+        if batch.start > have + 1:
+            msg = f"changelog {tp.topic}-{tp.partition}: expected offset {have + 1}, got {batch.start}"
+            raise Gap(msg)
+        batch = batch.since(have + 1)
+        store = self.tp_to_table[tp].data
+        store.load(tp.partition, batch.records)
+        store.at[tp] = self.active_offsets[tp] = max(have, batch.next - 1)
+        self.flow.on_restored(len(batch.records))
+
+    def _end_if_complete(self) -> None:
+        if self.in_recovery and not self.need_recovery():
+            self._set_recovery_ended()
+            self.signal_recovery_end.set()
+
+    # -- partitions whose rows are here go on at once
+
+    async def on_rebalance(
+        self, assigned: set[TP], revoked: set[TP], newly_assigned: set[TP], generation_id: int = 0
+    ) -> None:
+        """Start a recovery; nothing runs until it is known what stayed."""
+        self.flow.running.clear()
+        self.flow.restoring_since = time.monotonic()
+        await super().on_rebalance(assigned, revoked, newly_assigned, generation_id)
+
+    async def _seek_offsets(self, consumer: Any, tps: set[TP], offsets: Mapping[TP, int], title: str) -> None:
+        """Seek the changelogs behind what is known (Faust reads one again); flow is still suspended."""
+        if tps:
+            await consumer.seek_wait({tp: max(0, offsets[tp] + 1) for tp in tps})
+        if title == "active" and self.need_recovery() and (ready := self._complete(consumer)):
+            await consumer.perform_seek(ready)
+            self.flow.running |= ready
+            consumer.resume_partitions(ready)  # fetched as soon as the recovery resumes the flow
+
+    def _complete(self, consumer: "BatchConsumer") -> set[TP]:
+        """Return the source partitions whose changelog has nothing left to read."""
+        offsets, ends = self.active_offsets, self.active_highwaters
+        complete = set()
+        for tp in consumer.assignment():
+            changelog = self.flow.changelog_of(tp)
+            if changelog in self.active_tps and offsets[changelog] is not None and offsets[changelog] >= ends[changelog]:
+                complete.add(tp)
+        return complete
+
+    async def on_recovery_completed(self, generation_id: int = 0) -> None:
+        """Seek first, resume the sources last: Faust does it the other way round while flow is active.
+
+        Flow is resumed only if it is suspended: resuming clears every queue, also those of partitions that run.
+        """
+        app, consumer = self.app, self.app.consumer
+        for tp in self.active_tps:
+            self.tp_to_table[tp].data.at.setdefault(tp, self.active_offsets.get(tp, -1))
+        await app.on_rebalance_complete.send()
+        self._set_recovery_ended()
+        for table in self.tables.values():
+            await table.on_recovery_completed(self.actives_for_table[table], self.standbys_for_table[table])
+        assignment = consumer.assignment()
+        if app.consumer_generation_id != generation_id:
+            return  # another rebalance: a new recovery follows
+        if assignment:
+            await self._wait(consumer.perform_seek(), timeout=app.conf.broker_request_timeout)
+        self.completed.set()
+        if not app.flow_control.is_active():
+            app.flow_control.resume()
+        consumer.resume_flow()
+        sources = {tp for tp in assignment if not self._is_changelog_tp(tp)}
+        consumer.resume_partitions(sources)
+        await app._fetcher.maybe_start()
+        self.flow.running |= sources
+        self.flow.on_ready()
+        self.tables.on_actives_ready()
+        self.tables.on_standbys_ready()
+        app.on_rebalance_end()
+        gc.freeze()
+
+
+class BatchTableManager(TableManager):
+    """Faust's table manager with our recovery and without a sleep of a second: the conductor waits for tables itself."""
+
+    async def on_start(self) -> None:
+        """Register the tables and start the recovery service."""
+        await self._update_channels()
+        await self.recovery.start()
+
+    @property
+    def recovery(self) -> BatchRecovery:
+        """The recovery service."""
+        if self._recovery is None:
+            self._recovery = BatchRecovery(self.app, self, beacon=self.beacon, loop=self.loop)
+        return self._recovery

@@ -1,0 +1,108 @@
+"""A partition of a table of independent rows, decoded while they are being changed."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+from faust.types import TP
+
+from stream.runtime.batches import Batch
+from stream.runtime.partstore import PartStore, Rows
+from stream.runtime.work import Position, Work
+
+
+R = TypeVar("R")
+
+
+class RowPart(Generic[R]):
+    """Open rows of one partition; one changelog record a key and checkpoint, however many records changed it."""
+
+    def __init__(self, changelog: TP, stored: Rows, stale: set[bytes], decode: Callable[[bytes], R], encode: Callable[[R], bytes]) -> None:
+        self.changelog, self.stored = changelog, stored
+        self._decode, self._encode = decode, encode
+        self.changed: dict[bytes, R] = {}
+        self._raw: Rows = {key: stored[key] for key in stale if key in stored}
+        self._outputs: list[asyncio.Future[None]] = []
+        self._positions: dict[TP, Position] = {}
+        self.received: list[int] = []
+
+    def get(self, key: bytes) -> R | None:
+        """Return a row to change or to look at."""
+        row = self.changed.get(key)
+        if row is not None:
+            return row
+        stored = self.stored.get(key)
+        return None if stored is None else self._decode(stored)
+
+    def bytes_of(self, key: bytes) -> bytes | None:
+        """Return a row as bytes, unwritten changes included."""
+        row = self.changed.get(key)
+        return self.stored.get(key) if row is None else self._encode(row)
+
+    def put(self, key: bytes, row: R) -> None:
+        """Mark a row as changed."""
+        self.changed[key] = row
+
+    def put_raw(self, key: bytes, value: bytes) -> None:
+        """Store a row of another kind as it is."""
+        self.stored[key] = self._raw[key] = value
+
+    def sent(self, acknowledged: asyncio.Future[None]) -> None:
+        """Remember an output that the next checkpoint must await."""
+        self._outputs.append(acknowledged)
+
+    def done(self, batch: Batch) -> None:
+        """Remember that a batch is applied and its outputs are handed on."""
+        self._positions[batch.tp] = Position.behind(batch)
+
+    @property
+    def backlog(self) -> int:
+        """How many rows wait for a checkpoint."""
+        return len(self.changed)
+
+    @property
+    def owes(self) -> bool:
+        """Whether a checkpoint has something to do here."""
+        return bool(self._positions or self.changed or self._raw or self._outputs)
+
+    def take(self) -> Work:
+        """Return what is owed and owe nothing from now on."""
+        encode = self._encode
+        rows = {key: encode(row) for key, row in self.changed.items()}
+        self.stored.update(rows)
+        raw = {key: self.stored[key] for key in self._raw} | rows
+        work = Work(self.changelog, self._outputs, [list(raw.items())] if raw else [], self._positions, received=self.received)
+        self.changed, self._raw, self._outputs, self._positions, self.received = {}, {}, [], {}, []
+        return work
+
+
+class RowTable(Generic[R]):
+    """The open partitions of a table of independent rows."""
+
+    def __init__(
+        self, store: Callable[[], PartStore], changelog: Callable[[], str], decode: Callable[[bytes], R], encode: Callable[[R], bytes]
+    ) -> None:
+        self._store, self._changelog, self._decode, self._encode = store, changelog, decode, encode
+        self.parts: dict[int, RowPart[R]] = {}
+
+    def open(self, partition: int) -> RowPart[R]:
+        """Return a partition that is assigned."""
+        part = self.parts.get(partition)
+        if part is None:
+            store = self._store()
+            part = self.parts[partition] = RowPart(
+                TP(self._changelog(), partition),
+                store.part(partition),
+                store.stale.pop(partition, set()),
+                self._decode,
+                self._encode,
+            )
+        return part
+
+    def position(self, partition: int) -> int | None:
+        """Return None: where such a table's sources go on is what the group committed."""
+        return None
+
+    def reset(self) -> None:
+        """Forget what was opened: the group assigned anew."""
+        self.parts.clear()

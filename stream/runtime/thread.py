@@ -1,0 +1,153 @@
+"""The consumer thread: fetches whole batches, seeks, commits, and knows when its requests left."""
+
+import asyncio
+import time
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, cast
+
+from aiokafka import AIOKafkaConsumer
+from aiokafka.errors import ConsumerStoppedError
+from aiokafka.protocol.group import LeaveGroupRequest
+from aiokafka.structs import OffsetAndMetadata, TopicPartition
+from faust.transport.drivers import aiokafka as driver
+from faust.types import TP
+
+from stream.runtime.batches import Batch, unpack
+
+if TYPE_CHECKING:
+    from stream.runtime.consumer import BatchConsumer
+
+FETCH_WAIT_MS = 50
+"""Faust hard-codes 1,500: one fetch a broker is in flight, so idle partitions would hold up all others that long."""
+
+
+class BatchThread(driver.AIOKafkaConsumerThread):
+    """Faust's consumer thread with batches instead of records."""
+
+    consumer: "BatchConsumer"
+    watched = False
+
+    def _create_worker_consumer(self, transport: Any) -> AIOKafkaConsumer:
+        consumer = super()._create_worker_consumer(transport)
+        consumer._fetch_max_wait_ms = FETCH_WAIT_MS
+        return consumer
+
+    async def _fetch_records(
+        self, consumer: Any, active_partitions: Any, timeout: float | None = None, max_records: int | None = None
+    ) -> Any:
+        fetcher = consumer._fetcher
+        if consumer._closed or fetcher._closed:
+            raise ConsumerStoppedError
+        if not self.watched:
+            self._watch(consumer)
+        with fetcher._subscriptions.fetch_context():
+            while True:
+                if fetcher._subscriptions.reassignment_in_progress:
+                    await fetcher._subscriptions.wait_for_assignment()
+                if not self.consumer.flow_active:  # a seek may come next: what is taken now would be dropped
+                    return []
+                if batches := self._take(fetcher, active_partitions):
+                    return batches
+                waiter = fetcher._create_fetch_waiter()
+                done, _ = await asyncio.wait([waiter], timeout=timeout)
+                if not done:
+                    waiter.cancel()
+                    return []
+                if fetcher._closed:
+                    raise ConsumerStoppedError
+
+    def _take(self, fetcher: Any, active: Any) -> list[Batch]:
+        batches: list[Batch] = []
+        for tp in list(fetcher._records):
+            if active is not None and tp not in active:
+                if not fetcher._subscriptions.is_assigned(tp):
+                    del fetcher._records[tp]
+                continue
+            fetched = fetcher._records[tp]
+            if not hasattr(fetched, "_partition_records"):  # aiokafka's FetchError
+                if batches:
+                    break
+                del fetcher._records[tp]
+                fetcher._notify(fetcher._wait_consume_future)
+                fetched.check_raise()
+                continue
+            if fetched.check_assignment(tp) and fetched.has_more():
+                batch, empty = unpack(tp, fetched._partition_records)
+                fetched._update_position()
+                if empty:
+                    fetched._partition_records = None
+                batches.append(batch)
+            if not fetched.has_more():
+                fetcher._records.pop(tp, None)
+                fetcher._notify(fetcher._wait_consume_future)
+        return batches
+
+    # -- positions
+
+    async def committed(self, tps: Iterable[TP]) -> dict[TP, OffsetAndMetadata]:
+        """Return what the group committed, with its metadata; one request for all."""
+        return await self.call_thread(self._committed, {TopicPartition(*tp) for tp in tps})
+
+    async def _committed(self, tps: set[TopicPartition]) -> dict[TP, OffsetAndMetadata]:
+        found = await self._ensure_consumer()._coordinator.fetch_committed_offsets(tps) if tps else {}
+        return {TP(*tp): at for tp, at in found.items() if at.offset >= 0}
+
+    async def ends(self, tps: Iterable[TP]) -> dict[TP, tuple[int, int]]:
+        """Return the first and the next offset of each partition."""
+        return await self.call_thread(self._ends, [TopicPartition(*tp) for tp in tps])
+
+    async def _ends(self, tps: list[TopicPartition]) -> dict[TP, tuple[int, int]]:
+        if not tps:
+            return {}
+        consumer = self._ensure_consumer()
+        first, end = await asyncio.gather(consumer.beginning_offsets(tps), consumer.end_offsets(tps))
+        return {TP(*tp): (first[tp], end[tp]) for tp in tps}
+
+    async def move(self, positions: Mapping[TP, int]) -> None:
+        """Seek."""
+        await self.call_thread(self._move, positions)
+
+    async def _move(self, positions: Mapping[TP, int]) -> None:
+        for tp, offset in positions.items():
+            self._ensure_consumer().seek(TopicPartition(*tp), offset)
+
+    async def write_offsets(self, offsets: Mapping[TP, tuple[int, str]]) -> None:
+        """Commit `{partition: (next offset, metadata)}`; raises instead of logging."""
+        todo = {TopicPartition(*tp): OffsetAndMetadata(offset, meta) for tp, (offset, meta) in offsets.items()}
+        await self.call_thread(self._ensure_consumer().commit, todo)
+
+    async def leave_group(self) -> None:
+        """Tell the group that a static member will not be back; aiokafka never does."""
+        await self.call_thread(self._leave_group)
+
+    async def _leave_group(self) -> None:
+        coordinator = cast("Any", self._ensure_consumer()._coordinator)
+        if coordinator.generation > 0 and coordinator._group_instance_id is not None:
+            await coordinator._send_req(LeaveGroupRequest(coordinator.group_id, coordinator.member_id))
+
+    # -- what the watchdog and the ticks need to know
+
+    def _watch(self, consumer: Any) -> None:
+        """Stamp good heartbeats, and fetches with the moment their request left."""
+        self.watched = True
+        beat, fetch = consumer._coordinator._do_heartbeat, consumer._fetcher._proc_fetch_request
+        flow = self.consumer
+
+        async def stamped_beat() -> bool:
+            good = cast("bool", await beat())
+            if good:
+                flow.heartbeat_at = time.monotonic()
+            return good
+
+        async def stamped_fetch(assignment: Any, node_id: Any, request: Any) -> Any:
+            sent_ms = int(time.time() * 1000)
+            result = await fetch(assignment, node_id, request)
+            if assignment.active:
+                for topic, partitions in request.topics:
+                    for partition, _, _ in partitions:
+                        state = assignment.state_value(TopicPartition(topic, partition))
+                        if state is not None and state.timestamp is not None and state.timestamp >= sent_ms:
+                            flow.on_answer(TP(topic, partition), state.highwater, sent_ms)
+            return result
+
+        consumer._coordinator._do_heartbeat, consumer._fetcher._proc_fetch_request = stamped_beat, stamped_fetch

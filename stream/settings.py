@@ -1,0 +1,294 @@
+"""What an installation can choose: `LEADSTREAM_…` in the environment or in a `.env` file."""
+
+import difflib
+import ipaddress
+import os
+import re
+import ssl
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from dotenv import dotenv_values
+from pydantic import BeforeValidator, Field, ValidationError, model_validator
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from stream.errors import UsageError
+
+PREFIX = "LEADSTREAM_"
+
+_UNITS = {"ms": "milliseconds", "s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+
+
+def parse_duration(text: object) -> timedelta:
+    """Read a duration like `90s`, `15m`, `2h`, `14d`.
+
+    >>> parse_duration("15m")
+    datetime.timedelta(seconds=900)
+    """
+    if isinstance(text, timedelta):
+        return text
+    found = re.fullmatch(r"(\d{1,9})(ms|s|m|h|d)", str(text).strip())
+    if not found:
+        raise ValueError("give a duration like 90s, 15m, 2h or 14d")
+    return timedelta(**{_UNITS[found[2]]: int(found[1])})
+
+
+def _split(text: object) -> object:
+    return tuple(part.strip() for part in text.split(",") if part.strip()) if isinstance(text, str) else text
+
+
+def _hosts(text: object) -> object:
+    parts = _split(text)
+    if not isinstance(parts, tuple) or not parts:
+        raise ValueError("give host:port, several separated by commas")
+    for part in parts:
+        host, _, port = str(part).rpartition(":")
+        if not host or not port.isdecimal() or not 0 < int(port) < 65536:
+            raise ValueError(f"{part!r} is not host:port")
+    return parts
+
+
+def _none_if_empty(text: object) -> object:
+    return None if text == "" else text
+
+
+Duration = Annotated[timedelta, BeforeValidator(parse_duration)]
+Hosts = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_hosts)]
+Texts = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
+Paths = Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_split)]
+OptionalPath = Annotated[Path | None, BeforeValidator(_none_if_empty)]
+OptionalText = Annotated[str | None, BeforeValidator(_none_if_empty)]
+Port = Annotated[int, Field(ge=0, le=65535)]
+TopicText = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]*$", max_length=100)]
+
+
+class Settings(BaseSettings):
+    """All settings; the field `topic_prefix` is `LEADSTREAM_TOPIC_PREFIX`."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_file=".env", extra="ignore", frozen=True)
+
+    kafka: Hosts = Field(("127.0.0.1:9092",), description="Kafka's addresses, `host:port,…`")
+    kafka_security: Literal["plaintext", "ssl", "sasl_plaintext", "sasl_ssl"] = Field(
+        "plaintext", description="how to talk to Kafka: plaintext, ssl, sasl_plaintext or sasl_ssl"
+    )
+    kafka_username: OptionalText = Field(None, description="SASL user")
+    kafka_password: OptionalText = Field(None, description="SASL password", repr=False)
+    kafka_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = Field(
+        "PLAIN", description="SASL mechanism: PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512"
+    )
+    kafka_ca: OptionalPath = Field(None, description="PEM file of the authority that signed Kafka's certificate")
+    kafka_cert: OptionalPath = Field(None, description="PEM file of our certificate")
+    kafka_key: OptionalPath = Field(None, description="PEM file of our key")
+    kafka_plaintext: Literal["loopback", "anywhere"] = Field(
+        "loopback", description="where plaintext is allowed: loopback, or anywhere on a network you trust"
+    )
+    kafka_embedded: bool = Field(
+        False, description="Kafka is `leadstream broker`: no idempotent producer; `worker` finds out by itself"
+    )
+
+    app: TopicText = Field("leadstream", min_length=1, description="consumer group, prefix of the changelogs")
+    topic_prefix: TopicText = Field("", description="put before every topic's name")
+    partitions: int = Field(8, ge=1, le=1000, description="partitions of `events` and what goes with it")
+    replication: int = Field(1, ge=1, le=9, description="copies of each partition; 3 survive the loss of a machine")
+
+    ruleset: OptionalPath = Field(None, description="TOML file that seeds an empty installation; none: the shipped one")
+    company_ranges: OptionalPath = Field(None, description="CSV file: network,name,domain,kind,…")
+    mmdb: Paths = Field((), description="MaxMind databases, comma separated")
+    asn: OptionalPath = Field(None, description="table of networks and autonomous systems")
+    lists: OptionalPath = Field(None, description="folder whose word lists replace the shipped ones of the same name")
+    phone_region: OptionalText = Field(
+        None, description="country (like DE) of telephone numbers written without one", pattern=r"^[A-Z]{2}$"
+    )
+
+    retention_events: Duration = Field(timedelta(days=7), description="how long `events` are kept")
+    retention_wakes: Duration = Field(timedelta(days=7), description="how long `wakes` are kept")
+    retention_people: Duration = Field(timedelta(days=7), description="how long `people` is kept")
+    retention_members: Duration = Field(timedelta(days=7), description="how long `members` are kept")
+    retention_stage_changes: Duration = Field(timedelta(days=30), description="how long `stage-changes` are kept")
+    retention_account_changes: Duration = Field(timedelta(days=30), description="how long `account-changes` are kept")
+    retention_dead_letters: Duration = Field(timedelta(days=14), description="how long `dead-letters` are kept")
+
+    session_timeout: Duration = Field(
+        timedelta(seconds=10), description="after it Kafka takes a silent worker for dead"
+    )
+    checkpoint: Duration = Field(timedelta(seconds=1), description="longest time between two checkpoints")
+    instance: OptionalText = Field(None, description="static group member id: a restarted worker is back in a second")
+
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="debug, info, warning or error"
+    )
+    log_format: Literal["console", "json"] = Field("console", description="console or json")
+
+    web_host: str = Field("127.0.0.1", description="where the worker's pages and API listen")
+    web_port: Port = Field(6066, description="their port")
+    web_advertise: OptionalText = Field(None, description="how other workers reach it; none: WEB_HOST:WEB_PORT")
+    web_token: OptionalText = Field(None, description="sign-in by token; off loopback this or the next", repr=False)
+    web_proxy_header: OptionalText = Field(None, description="sign-in by a header that your proxy sets")
+    collector_host: str = Field("127.0.0.1", description="where the collector listens")
+    collector_port: Port = Field(8080, description="its port")
+    write_keys: OptionalPath = Field(None, description="TOML file: per key origins, event types, rate, consent")
+    trusted_proxies: Texts = Field((), description="networks whose X-Forwarded-For is believed")
+    cors_origins: Texts = Field((), description="origins whose pages may send events")
+    ip_retention: Literal["truncate", "drop", "keep"] = Field(
+        "truncate", description="what is stored of an address after its use: truncate, drop or keep"
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _spelling(cls, values: Any) -> Any:
+        if not isinstance(values, dict):
+            return values
+        for name, fold in (("log_level", str.lower), ("log_format", str.lower), ("kafka_security", str.lower),
+                           ("kafka_mechanism", str.upper)):
+            if isinstance(values.get(name), str):
+                values = {**values, name: fold(values[name])}
+        return values
+
+    @model_validator(mode="after")
+    def _safe(self) -> Self:
+        if self.kafka_security.endswith("plaintext") and self.kafka_plaintext == "loopback":
+            for host in self.kafka:
+                if not is_loopback(host.rpartition(":")[0]):
+                    raise ValueError(
+                        f"KAFKA is {host}, and plaintext is refused off loopback: "
+                        "set KAFKA_SECURITY=ssl or sasl_ssl, or KAFKA_PLAINTEXT=anywhere on a network you trust"
+                    )
+        if self.kafka_security.startswith("sasl") and not (self.kafka_username and self.kafka_password):
+            raise ValueError(f"KAFKA_SECURITY is {self.kafka_security}: set KAFKA_USERNAME and KAFKA_PASSWORD too")
+        if bool(self.kafka_cert) != bool(self.kafka_key):
+            raise ValueError("KAFKA_CERT and KAFKA_KEY go together: set both or none")
+        if not is_loopback(self.web_host) and not (self.web_token or self.web_proxy_header):
+            raise ValueError(f"WEB_HOST is {self.web_host}, off loopback: set WEB_TOKEN or WEB_PROXY_HEADER")
+        return self
+
+    @property
+    def advertised(self) -> str:
+        """How other workers reach this one, `host:port`."""
+        return self.web_advertise or f"{self.web_host}:{self.web_port}"
+
+    @property
+    def min_insync_replicas(self) -> int:
+        """How many copies must have a record before it counts."""
+        return 2 if self.replication >= 3 else 1
+
+    def ssl_context(self) -> ssl.SSLContext | None:
+        """Make the TLS context, or None for plaintext."""
+        if not self.kafka_security.endswith("ssl"):
+            return None
+        try:
+            context = ssl.create_default_context(cafile=self.kafka_ca)
+            if self.kafka_cert:
+                context.load_cert_chain(self.kafka_cert, self.kafka_key)
+        except (OSError, ssl.SSLError) as error:
+            files = ", ".join(str(path) for path in (self.kafka_ca, self.kafka_cert, self.kafka_key) if path)
+            raise UsageError(f"{PREFIX}KAFKA_CA, _CERT, _KEY: {error} ({files}): name readable PEM files") from error
+        return context
+
+    def client(self) -> dict[str, Any]:
+        """Return what every aiokafka client takes to connect."""
+        chosen: dict[str, Any] = {
+            "bootstrap_servers": list(self.kafka),
+            "client_id": self.app,
+            "security_protocol": self.kafka_security.upper(),
+            "ssl_context": self.ssl_context(),
+        }
+        if self.kafka_security.startswith("sasl"):
+            chosen |= {
+                "sasl_mechanism": self.kafka_mechanism,
+                "sasl_plain_username": self.kafka_username,
+                "sasl_plain_password": self.kafka_password,
+            }
+        return chosen
+
+    def faust_credentials(self) -> Any:
+        """Return the same for Faust's `broker_credentials`; None for plaintext."""
+        import faust  # noqa: PLC0415 -- takes a second, and only a worker needs it
+
+        context = self.ssl_context()
+        if self.kafka_security.startswith("sasl"):
+            return faust.SASLCredentials(
+                username=self.kafka_username, password=self.kafka_password, mechanism=self.kafka_mechanism,
+                ssl_context=context,
+            )
+        return faust.SSLCredentials(context) if context else None
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether a host name or address can only mean this machine."""
+    host = host.strip("[]").lower()
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def load(**overrides: Any) -> Settings:
+    """Read the settings; raises UsageError with one line naming the setting that is wrong."""
+    _refuse_unknown({**dotenv_values(".env"), **os.environ})
+    try:
+        return Settings(**overrides)
+    except ValidationError as error:
+        raise UsageError(_explain(error)) from None
+
+
+def rows() -> Iterator[tuple[str, str, str]]:
+    """Yield name, default and description of every setting."""
+    for name, field in Settings.model_fields.items():
+        yield f"{PREFIX}{name.upper()}", _shown(field), field.description or ""
+
+
+def table() -> str:
+    """Render the settings for `leadstream worker --help`."""
+    width = max(len(name) for name, _, _ in rows())
+    return "\n".join(f"{name:<{width}}  {text} [{default}]" for name, default, text in rows())
+
+
+def format_duration(value: timedelta) -> str:
+    """Write a duration as it is written in settings, in the largest unit that fits.
+
+    >>> format_duration(timedelta(days=7)), format_duration(timedelta(seconds=90))
+    ('7d', '90s')
+    """
+    for unit in ("d", "h", "m", "s"):
+        whole, rest = divmod(value, timedelta(**{_UNITS[unit]: 1}))
+        if whole and not rest:
+            return f"{whole}{unit}"
+    return f"{value // timedelta(milliseconds=1)}ms"
+
+
+def _shown(field: FieldInfo) -> str:
+    match field.default:
+        case None | () | "":
+            return "none"
+        case bool(flag):
+            return str(flag).lower()
+        case timedelta() as duration:
+            return format_duration(duration)
+        case tuple(parts):
+            return ",".join(map(str, parts))
+        case other:
+            return str(other)
+
+
+def _refuse_unknown(environment: Mapping[str, str | None]) -> None:
+    known = [name for name, _, _ in rows()]
+    for name in sorted(environment):
+        if name.upper().startswith(PREFIX) and name.upper() not in known:
+            close = difflib.get_close_matches(name.upper(), known, n=1)
+            hint = f"did you mean {close[0]}?" if close else "`leadstream worker --help` lists all"
+            raise UsageError(f"unknown setting {name}: {hint}")
+
+
+def _explain(error: ValidationError) -> str:
+    first = error.errors()[0]
+    reason = first["msg"].removeprefix("Value error, ")
+    if not first["loc"]:
+        return f"settings: {reason}"
+    name = f"{PREFIX}{str(first['loc'][0]).upper()}"
+    value = "…" if name.endswith(("PASSWORD", "TOKEN")) else repr(first["input"])
+    return f"{name} is {value}: {reason}"

@@ -1,0 +1,113 @@
+"""The same rules in one process, without Kafka: events in log order, each with all its consequences before the next."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import orjson
+
+from schemas.event import Rejected
+from stream.domain import documents, visitor
+from stream.domain.event import Event
+from stream.domain.instants import parse
+from stream.domain.log import Snapshot, decode, encode
+from stream.domain.people import People
+from stream.domain.person import Person
+from stream.domain.ruleset.model import Ruleset
+from stream.domain.visitor import Visitor
+from stream.intake import Intake
+
+
+class Simulation:
+    """Visitors and people in memory; feed lines, then ask for the documents.
+
+    Args:
+        rules: the ruleset.
+        intake: reads a line as the worker reads a record.
+        app: the name in every fact's source.
+    """
+
+    def __init__(self, rules: Ruleset, intake: Intake, app: str = "leadstream") -> None:
+        self.rules, self.intake = rules, intake
+        self.rows: dict[str, Visitor] = {}
+        self.people = People({}, 1, app, rules)
+        self.changes: list[dict[str, Any]] = []
+        self.rejected: list[dict[str, Any]] = []
+        self.line = 0
+        self.received: int | None = None
+        self.clock = 0
+
+    def feed(self, line: bytes) -> None:
+        """Apply one line, its newline removed or not."""
+        self.line += 1
+        event = self.intake.read_line(line.rstrip(b"\r\n"), self.received)
+        if isinstance(event, Rejected):
+            self.rejected.append({"line": self.line, "reason": event.reason, "message": event.message})
+            return
+        self.received = event.r
+        self.clock = max(self.clock, event.r)
+        self._apply(event)
+
+    def _apply(self, event: Event) -> None:
+        outcome = visitor.apply(self.rows.get(event.node), event, self.line, self.rules)
+        if outcome.row is not None:
+            self.rows[event.node] = outcome.row
+        if outcome.snapshot is not None:
+            self._hand_on(outcome.snapshot)
+
+    def _hand_on(self, snapshot: Snapshot) -> None:
+        self.people.apply(self.line, encode(snapshot))
+        out, self.people.out = self.people.out, []
+        for fact in out:
+            if fact.topic == "stage-changes" and fact.value is not None:
+                self.changes.append(orjson.loads(fact.value))
+            elif fact.topic == "wakes" and fact.value is not None:
+                self._wake(fact.key.decode(), fact.value)
+
+    def _wake(self, node: str, value: bytes) -> None:
+        wake = decode(value)
+        row, snapshot = visitor.wake(self.rows.get(node), node, wake.r)  # type: ignore[union-attr]  # wakes holds Wakes
+        self.rows[node] = row
+        self._hand_on(snapshot)
+
+    def finish(self, at: int | None = None) -> dict[str, Any]:
+        """Let the clock run to `at` (default: the largest receive time) and return the document.
+
+        Raises:
+            documents.TooEarly: `at` is before the largest receive time.
+        """
+        at = self.clock if at is None else at
+        if at < self.clock:
+            raise documents.TooEarly(at, self.clock)
+        leads = sorted((p for p in self.people.rows.persons() if p.identified), key=lambda person: person.id)
+        for person in leads:
+            self.people.advance(person, at, self.line)
+        self._drain()
+        self.changes.sort(key=lambda change: (parse(change["time"]), change["subject"], change["sequence"]))
+        return {
+            "visitors": [self._visitor(node, row, at) for node, row in sorted(self.rows.items()) if row.state.events],
+            "leads": [documents.lead(self.people.view(p), at, at, decided=False) for p in leads],
+            "stageChanges": self.changes,
+            "deadLetters": self.rejected,
+        }
+
+    def _drain(self) -> None:
+        self.changes += [orjson.loads(o.value) for o in self.people.out if o.topic == "stage-changes" and o.value]
+        self.people.out.clear()
+
+    def _visitor(self, node: str, row: Visitor, at: int) -> dict[str, Any]:
+        return documents.visitor(node, row.state, self.rules, self._lead_of(node), at, at)
+
+    def _lead_of(self, node: str) -> str | None:
+        identity = self.people.rows.identity(node)
+        if identity is None or identity.shared or not identity.person:
+            return None
+        person: Person | None = self.people.rows.person(identity.person)
+        return person.id if person is not None and person.identified else None
+
+
+def simulate(lines: Iterable[bytes], rules: Ruleset, intake: Intake, at: int | None = None, app: str = "leadstream") -> dict[str, Any]:
+    """Return `{"visitors", "leads", "stageChanges", "deadLetters"}` of events in log order, as of `at` (ms)."""
+    simulation = Simulation(rules, intake, app)
+    for line in lines:
+        simulation.feed(line)
+    return simulation.finish(at)

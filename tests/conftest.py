@@ -1,0 +1,62 @@
+"""Brokers and installations for every test that wants one."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.brokers import Broker, Installation, KafkaNode, kafka_jars, start_embedded
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in list(os.environ):
+        if name.startswith("LEADSTREAM_"):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+    """A real Apache Kafka: where KAFKA_BOOTSTRAP points, else a node of our own."""
+    if address := os.environ.get("KAFKA_BOOTSTRAP"):
+        yield Broker(address, "kafka")
+        return
+    node = KafkaNode(tmp_path_factory.mktemp("kafka"), kafka_jars())
+    node.format()
+    try:
+        node.start()
+        yield Broker(node.address, "kafka", node)
+    finally:
+        node.process.kill()
+
+
+@pytest.fixture(scope="session")
+def embedded() -> Iterator[Broker]:
+    """The embedded broker."""
+    running = start_embedded()
+    yield Broker(running.address, "embedded")
+    running.stop()
+
+
+@pytest.fixture(params=[pytest.param("embedded", marks=pytest.mark.embedded), pytest.param("kafka", marks=pytest.mark.kafka)])
+def broker(request: pytest.FixtureRequest) -> Broker:
+    """Both brokers in turn: what holds on one holds on the other."""
+    chosen: Broker = request.getfixturevalue(request.param)
+    return chosen
+
+
+@pytest.fixture
+def installation(broker: Broker, tmp_path: Path) -> Iterator[Installation]:
+    """An installation of the test's own on both brokers in turn."""
+    made = Installation(broker, tmp_path)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def on_kafka(kafka: Broker, tmp_path: Path) -> Iterator[Installation]:
+    """An installation of the test's own on Apache Kafka only."""
+    made = Installation(kafka, tmp_path)
+    yield made
+    made.close()

@@ -1,0 +1,120 @@
+"""The generated files are current, hang together, and still accept what the last commits' accepted."""
+
+import json
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from schemas import generate
+from schemas.compatibility import breaks
+from tests.unit.test_schemas_stage_change import EXAMPLE
+
+ROOT = Path(__file__).parents[2]
+
+
+def published(name: str) -> dict[str, Any]:
+    return json.loads((generate.FOLDER / f"{name}.schema.json").read_text("utf-8"))  # type: ignore[no-any-return]
+
+
+def git(*arguments: str) -> str | None:
+    """Return what git prints; None where it has nothing to say."""
+    if shutil.which("git") is None:
+        return None
+    run = subprocess.run(["git", "-C", ROOT, *arguments], capture_output=True, check=False, text=True)
+    return run.stdout if run.returncode == 0 else None
+
+
+def committed(revision: str) -> dict[str, dict[str, Any]]:
+    """Return the schemas of a commit by name; empty where there is no such commit."""
+    listed = git("ls-tree", "--name-only", revision, "schemas/generated/") or ""
+    names = [Path(path).name for path in listed.split() if path.endswith(".schema.json")]
+    texts = {name.removesuffix(".schema.json"): git("show", f"{revision}:schemas/generated/{name}") for name in names}
+    return {name: json.loads(text) for name, text in texts.items() if text is not None}
+
+
+def references(schema: Any) -> Iterator[str]:
+    if isinstance(schema, dict):
+        if isinstance(schema.get("$ref"), str):
+            yield schema["$ref"]
+        schema = list(schema.values())
+    for part in schema if isinstance(schema, list) else ():
+        yield from references(part)
+
+
+def asyncapi() -> dict[str, Any]:
+    return json.loads((generate.FOLDER / "asyncapi.json").read_text("utf-8"))  # type: ignore[no-any-return]
+
+
+def test_the_generated_files_are_current() -> None:
+    assert [path.name for path in generate.stale()] == []
+
+
+def test_a_changed_or_superfluous_file_is_not_current(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(generate, "FOLDER", tmp_path)
+    generate.write()
+    assert generate.stale() == []
+
+    (tmp_path / "lead.schema.json").write_text("{}")
+    (tmp_path / "gone.schema.json").write_text("{}")
+
+    assert {path.name for path in generate.stale()} == {"lead.schema.json", "gone.schema.json"}
+
+
+@pytest.mark.parametrize(("argument", "code"), [("--check", 1), ("", 0), ("--check", 0)])
+def test_the_command_says_whether_files_are_current(
+    argument: str, code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(generate, "FOLDER", tmp_path)
+    monkeypatch.setattr("sys.argv", ["generate", *filter(None, [argument])])
+    if code == 0:
+        generate.write()
+
+    assert generate.main() == code
+    assert ("lead.schema.json is not current" in capsys.readouterr().err) == bool(code)
+
+
+@pytest.mark.parametrize("name", generate.MODELS)
+def test_every_schema_is_a_valid_json_schema(name: str) -> None:
+    jsonschema.Draft202012Validator.check_schema(published(name))
+
+
+def test_a_reader_with_the_schema_accepts_the_example_and_members_added_later() -> None:
+    schema = published("stage-change")
+    later = json.loads(EXAMPLE)
+    later["data"]["lead"]["added"] = True
+
+    jsonschema.validate(json.loads(EXAMPLE), schema)
+    jsonschema.validate(later, schema)
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate({**json.loads(EXAMPLE), "sequence": "3"}, schema)
+
+
+@pytest.mark.parametrize("revision", ["HEAD", "HEAD~1"])
+def test_the_schemas_accept_what_the_committed_ones_accepted(revision: str) -> None:
+    before = committed(revision)
+    if not before:
+        pytest.skip(f"no generated schemas in {revision}: no git checkout, or none committed before")
+
+    assert sorted(before) == sorted(before.keys() & generate.MODELS)
+    assert {name: breaks(schema, published(name)) for name, schema in before.items()} == {name: [] for name in before}
+
+
+def test_every_reference_in_the_asyncapi_document_leads_somewhere() -> None:
+    document = asyncapi()
+    for reference in references(document):
+        place = document
+        for step in reference.removeprefix("#/").split("/"):
+            assert step in place, reference
+            place = place[step]
+
+
+def test_the_asyncapi_document_names_every_topic_once() -> None:
+    addresses = [channel["address"] for channel in asyncapi()["channels"].values()]
+
+    ours = "events wakes people members stage-changes account-changes lead-states dead-letters"
+    assert addresses == [*ours.split(), *(f"{{app}}-{table}-changelog" for table in ("visitors", "people", "accounts"))]
