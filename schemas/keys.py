@@ -2,10 +2,9 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Final
 
 from schemas import phone
-from schemas.raw_event import RawContext, RawEvent, RawExternalId
+from schemas.raw_event import RawEvent, RawExternalId
 from stream.domain.ids import (
     KINDS,
     LONGEST_ID,
@@ -17,23 +16,18 @@ from stream.domain.ids import (
     node_of,
 )
 
-_NOTHING: Final[Mapping[str, list[str]]] = {"A": [], "lead": [], "B": [], "C": []}
-
 
 def identities(raw: RawEvent, phone_region: str | None = None) -> list[str]:
     """Return the nodes of the event in key order, each once; the first is its key. `alias`'s previousId is never alone.
 
     `phone_region` is the country of telephone numbers that name none.
     """
-    external = _external(raw.context, phone_region)
-    nodes = [
-        *_plain("user", raw.user_id),
-        *external["A"],
-        *external["lead"],
-        *external["B"],
-        *_plain("anon", raw.anonymous_id),
-        *external["C"],
-    ]
+    user, cookie = _plain("user", raw.user_id), _plain("anon", raw.anonymous_id)
+    if raw.context is not None and raw.context.external_ids:
+        external = _by_class(raw.context.external_ids, phone_region)
+        nodes = [*user, *external["A"], *external["lead"], *external["B"], *cookie, *external["C"]]
+    else:
+        nodes = [*user, *cookie]
     if raw.type == "identify":
         nodes += _typed(raw, phone_region)
     elif raw.type == "alias" and nodes:
@@ -54,12 +48,10 @@ def _plain(kind: str, value: object) -> tuple[str, ...]:
     return () if text is None else (f"{kind}::{text}",)
 
 
-def _external(context: RawContext | None, phone_region: str | None) -> Mapping[str, list[str]]:
+def _by_class(entries: Iterable[RawExternalId], phone_region: str | None) -> Mapping[str, list[str]]:
     """Return the nodes of `context.externalIds` by class, each class as listed."""
-    if context is None or not context.external_ids:
-        return _NOTHING
     nodes: defaultdict[str, list[str]] = defaultdict(list)
-    for entry in context.external_ids:
+    for entry in entries:
         node = _external_node(entry, phone_region)
         if node is not None:
             nodes[class_of(kind_in(entry))].append(node)
@@ -83,8 +75,7 @@ def _external_node(entry: RawExternalId, phone_region: str | None) -> str | None
 
 def _typed(raw: RawEvent, phone_region: str | None) -> Iterator[str]:
     """Yield what a person typed: `traits.email`, `traits.phone`, then those of `context.traits`."""
-    sources: Iterable[Mapping[str, object] | None] = (raw.traits, raw.context.traits if raw.context else None)
-    for traits in sources:
+    for traits in (raw.traits, raw.context.traits if raw.context else None):
         for kind in ("email", "phone"):
             value = value_in(kind, traits.get(kind), phone_region) if traits else None
             if value is not None:

@@ -6,9 +6,9 @@ import phonenumbers
 from phonenumbers import PhoneNumberFormat, PhoneNumberType
 
 _REACHES_A_MOBILE = frozenset({PhoneNumberType.MOBILE, PhoneNumberType.FIXED_LINE_OR_MOBILE})
+_LONGEST = 250  # as libphonenumber
 
 
-@lru_cache(maxsize=16_384)
 def parse(number: str, region: str | None = None) -> tuple[str | None, str]:
     """Return the number's E.164 form and its kind: `mobile`, `fixed` or `invalid` (then without a form).
 
@@ -22,8 +22,13 @@ def parse(number: str, region: str | None = None) -> tuple[str | None, str]:
     >>> parse("030 901820")
     (None, 'invalid')
     """
+    return _parse(number, region) if len(number) <= _LONGEST else (None, "invalid")
+
+
+@lru_cache(maxsize=16_384)
+def _parse(number: str, region: str | None) -> tuple[str | None, str]:
     try:
-        parsed = phonenumbers.parse(number, region)
+        parsed = phonenumbers.parse(number, region.upper() if region else None)
     except phonenumbers.NumberParseException:
         return None, "invalid"
     if not phonenumbers.is_valid_number(parsed):

@@ -3,11 +3,9 @@
 import gc
 import os
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Mapping
 from importlib import resources
-from pathlib import Path
 from typing import Any, cast
 
 import faust
@@ -66,6 +64,9 @@ class App(faust.App):
         self.add_dependency(self.duties)
         for make in self.leadstream.services:
             self.add_dependency(make(self.leadstream))
+
+    def _create_directories(self) -> None:
+        """Make none: nothing is kept on disk."""
 
     async def _prepare_topics(self) -> None:
         admin = AIOKafkaAdminClient(**self.settings.client())
@@ -136,7 +137,6 @@ def _conf(settings: Settings) -> dict[str, Any]:
         "topic_allow_declare": False,
         "table_standby_replicas": 0,
         "web_enabled": False,
-        "datadir": Path(tempfile.gettempdir()) / f"leadstream-{os.getuid()}" / settings.app,
         "consumer_auto_offset_reset": "earliest",
         "consumer_group_instance_id": settings.instance,
         "consumer_max_fetch_size": 1 << 20,
@@ -199,10 +199,12 @@ def _observe(metrics: Metrics, works: list[Work], seconds: float) -> None:
 
 def _ruleset(settings: Settings) -> Ruleset:
     path = settings.ruleset
-    if path is not None:
-        return load_ruleset(path.read_bytes(), str(path))
-    shipped = resources.files("stream.rulesets") / "b2b-default.toml"
-    return load_ruleset(shipped.read_bytes(), "b2b-default.toml")
+    return shipped_ruleset() if path is None else load_ruleset(path.read_bytes(), str(path))
+
+
+def shipped_ruleset() -> Ruleset:
+    """Return the ruleset that comes with the package."""
+    return load_ruleset((resources.files("stream.rulesets") / "b2b-default.toml").read_bytes(), "b2b-default.toml")
 
 
 try:

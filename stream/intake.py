@@ -77,9 +77,7 @@ class Intake:
             return self._event(raw, value, before_ms if is_echo(raw) else None)
         return self._event(raw, value, before_ms if received_ms is None else received_ms)
 
-    def _event(
-        self, raw: RawEvent, value: bytes | None, timestamp_ms: int | None, *, history: bool = False
-    ) -> Event | Rejected:
+    def _event(self, raw: RawEvent, value: bytes | None, timestamp_ms: int | None, *, history: bool = False) -> Event | Rejected:
         nodes = identities(raw, self._phone_region)
         if raw.event == LEAD_STAGE_CHANGED and is_echo(raw):
             return _echo(raw, nodes, value, timestamp_ms or 0)

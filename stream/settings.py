@@ -117,9 +117,7 @@ class Settings(BaseSettings):
     checkpoint: Duration = Field(timedelta(seconds=1), description="longest time between two checkpoints")
     instance: OptionalText = Field(None, description="static group member id: a restarted worker is back in a second")
 
-    log_level: Literal["debug", "info", "warning", "error"] = Field(
-        "info", description="debug, info, warning or error"
-    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="debug, info, warning or error")
     log_format: Literal["console", "json"] = Field("console", description="console or json")
 
     web_host: str = Field("127.0.0.1", description="where the worker's pages and API listen")
@@ -141,8 +139,12 @@ class Settings(BaseSettings):
     def _spelling(cls, values: Any) -> Any:
         if not isinstance(values, dict):
             return values
-        for name, fold in (("log_level", str.lower), ("log_format", str.lower), ("kafka_security", str.lower),
-                           ("kafka_mechanism", str.upper)):
+        for name, fold in (
+            ("log_level", str.lower),
+            ("log_format", str.lower),
+            ("kafka_security", str.lower),
+            ("kafka_mechanism", str.upper),
+        ):
             if isinstance(values.get(name), str):
                 values = {**values, name: fold(values[name])}
         return values
@@ -210,7 +212,9 @@ class Settings(BaseSettings):
         context = self.ssl_context()
         if self.kafka_security.startswith("sasl"):
             return faust.SASLCredentials(
-                username=self.kafka_username, password=self.kafka_password, mechanism=self.kafka_mechanism,
+                username=self.kafka_username,
+                password=self.kafka_password,
+                mechanism=self.kafka_mechanism,
                 ssl_context=context,
             )
         return faust.SSLCredentials(context) if context else None

@@ -11,7 +11,6 @@ from stream.domain.event import Event
 from stream.domain.instants import parse
 from stream.domain.log import Snapshot, decode, encode
 from stream.domain.people import People
-from stream.domain.person import Person
 from stream.domain.ruleset.model import Ruleset
 from stream.domain.visitor import Visitor
 from stream.intake import Intake
@@ -101,11 +100,13 @@ class Simulation:
         identity = self.people.rows.identity(node)
         if identity is None or identity.shared or not identity.person:
             return None
-        person: Person | None = self.people.rows.person(identity.person)
+        person = self.people.rows.person(identity.person)
         return person.id if person is not None and person.identified else None
 
 
-def simulate(lines: Iterable[bytes], rules: Ruleset, intake: Intake, at: int | None = None, app: str = "leadstream") -> dict[str, Any]:
+def simulate(
+    lines: Iterable[bytes], rules: Ruleset, intake: Intake, at: int | None = None, app: str = "leadstream"
+) -> dict[str, Any]:
     """Return `{"visitors", "leads", "stageChanges", "deadLetters"}` of events in log order, as of `at` (ms)."""
     simulation = Simulation(rules, intake, app)
     for line in lines:

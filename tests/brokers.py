@@ -1,4 +1,4 @@
-"""Brokers for tests: a real Apache Kafka from its Maven artifacts, the embedded one, and a test's own corner on them."""
+"""Brokers for tests: a real Apache Kafka from its Maven artifacts, the embedded one, a test's own corner on them."""
 
 import atexit
 import os
@@ -327,7 +327,9 @@ class Installation:
             held[:] = self.read(topic)
             for process in self.processes:
                 if process.exit_code:
-                    pytest.fail(f"{process.command} ended with {process.exit_code}:\n{process.output[-4000:]}", pytrace=False)
+                    pytest.fail(
+                        f"{process.command} ended with {process.exit_code}:\n{process.output[-4000:]}", pytrace=False
+                    )
             return condition(held)
 
         wait_until(look, timeout_s, f"the records of {topic}")
@@ -388,9 +390,9 @@ def _read(consumer: Consumer, start: TopicPartition, end: int) -> Iterable[Recor
 
 
 def _record(message: Message) -> Record:
-    headers = {name: value.encode() if isinstance(value, str) else value or b"" for name, value in message.headers() or []}
     topic, partition, offset = message.topic(), message.partition(), message.offset()
-    key, value = message.key(), message.value()
-    assert topic is not None and partition is not None and offset is not None
-    assert not isinstance(key, str) and not isinstance(value, str)
-    return Record(topic, partition, offset, message.timestamp()[1], key, value, headers)
+    assert topic is not None
+    assert partition is not None
+    assert offset is not None
+    headers = {name: value or b"" for name, value in message.headers() or []}
+    return Record(topic, partition, offset, message.timestamp()[1], message.key(), message.value(), headers)

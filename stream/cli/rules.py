@@ -5,7 +5,8 @@ from pathlib import Path
 import click
 
 from stream import rulesets
-from stream.domain.ruleset.load import RulesetError, load
+from stream.domain.ruleset.load import load
+from stream.domain.ruleset.mistakes import RulesetError
 from stream.domain.ruleset.model import Ruleset
 from stream.errors import UsageError
 from stream.intake import Intake

@@ -29,7 +29,7 @@ STEP = 2_000
 @click.option("--at", metavar="INSTANT", help="Show everything as of this instant; default: the largest receive time.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout and nothing else.")
 def simulate(files: tuple[str, ...], ruleset: Path | None, ranges: Path | None, at: str | None, *, as_json: bool) -> None:
-    """Run the rules over events in FILEs (NDJSON in log order; - is stdin) and show who becomes a customer, and why.
+    r"""Run the rules over events in FILEs (NDJSON in log order; - is stdin) and show who becomes a customer, and why.
 
     An event's receive time is its receivedAt, else timestamp, sentAt, originalTimestamp, else that of the line before.
 

@@ -65,7 +65,7 @@ def _settle(holds: Callable[[int], bool], guess: int) -> int:
 
 def _least(curve: Curve, base: int, a: int, b: int) -> float:
     """Return a lower bound of the curve on [a, b]: positive parts at their end, negative ones at their beginning."""
-    return sum(v * 2.0 ** ((base - (b if v > 0 else a)) / h) for h, v in curve.items())
+    return sum(value({h: v}, base, b if v > 0 else a) for h, v in curve.items())
 
 
 def _first_true(holds: Callable[[int], bool], safe: Callable[[int, int], bool], start: int, end: int) -> int | None:

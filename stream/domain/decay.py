@@ -62,4 +62,7 @@ def accumulate(curve: Curve, sums: Sums, landmark: int, base: int) -> None:
 
 def value(curve: Curve, base: int, at: int) -> float:
     """Return the curve's value at `at`."""
-    return sum(a * 2.0 ** ((base - at) / h) for h, a in curve.items())
+    total = 0.0
+    for h, a in curve.items():
+        total += a * 2.0 ** ((base - at) / h)
+    return total

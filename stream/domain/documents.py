@@ -3,10 +3,12 @@
 from typing import Any
 
 from stream.domain import decay, facts, scoring
+from stream.domain.event import Company
 from stream.domain.instants import write as to_text
-from stream.domain.person import View, heaviest, points_rows, stage_named
+from stream.domain.person import stage_named
 from stream.domain.ruleset.model import Ruleset
 from stream.domain.state import NEVER, State
+from stream.domain.view import View, heaviest, points_rows
 
 
 class TooEarly(ValueError):  # noqa: N818 - what it is
@@ -28,7 +30,7 @@ def visitor(node: str, state: State, rules: Ruleset, lead: str | None, at: int, 
         "lastSeen": to_text(state.last_seen) if state.events else None,
         "events": state.events,
         "bot": state.bot,
-        "company": None if company is None else company_block(state),
+        "company": None if company is None else company_block(company),
         "lead": lead,
         "tags": facts.tags_block(heaviest([decay.worth(state.tags, state.landmark, at)])),
         "interest": max(rules.floor, points),
@@ -36,10 +38,8 @@ def visitor(node: str, state: State, rules: Ruleset, lead: str | None, at: int, 
     }
 
 
-def company_block(state: State) -> dict[str, Any]:
+def company_block(company: Company) -> dict[str, Any]:
     """Return the answer of the newest event whose address resolved."""
-    company = state.company
-    assert company is not None
     return {
         "name": company.name,
         "domain": company.domain or None,
@@ -70,8 +70,8 @@ def lead(view: View, at: int, as_of: int, *, decided: bool) -> dict[str, Any]:
         "journey": view.journey,
         "route": person.route if decided else view.route(at),
         "tags": facts.tags_block(view.tags(at)),
-        "account": view.account(),
-        "explain": facts.explain_block(view.explain(at, look)),
+        "account": view.profile.account(),
+        "explain": facts.explain_block(view.explain(at)),
         **facts.next_block(view, look),
         "ruleset": {"id": view.rules.id, "hash": view.rules.hash},
     }

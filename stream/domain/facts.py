@@ -8,11 +8,12 @@ import orjson
 from stream.domain import scoring
 from stream.domain.ids import kind_of, parse, value_of
 from stream.domain.instants import write as to_text
-from stream.domain.person import Person, View
+from stream.domain.person import Person
 from stream.domain.ruleset.model import Stage
 from stream.domain.scoring import Explained, Outlook
 from stream.domain.stages import Move, next_due
 from stream.domain.state import NEVER
+from stream.domain.view import View
 
 TAGS = 10
 """How many tags a stage change shows."""
@@ -50,7 +51,7 @@ def stage_changed(app: str, view: View, change: Change, offset: int) -> bytes:
     look = view.outlook(person.as_of)
     data = {
         "lead": lead_block(view),
-        "account": view.account(),
+        "account": view.profile.account(),
         "stage": {
             "from": {"name": change.left.name, "order": change.left.order},
             "to": {"name": change.entered.name, "order": change.entered.order},
@@ -60,7 +61,7 @@ def stage_changed(app: str, view: View, change: Change, offset: int) -> bytes:
         },
         "reason": {"code": change.code, "ruleId": change.rule, "text": change.text},
         "score": {**score_block(look, person.as_of), **next_block(view, look)},
-        "explain": explain_block(view.explain(person.as_of, look)),
+        "explain": explain_block(view.explain(person.as_of)),
         "tags": tags_block(view.tags(person.as_of)[:TAGS]),
         "route": person.route,
         "journey": view.journey,
@@ -112,12 +113,12 @@ def external(node: str) -> dict[str, str]:
 
 def trait_out(view: View, name: str) -> Any:
     """Return a merged trait, an object where only its leaves are known."""
-    value = view.trait(name)
+    value = view.profile.trait(name)
     if value is not None:
         return value
     nested: dict[str, Any] = {}
-    for path in sorted(view.traits):
-        if path.startswith(f"{name}.") and (leaf := view.trait(path)) is not None:
+    for path in sorted(view.profile.traits):
+        if path.startswith(f"{name}.") and (leaf := view.profile.trait(path)) is not None:
             *parents, last = path[len(name) + 1 :].split(".")
             into = nested
             for parent in parents:
@@ -148,7 +149,7 @@ def tags_block(tags: list[tuple[str, float]]) -> list[dict[str, Any]]:
     return [{"tag": name, "weight": weight} for name, weight in tags]
 
 
-def because(view: View, left: Stage, move: Move, look: Outlook) -> str:
+def because(left: Stage, move: Move, look: Outlook) -> str:
     """Say in words why the engine moves a lead from `left`."""
     if move.to.order > left.order:
         return _raised(move.to, look, move.at)

@@ -34,12 +34,11 @@ class Links:
         self.people = people
         self.rows = people.rows
 
-    def follow(self, key: Identity, person: Person | None, snap: Snapshot, cause: "Cause") -> Person:
+    def follow(self, key: Identity, person: Person, snap: Snapshot, cause: "Cause") -> Person:
         """Link the key to every other id of its event, then identify; returns whom the key belongs to.
 
         `person` is the key's; a shared key has one too, the one it gave its past to.
         """
-        assert person is not None, f"{key.node} sends snapshots and belongs to nobody"
         refused = []
         for link in snap.links:
             other = self.rows.identity(link.node) or Identity(link.node)
@@ -73,9 +72,13 @@ class Links:
         return None, self._unite(ours, theirs, snap, cause)
 
     def _named(self, other: Identity, link: Link, snap: Snapshot) -> None:
-        other.named_t = max(other.named_t, snap.t)
-        other.kind = link.kind or other.kind
-        self.rows.keep(other)
+        if link.kind or snap.t > other.named_t:
+            other.named_t = max(other.named_t, snap.t)
+            other.kind = link.kind or other.kind
+            self.rows.keep(other)
+            owner = self.rows.person(other.person)
+            if link.kind and owner is not None:
+                self.people.told_anew(owner)
 
     def _clash(self, ours: list[str], theirs: list[str]) -> str | None:
         """Return why two sets of identities must not become one person, or None."""

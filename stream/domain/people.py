@@ -12,12 +12,14 @@ from stream.domain.facts import Change
 from stream.domain.ids import class_of, kind_of, lead_id, value_of
 from stream.domain.links import Links
 from stream.domain.log import Snapshot, Tick, Wake, decode, encode
-from stream.domain.person import Identity, Person, View, stage_named
+from stream.domain.person import Identity, Person, stage_named
 from stream.domain.rows import Rows
 from stream.domain.ruleset.model import Ruleset, Stage
-from stream.domain.stages import Move
+from stream.domain.scoring import Outlook
+from stream.domain.stages import Move, Standing
 from stream.domain.state import NEVER, State
 from stream.domain.timers import Timers
+from stream.domain.view import View
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +58,11 @@ class People:
         self.log = self.rows.log()
         self.timers = Timers()
         self.links = Links(self)
+        self._views: dict[str, View] = {}
         for person in self.rows.persons():
             if person.identified:
                 self._arm(person)
+        self._views.clear()
         self.rows.forget()
 
     # -- the log
@@ -90,6 +94,7 @@ class People:
 
     def cut(self) -> list[tuple[bytes, bytes]]:
         """Return all changed rows and the log's own, to be appended whole or not at all."""
+        self._views.clear()
         return self.rows.cut(self.log)
 
     # -- time
@@ -116,31 +121,42 @@ class People:
         """Do all that falls due for a lead in (asOf, until], each at its own exact instant, then set asOf."""
         if not person.identified or until <= person.as_of:
             return
+        armed = self.timers.at(person.id)
+        if armed is not None and armed <= until:
+            self._do_all_due(person, until, offset)
+        person.as_of = until
+        self.rows.keep(person)
+        if armed is not None and armed <= until:
+            self._arm(person)
+
+    def _do_all_due(self, person: Person, until: int, offset: int) -> None:
         while True:
             view = self.view(person)
             move = stages.next_due(self.rules.stages, view.standing(), view.outlook(person.as_of), person.as_of)
             if move is None or move.at > until:
-                break
+                return
             self._do_due(view, move, Cause(offset, move.at))
-        person.as_of = until
-        self.rows.keep(person)
 
     def _do_due(self, view: View, move: Move, cause: Cause) -> None:
         view.person.as_of = move.at
         self._move(view, move, cause)
 
     def _arm(self, person: Person) -> None:
-        """Set the lead's timer to its next due instant."""
-        stage = stage_named(self.rules, person.stage)
-        if stage.exit is None or stage.owner == "crm":
-            self.timers.disarm(person.id)
-            return
+        """Set the lead's timer to its next due instant, or leave it where that is still a lower bound."""
         view = self.view(person)
-        look = view.outlook(person.as_of)
-        if self.timers.stands(person.id, lambda t: look.falls(stage.exit or {}, t)) and view.standing().free_at <= person.as_of:
-            return
-        move = stages.next_due(self.rules.stages, view.standing(), look, person.as_of)
-        self.timers.arm(person.id, move.at if move is not None else None)
+        now, look = view.standing(), view.outlook(person.as_of)
+        if now.stage.exit is None or now.stage.owner == "crm":
+            self.timers.disarm(person.id)
+        elif not self._stands(self.timers.at(person.id), now, look):
+            move = stages.next_due(self.rules.stages, now, look, person.as_of)
+            self.timers.arm(person.id, move.at if move is not None else None)
+
+    @staticmethod
+    def _stands(armed: int | None, now: Standing, look: Outlook) -> bool:
+        """Tell whether nothing falls before the armed instant; one look shows it where a score can but fall."""
+        if armed is None or armed <= look.base or now.free_at > look.base or not look.only_falls:
+            return False
+        return not look.falls(now.stage.exit or {}, armed - 1)
 
     # -- snapshots
 
@@ -152,17 +168,23 @@ class People:
         identity.version = snap.version
         self.rows.keep(identity)
         if identity.shared:
-            self.links.follow(identity, self.rows.person(identity.person), snap, cause)
+            owner = self.rows.person(identity.person)
+            if owner is not None:
+                self.links.follow(identity, owner, snap, cause)
             return
         person = self._owner(identity, offset)
         if person is not None:
             self.advance(person, snap.r, offset)
-        identity.state = _stamped(snap.state, identity.state, offset)
+        told, done = _news(snap.state, identity.state, offset)
         if snap.judged:
+            told = told or (snap.kind or identity.kind) != identity.kind or kind_of(snap.node) in ("email", "phone")
             identity.kind = snap.kind or identity.kind
             identity.named_t = max(identity.named_t, snap.t)
+        identity.state = snap.state
         if person is not None:
-            self.earn(person)
+            self._renew(person, told=told)
+            if done:
+                self.earn(person)
             person = self.links.follow(identity, person, snap, cause)
             self._decide(person, snap, cause)
 
@@ -182,6 +204,7 @@ class People:
     def belong(self, identity: Identity, person: Person) -> None:
         """Make an identity one of a person's."""
         identity.person = person.id
+        self._views.pop(person.id, None)
         self.rows.keep(identity, person)
 
     def _decide(self, person: Person, snap: Snapshot, cause: Cause) -> None:
@@ -191,7 +214,8 @@ class People:
             return
         if snap.judged:
             person.as_of = max(person.as_of, snap.r)
-            self.earn(person)
+            if person.id not in self._views:
+                self.earn(person)
             if snap.crm_stage is None:
                 self._judge(person, cause)
             elif snap.t >= person.crm_t:
@@ -222,8 +246,21 @@ class People:
 
     def view(self, person: Person) -> View:
         """Read a person together with its members."""
-        members = [self.rows.identity(node) or Identity(node) for node in person.members]
-        return View(person, members, self.rules)
+        view = self._views.get(person.id)
+        if view is None:
+            members = [self.rows.identity(node) or Identity(node) for node in person.members]
+            view = self._views[person.id] = View(person, members, self.rules)
+        return view
+
+    def told_anew(self, person: Person) -> None:
+        """Forget what was read of a person: something else is known of a member now."""
+        self._views.pop(person.id, None)
+
+    def _renew(self, person: Person, *, told: bool) -> None:
+        """Read a person's sums again after a snapshot, and who it is only where that was told anew."""
+        view = self._views.pop(person.id, None)
+        if view is not None and not told:
+            self._views[person.id] = View(person, view.members, self.rules, view.profile)
 
     # -- stages
 
@@ -248,7 +285,7 @@ class People:
 
     def _move(self, view: View, move: Move, cause: Cause) -> None:
         left = view.standing().stage
-        text = facts.because(view, left, move, view.outlook(view.person.as_of))
+        text = facts.because(left, move, view.outlook(view.person.as_of))
         self.enter(view, move.to, move.at, move.at, text, move.code, cause)
 
     def enter(self, view: View, stage: Stage, at: int, entered_at: int, text: str, code: str, cause: Cause) -> None:
@@ -274,12 +311,18 @@ class People:
         self.out.append(Out("wakes", node.encode(), encode(Wake(node, cause.r)), cause.r))
 
 
-def _stamped(new: State, old: State, offset: int) -> State:
-    """Date what a snapshot brings anew by its place in the log: among equal times the later applied counts."""
+def _news(new: State, old: State, offset: int) -> tuple[bool, bool]:
+    """Date what a snapshot tells anew by its place in the log: among equal times the later applied counts.
+
+    Returns whether it tells anew who somebody is, and whether behaviours of sequences were done.
+    """
+    told = new.company != old.company or new.company_t != old.company_t or new.groups != old.groups
     for path, trait in new.traits.items():
         known = old.traits.get(path)
-        same = known is not None and known.t == trait.t and known.value == trait.value
-        trait.stamp = known.stamp if same and known is not None else offset + 1
+        if known is not None and known.t == trait.t and known.value == trait.value:
+            trait.stamp = known.stamp
+        else:
+            trait.stamp, told = offset + 1, True
     same = new.journey == old.journey and new.journey_t == old.journey_t
     new.journey_stamp = old.journey_stamp if same else offset + 1
-    return new
+    return told, new.times != old.times

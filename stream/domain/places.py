@@ -6,15 +6,19 @@ from typing import Final
 
 _SCHEME: Final = re.compile(r"(?:[a-z][a-z0-9+.-]*:)?//", re.ASCII | re.IGNORECASE)
 _BEHIND: Final = re.compile(r"[?#]")
+_USUAL_LENGTH: Final = 2_048
 
 
-@lru_cache(maxsize=16_384)
 def of_url(url: str) -> str:
     """Return host, port and path of an address as written: no scheme, user, query, fragment, trailing slash.
 
     >>> of_url("https://ann:pw@Acme.example:8443/Products/?utm=1#top"), of_url("/pricing/"), of_url("/")
     ('Acme.example:8443/Products', '/pricing', '')
     """
+    return _remembered(url) if len(url) <= _USUAL_LENGTH else _host_and_path(url)
+
+
+def _host_and_path(url: str) -> str:
     place = _BEHIND.split(url.strip(), maxsplit=1)[0]
     scheme = _SCHEME.match(place)
     if scheme is None:
@@ -23,7 +27,9 @@ def of_url(url: str) -> str:
     return f"{host.rpartition('@')[2]}{slash}{path}".rstrip("/")
 
 
-@lru_cache(maxsize=16_384)
+_remembered = lru_cache(maxsize=16_384)(_host_and_path)
+
+
 def of_path(path: str) -> str:
     """Return a bare path without query, fragment and trailing slash.
 

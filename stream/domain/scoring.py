@@ -2,12 +2,11 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from stream.domain import decay
 from stream.domain.crossing import END, MARGIN, first_below
 from stream.domain.decay import Curve
-from stream.domain.ruleset.model import Bounds, Idle, Ruleset
+from stream.domain.ruleset.model import Bound, Bounds, Idle, Ruleset
 
 LETTERS = "ABCD"
 PARTS = ("interest", "fit", "timing", "total")
@@ -50,6 +49,13 @@ class Outlook:
         idle = self._idle_points(self.periods(at) if periods is None else periods)
         return max(self.rules.floor, decay.value(self.interest, self.base, at) + idle)
 
+    @property
+    def only_falls(self) -> bool:
+        """Whether the score can but fall: no negative part fades before a positive one."""
+        parts = [*self.interest.items(), *self.timing.items()]
+        soonest = min((h for h, v in parts if v < 0), default=None)
+        return soonest is None or all(h <= soonest for h, v in parts if v > 0)
+
     def part(self, key: str, at: int, periods: int | None = None) -> float:
         """Return interest, fit, timing or total at `at`."""
         if key == "interest":
@@ -67,7 +73,7 @@ class Outlook:
         """Tell whether any bound is missed at `at`: an exit holds."""
         return any(self.below(key, bound, at, periods) for key, bound in bounds.items())
 
-    def below(self, key: str, bound: float | str | bool, at: int, periods: int | None = None) -> bool:
+    def below(self, key: str, bound: Bound, at: int, periods: int | None = None) -> bool:
         """Tell whether one part is below its bound."""
         if key == "grade":
             return LETTERS.index(self.grade) > LETTERS.index(str(bound))
@@ -154,6 +160,6 @@ def ledger(rows: list[Explained], floor: float, beside: list[Explained]) -> list
     return sorted(shown, key=lambda row: (-row.points, row.rule))
 
 
-def direct(value: Any) -> str:
-    """Name the intent of so many points of direct behaviours."""
-    return "direct" if value >= 1.0 - MARGIN else "contextual"
+def intent(points: float) -> str:
+    """Name the intent that so many points of direct behaviours show."""
+    return "direct" if points >= 1.0 - MARGIN else "contextual"

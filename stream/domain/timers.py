@@ -1,6 +1,6 @@
 """When something is due for whom: a heap of lower bounds, rebuilt from the rows, never stored."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from heapq import heappop, heappush
 
 
@@ -26,13 +26,9 @@ class Timers:
         """Forget a lead."""
         self._armed.pop(lead, None)
 
-    def stands(self, lead: str, falls: Callable[[int], bool]) -> bool:
-        """Tell whether the armed instant is still a lower bound: nothing falls just before it.
-
-        True for scores that only fall; where they may rise again, a missed dip is found when the lead's next record comes.
-        """
-        at = self._armed.get(lead)
-        return at is not None and not falls(at - 1)
+    def at(self, lead: str) -> int | None:
+        """Return the lead's instant: nothing is due for it before; None: nothing ever."""
+        return self._armed.get(lead)
 
     def due(self, clock: int) -> Iterator[str]:
         """Yield leads whose instant is at or before `clock`, in order of (instant, lead); each is disarmed first."""

@@ -114,12 +114,10 @@ def _remember(row: Visitor, event: Event, forwarded: tuple[int, int] | None, rep
 def _seen(state: State, event: Event) -> None:
     t = event.t
     state.events += 1
-    if event.r > state.as_of:
-        state.as_of = event.r
+    state.as_of = max(state.as_of, event.r)
     if state.first_seen == NEVER or t < state.first_seen:
         state.first_seen = t
-    if t > state.last_seen:
-        state.last_seen = t
+    state.last_seen = max(state.last_seen, t)
     if t >= state.bot_t:
         state.bot, state.bot_t = event.bot, t
 
@@ -141,14 +139,9 @@ def _gather(row: Visitor, event: Event, match: Match, rules: Ruleset) -> None:
     behaviour = match.behaviour
     if behaviour is None:
         return
-    shortest = behaviour.half_life_ms
     if state.landmark == 0:
         state.landmark = t
-    if match.tags:
-        shortest = min(shortest, min(tag.half_life_ms for tag in match.tags))
-    if behaviour.journey is not None:
-        shortest = min(shortest, rules.half_life_ms)
-    if t - state.landmark > decay.FAR * shortest:
+    elif t - state.landmark > decay.FAR * rules.shortest_half_life_ms:
         for sums in (state.tags, state.points, state.timing):
             decay.rebase(sums, state.landmark, t)
         state.landmark = t
@@ -234,11 +227,15 @@ _decoder = msgspec.msgpack.Decoder(Visitor)
 
 
 def encode(row: Visitor) -> bytes:
-    """Return the row's bytes: format, position (8 bytes, big endian: rows compare without decoding), msgpack."""
+    """Return the row's bytes: format, position (8 bytes, big endian), flags, msgpack.
+
+    Rows of a key compare by position without decoding; the flags byte (1: listened) is or-ed over all of them, because a
+    wake has no position of its own.
+    """
     position, row.position = row.position, 0
     body = _encoder.encode(row)
     row.position = position
-    return FORMAT + position.to_bytes(8, "big") + body
+    return FORMAT + position.to_bytes(8, "big") + (b"\x01" if row.listened else b"\x00") + body
 
 
 def decode(data: bytes) -> Visitor:
@@ -246,8 +243,9 @@ def decode(data: bytes) -> Visitor:
     if data[:1] != FORMAT:
         raise Unreadable(f"row of format {data[:1].hex() or 'none'}: this release reads format {FORMAT.hex()}")
     try:
-        row = _decoder.decode(memoryview(data)[9:])
+        row = _decoder.decode(memoryview(data)[10:])
     except msgspec.MsgspecError as error:
         raise Unreadable(f"row cannot be read: {error}") from error
     row.position = int.from_bytes(data[1:9], "big")
+    row.listened = data[9] == 1
     return row

@@ -1,5 +1,6 @@
 """Word lists: what is shipped with us or with a package, or the user's file of the same name."""
 
+import logging
 import re
 from collections.abc import Iterator
 from importlib.resources import files
@@ -9,6 +10,8 @@ from typing import NamedTuple
 from stream.lookups.errors import BadLookupFile
 from stream.lookups.packaged import WORDS
 from stream.lookups.ranges import read_text
+
+logger = logging.getLogger(__name__)
 
 NAMES = (
     "access-domains",
@@ -41,7 +44,7 @@ class WordLists:
     """The lists of `NAMES`; a file `NAME.txt` in the folder replaces the shipped one.
 
     One entry a line; `#` at the start of a line or after a space begins a comment. Raises BadLookupFile where the
-    folder is none or holds a `.txt` file of another name.
+    folder is none; a `.txt` file of another name there is a line in the log.
     """
 
     def __init__(self, folder: Path | None) -> None:
@@ -52,7 +55,7 @@ class WordLists:
             raise BadLookupFile(folder, None, "there is no such folder of word lists")
         for path in sorted(folder.glob("*.txt")):
             if path.stem not in NAMES:
-                raise BadLookupFile(path, None, f"is no word list of ours; there are {', '.join(NAMES)}")
+                logger.warning("%s: is no word list of ours and not read; there are %s", path, ", ".join(NAMES))
 
     def read(self, name: str) -> Iterator[Word]:
         """Yield the entries of a list: the user's, or else a package's and our own."""

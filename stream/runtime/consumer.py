@@ -161,5 +161,6 @@ class BatchConsumer(driver.Consumer):
     async def on_stop(self) -> None:
         """Make the last checkpoint; a static member says goodbye."""
         await super().on_stop()
+        self.flow.outbox.stop()
         if self.app.conf.consumer_group_instance_id:
             await self._thread.leave_group()

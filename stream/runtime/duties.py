@@ -28,10 +28,6 @@ class Duties(Service):
         """Start the watchdog with us."""
         return [self._flow.watchdog]
 
-    async def on_stop(self) -> None:
-        """End the lanes: what mattered was awaited by the last checkpoint."""
-        self._flow.outbox.stop()
-
     @Service.task
     async def _ticks(self) -> None:
         while not self.should_stop:

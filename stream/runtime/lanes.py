@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 from stream.runtime.fatal import die
 from stream.runtime.producer import BatchProducer
 
-Headers = Sequence[tuple[str, bytes]]
+Headers = list[tuple[str, bytes]]
+_NONE: Headers = []
 
 
 class Message(NamedTuple):
@@ -16,7 +17,7 @@ class Message(NamedTuple):
 
     key: bytes | None
     value: bytes | None
-    headers: Headers = ()
+    headers: Headers = _NONE
     at_ms: int | None = None
 
 

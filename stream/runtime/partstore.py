@@ -27,7 +27,8 @@ def position_of(row: bytes) -> bytes:
 class PartStore(base.Store):
     """Keeps what the changelog says, partition by partition: kept partitions never replay, others leave no ghosts."""
 
-    def __post_init__(self) -> None:
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
         self.parts: dict[int, Rows] = {}
         self.at: dict[TP, int] = {}
         """The last offset of each changelog partition, read or acknowledged."""

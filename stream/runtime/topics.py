@@ -141,7 +141,9 @@ def _compare(topic: Topic, partitions: list[dict[str, list[int]]], config: Mappi
 async def _configs(admin: AIOKafkaAdminClient, names: list[str]) -> dict[str, dict[str, str]]:
     answers = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name) for name in names])
     return {
-        resource[3]: {entry[0]: entry[1] for entry in resource[4]} for answer in answers for resource in answer.resources
+        resource[3]: {entry[0]: entry[1] for entry in resource[4]}
+        for answer in answers
+        for resource in answer.resources
     }
 
 

@@ -30,7 +30,7 @@ class Watchdog(Service):
     def check(self) -> None:
         """Raise `Stale` if this process should not send any more."""
         now = time.monotonic()
-        if now - self.turned_at > self.limit_s:
+        if now - self.turned_at > self.limit_s and not self._ended.is_set():
             msg = f"the loop stood still for {now - self.turned_at:.1f} s"
             raise Stale(msg)
         heartbeat = self._heartbeat()

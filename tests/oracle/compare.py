@@ -18,8 +18,8 @@ def differences(ours: dict[str, Any], theirs: dict[str, Any], limit: int = 12) -
     """Return the first differences; `ours` is the oracle's document. Empty: the two say the same."""
     found: list[str] = []
     for part in ("deadLetters", "stageChanges", "leads", "visitors"):
-        mine = {name(part, one): one for one in ours[part]}
-        other = {name(part, one): one for one in theirs[part]}
+        mine = {name(part, one): one for one in ours[part] if shown(part, one)}
+        other = {name(part, one): one for one in theirs[part] if shown(part, one)}
         found += [f"{part}: only the oracle has {key}" for key in mine if key not in other]
         found += [f"{part}: only the engine has {key}" for key in other if key not in mine]
         for key in mine:
@@ -33,6 +33,11 @@ def differences(ours: dict[str, Any], theirs: dict[str, Any], limit: int = 12) -
 def name(part: str, one: dict[str, Any]) -> str:
     """Return what tells one entry from the others."""
     return f"line {one['line']}" if part == "deadLetters" else str(one["id"])
+
+
+def shown(part: str, one: dict[str, Any]) -> bool:
+    """Tell whether an entry must be there: a visitor that was woken before it did anything need not."""
+    return part != "visitors" or bool(one["events"])
 
 
 def in_order(part: str, entries: list[dict[str, Any]]) -> bool:
@@ -51,6 +56,8 @@ def compare(place: str, ours: Any, theirs: Any, found: list[str], key: str = "")
         compare_weights(place, ledger(ours), ledger(theirs), found)
     elif key == "company" and ours and theirs:
         compare(place, {c: ours[c] for c in COMPANY}, {c: theirs.get(c) for c in COMPANY}, found)
+    elif key == "traits":
+        compare(place, {k: v for k, v in ours.items() if k != "company"}, {k: v for k, v in theirs.items() if k != "company"}, found)
     elif key == "account" and ours and theirs:
         compare(place, ours, {c: theirs.get(c) for c in ours}, found)
     elif isinstance(ours, dict) and isinstance(theirs, dict):

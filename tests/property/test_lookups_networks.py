@@ -10,7 +10,9 @@ from stream.lookups.memo import NetworkMemo
 from stream.lookups.networks import NetworkTable, Span, cidr, parse_network, span_of
 
 # Few bits set, so that networks nest, touch and repeat, and addresses meet their edges.
-_OFFSETS = st.sampled_from([0, 1, 2, 127, 128, 255, 256, 65_535, 65_536, 1 << 24, (1 << 31) - 1, 1 << 31, (1 << 32) - 1])
+_OFFSETS = st.sampled_from(
+    [0, 1, 2, 127, 128, 255, 256, 65_535, 65_536, 1 << 24, (1 << 31) - 1, 1 << 31, (1 << 32) - 1]
+)
 _V4 = st.builds(lambda at: at.to_bytes(4), _OFFSETS)
 _V6 = st.builds(lambda high, low: ((high << 96) + low).to_bytes(16), _OFFSETS, _OFFSETS)
 _ADDRESSES = st.one_of(_V4, _V6)
@@ -44,7 +46,9 @@ def test_the_narrowest_network_wins(texts: list[str], probes: list[bytes]) -> No
             assert found[0] == max(at for at, text in enumerate(texts) if text == found[1])
 
 
-@given(st.lists(networks(), max_size=8), st.lists(networks(), max_size=8), st.lists(_ADDRESSES, min_size=1, max_size=20))
+@given(
+    st.lists(networks(), max_size=8), st.lists(networks(), max_size=8), st.lists(_ADDRESSES, min_size=1, max_size=20)
+)
 def test_an_overlay_joins_what_both_say_and_adds_nothing(mine: list[str], over: list[str], probes: list[bytes]) -> None:
     base, other = table(mine), table(over)
     joined = base.overlaid(other, lambda value, above: (value[0] + 100 * (above[0] + 1), value[1]))
@@ -65,14 +69,17 @@ def test_a_span_is_where_the_same_is_said(texts: list[str], packed: bytes) -> No
 @given(st.lists(st.tuples(_ADDRESSES, st.integers(0, 128)), max_size=30))
 def test_a_memo_answers_for_the_networks_it_was_told_and_no_other(asked: list[tuple[bytes, int]]) -> None:
     memo: NetworkMemo[tuple[bytes, bytes]] = NetworkMemo(size=5)
+    told: list[tuple[bytes, bytes]] = []
     for packed, wish in asked:
-        network = span_of(packed, min(wish, len(packed) * 8))
+        prefix = min(wish, len(packed) * 8)
+        network = span_of(packed, prefix)
         held = memo.get(packed)
-        if held is None:
-            memo.put(packed, min(wish, len(packed) * 8), network)
+        assert held is None or held[0] <= packed <= held[1]
+        # As the leaves of a tree do, the networks it is told never overlap.
+        if all(len(first) != len(packed) or last < network[0] or network[1] < first for first, last in told):
+            told.append(network)
+            memo.put(packed, prefix, network)
             assert memo.get(packed) == network
-        else:
-            assert held[0] <= packed <= held[1]
 
 
 def test_a_network_of_mapped_addresses_is_one_of_ipv4() -> None:

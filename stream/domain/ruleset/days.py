@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 MINUTE_MS = 60_000
 DAY_MS = 86_400_000
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-LAST_MINUTE = (9999 - 1970) * 365 * 24 * 60
+LAST_MINUTE = (datetime.max.toordinal() - EPOCH.toordinal() - 1) * 24 * 60
 
 
 def zone_of(name: str) -> ZoneInfo | None:

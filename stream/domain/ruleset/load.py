@@ -80,6 +80,7 @@ def _read(root: Table, text: bytes) -> Ruleset:
     topics: list[Tag | Source] = [*tags, *sources]
     longest_ms = max(half_life_ms, LONGEST, *(rule.half_life_ms or LONGEST for rule in (*points, *topics)))
     behaviours = tuple((pairs, with_longest(behaviour, longest_ms)) for pairs, behaviour in behaviours)
+    own_ms = [behaviour.half_life_ms for _, behaviour in behaviours] + [topic.half_life_ms or half_life_ms for topic in topics]
     grades = read_grades(root)
     letters = (*(letter for letter, _ in grades), GRADES[-1])
     stages = read_stages(root, letters)
@@ -91,6 +92,7 @@ def _read(root: Table, text: bytes) -> Ruleset:
         timezone=zone.key,
         half_life_ms=half_life_ms,
         longest_half_life_ms=longest_ms,
+        shortest_half_life_ms=min(half_life_ms, *own_ms) if own_ms else half_life_ms,
         max_tags=decay.whole("max_tags", 64, 1, 1000),
         behaviours={behaviour.name: behaviour for _, behaviour in behaviours},
         tag_order={tag.name: position for position, tag in enumerate(tags)},

@@ -44,9 +44,13 @@ class Mistakes:
         self.found: list[Mistake] = []
         self._document = document
         self._lines = lines
+        self._told: set[Path] = set()
 
     def add(self, path: Path, allowed: str) -> None:
-        """Note that something is wrong at a path."""
+        """Note that something is wrong at a path, unless that has been told of it, or of what it stands in."""
+        if not self._told.isdisjoint(path[:length] for length in range(len(path) + 1)):
+            return
+        self._told.add(path)
         self.found.append(Mistake(self._lines.of(path), self._key(path), allowed))
 
     def unknown(self, path: Path, allowed: Iterable[str]) -> None:

@@ -6,7 +6,8 @@ from typing import Any, Protocol
 
 from stream.domain.event import Event
 
-Bounds = Mapping[str, float | str | bool]
+Bound = float | str | bool
+Bounds = Mapping[str, Bound]
 """What a stage asks: identified, interest, fit, timing, total (numbers: at least) and grade (letter: at least)."""
 
 
@@ -19,6 +20,8 @@ class Condition(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Behaviour:
+    """WHAT: a behaviour's weight for tags and points for interest; `intent` direct or contextual."""
+
     name: str
     weight: float
     points: float
@@ -47,6 +50,8 @@ class Match:
 
 @dataclass(frozen=True, slots=True)
 class Dwell:
+    """The factor of the seconds on a page, by steps reached."""
+
     property: str
     steps: tuple[tuple[float, float], ...]
 
@@ -65,6 +70,8 @@ class Dwell:
 
 @dataclass(frozen=True, slots=True)
 class Sequence:
+    """Behaviours in order within a window, and the bonus they give once."""
+
     name: str
     steps: tuple[str, ...]
     within_ms: int
@@ -74,12 +81,16 @@ class Sequence:
 
 @dataclass(frozen=True, slots=True)
 class Idle:
+    """Points for every full `after_ms` without an interaction."""
+
     after_ms: int
     points: float
 
 
 @dataclass(frozen=True, slots=True)
 class Fit:
+    """Points of a matching condition; `bant` is the letter it stands for."""
+
     name: str
     match: Condition
     points: float
@@ -88,6 +99,8 @@ class Fit:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
+    """A rung of the ladder: `owner` engine or crm, bounds to enter and to stay, dwell in ms."""
+
     name: str
     order: int
     owner: str = "engine"  # "engine" | "crm"
@@ -98,12 +111,16 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class Route:
+    """Where leads that match go."""
+
     match: Condition
     route: str
 
 
 @dataclass(frozen=True, slots=True)
 class Accounts:
+    """Which companies may name an account, and the accounts' own ladder."""
+
     kinds: frozenset[str] = frozenset({"business"})
     min_confidence: float = 0.6
     anonymous: float = 0.5
@@ -120,6 +137,7 @@ class Ruleset:
     timezone: str
     half_life_ms: float
     longest_half_life_ms: float
+    shortest_half_life_ms: float
     max_tags: int
     behaviours: Mapping[str, Behaviour]
     tag_order: Mapping[str, int]

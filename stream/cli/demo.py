@@ -1,0 +1,258 @@
+"""`leadstream demo`: everything at once, on sample visitors."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from importlib import resources
+from importlib.util import find_spec
+from pathlib import Path
+from secrets import token_hex
+from typing import IO, Any
+
+import click
+from rich.console import Console
+
+from stream.cli.connections import admin_client, consumer_client, producer_client, run
+from stream.cli.replay import Replay, plan
+from stream.cli.watch import Watch
+from stream.demo import story, traffic
+from stream.demo.telling import Tally
+from stream.errors import CommandError, NegativeAnswerError, UsageError
+from stream.runtime.children import end, spawn
+from stream.runtime.embedded import EmbeddedBroker, free_port
+from stream.runtime.topics import create_missing, topic_table
+from stream.settings import PREFIX, Settings, load
+
+FADES_AFTER_MS = 20_000
+"""How long after the beginning the story's forgotten lead loses her stage."""
+PATIENCE_S = 40.0
+READY_S = 6.0
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What is replayed, how fast, whether only once; `run` marks the ids of this run."""
+
+    events: list[traffic.Event]
+    rate: float
+    once: bool
+    run: str
+
+
+@click.command()
+@click.option("--events", type=click.Path(dir_okay=False, path_type=Path), help="Replay the visitors of this file.")
+@click.option(
+    "--format",
+    "layout",
+    type=click.Choice(["ndjson", "combined"]),
+    default="ndjson",
+    show_default=True,
+    help="Of --events: one JSON event a line, or an Apache/nginx access log.",
+)
+@click.option("--rate", type=click.FloatRange(min=0.1), default=50.0, show_default=True, help="Events a second.")
+@click.option("--once", is_flag=True, help="End after the sample, with a summary.")
+@click.option("--kafka", metavar="HOST:PORT", help="Use this Kafka instead of the embedded broker.")
+def demo(events: Path | None, layout: str, rate: float, once: bool, kafka: str | None) -> None:  # noqa: FBT001 -- click's way
+    r"""Watch visitors become leads, rise and fall: a broker, a worker, and a stream of sample visitors.
+
+    An access log is replayed as if it ended now, and between its lines the story of a few leads. Nothing is left behind.
+    With --kafka the topics stay, as they would in production.
+
+    \b
+    leadstream demo
+    leadstream demo --events /var/log/nginx/access.log --format combined --rate 200
+    """  # fmt: skip
+    sample = Sample(_visitors(events, layout), rate, once, f"+{token_hex(2)}" if kafka else "")
+    console = Console(highlight=False, soft_wrap=True)
+    tally = Tally(time.monotonic())
+    with _interruptible(), ExitStack() as stack:
+        try:
+            settings = _settings(kafka or stack.enter_context(EmbeddedBroker()).address)
+            run(_create_topics(settings))
+            children = [stack.enter_context(_child(settings, name)) for name in _services()]
+            _introduce(console, settings, sample)
+            run(_play(settings, sample, tally, console, children))
+        except KeyboardInterrupt:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second one must not interrupt the cleaning up
+        console.print(tally.summary())
+    if once and not tally.changes:
+        raise NegativeAnswerError("no stage change came: run it without --once and look at the worker's pages")
+
+
+def _visitors(path: Path | None, layout: str) -> list[traffic.Event]:
+    if path is None:
+        return traffic.shipped()
+    try:
+        found = traffic.read(path, layout)
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror or error}: name a readable file") from error
+    except traffic.UnreadableTraffic as error:
+        raise UsageError(f"{path}: {error}") from error
+    if not found:
+        raise UsageError(f"{path} holds no event of the format {layout}: choose another --format")
+    return found
+
+
+def _settings(address: str) -> Settings:
+    """Return the settings, with a port that is free and with the sample's companies where no others are named."""
+    settings = load(kafka=address)
+    port = settings.web_port if _is_free(settings.web_host, settings.web_port) else free_port()
+    sample = Path(str(resources.files("stream.demo").joinpath("ranges.csv")))
+    return load(kafka=address, web_port=port, company_ranges=settings.company_ranges or sample)
+
+
+def _is_free(host: str, port: int) -> bool:
+    import socket
+
+    try:
+        socket.create_server((host, port)).close()
+    except OSError:
+        return False
+    return True
+
+
+async def _create_topics(settings: Settings) -> None:
+    async with admin_client(settings) as admin:
+        await create_missing(admin, topic_table(settings))
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Let SIGTERM and SIGHUP end the demo as Ctrl-C does, also where a shell started it with Ctrl-C ignored."""
+    handlers = {
+        signal.SIGINT: signal.default_int_handler,
+        signal.SIGTERM: lambda *_: signal.raise_signal(signal.SIGINT),
+        signal.SIGHUP: lambda *_: signal.raise_signal(signal.SIGINT),
+    }
+    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@dataclass(frozen=True)
+class Child:
+    """A command of ours that runs beside the demo; what it says is shown only if it fails."""
+
+    name: str
+    process: subprocess.Popen[bytes]
+    log: IO[bytes]
+
+    def check(self) -> None:
+        """Raise CommandError with its last words if it has ended."""
+        code = self.process.poll()
+        if code is None:
+            return
+        self.log.seek(0)
+        words = self.log.read().decode(errors="replace").split("\n")[-8:]
+        raise CommandError(f"the {self.name} ended by itself with {code}: {' '.join(words) or 'without a word'}")
+
+
+def _services() -> list[str]:
+    """Name the commands that run beside the demo, as far as this release has them."""
+    return [name for name in ("worker", "collector") if find_spec(f"stream.cli.{name}")]
+
+
+@contextmanager
+def _child(settings: Settings, name: str) -> Iterator[Child]:
+    ours = {"KAFKA": ",".join(settings.kafka), "WEB_PORT": settings.web_port, "COMPANY_RANGES": settings.company_ranges}
+    env = os.environ | {PREFIX + key: str(value) for key, value in ours.items()}
+    with tempfile.TemporaryFile() as log:
+        process = spawn([sys.executable, "-m", "stream", name], env=env, output=log)
+        try:
+            yield Child(name, process, log)
+        finally:
+            end(process)
+
+
+def _introduce(console: Console, settings: Settings, sample: Sample) -> None:
+    """Print where to look while it runs."""
+    page = f"http://{settings.web_host}:{settings.web_port}"
+    visitor = next((event["anonymousId"] for event in sample.events if event.get("anonymousId")), "")
+    console.print(f"Kafka           {','.join(settings.kafka)}, topic {settings.topic_prefix}stage-changes")
+    console.print(f"leads           {page}/v1/leads")
+    console.print(f"a visitor       {page}/v1/visitors/anon::{visitor}")
+    console.print(f"lag, metrics    {page}/v1/lag  {page}/metrics")
+    console.print("[dim]times are UTC; Ctrl-C ends it and leaves nothing behind[/]\n")
+
+
+async def _play(settings: Settings, sample: Sample, tally: Tally, console: Console, children: list[Child]) -> None:
+    """Replay the sample and show what comes out, until it is over, interrupted, or a child has ended."""
+    topics = {topic.name: topic.partitions for topic in topic_table(settings)}
+    name = f"{settings.topic_prefix}stage-changes"
+    async with consumer_client(settings) as consumer, producer_client(settings) as producer:
+        watch = Watch(consumer, name, topics[name], tally, console)
+        await watch.begin()
+        replay = Replay(producer, f"{settings.topic_prefix}events", sample.rate, sample.run, console, settings.phone_region)
+        await _first_of(_guard(children), watch.show(), _replay(settings, sample, replay, watch, tally))
+
+
+async def _first_of(*works: Any) -> None:
+    """Run all until one ends; raise its error."""
+    tasks = [asyncio.ensure_future(work) for work in works]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _guard(children: list[Child]) -> None:
+    while True:
+        for child in children:
+            child.check()
+        await asyncio.sleep(0.5)
+
+
+async def _replay(settings: Settings, sample: Sample, replay: Replay, watch: Watch, tally: Tally) -> None:
+    await _ready(settings)
+    now_ms = int(time.time() * 1000)
+    steps = story.dated(story.read(sample.run), now_ms, now_ms + FADES_AFTER_MS, lambda lines: _next(settings, lines))
+    items = plan(sample.events, steps, sample.rate)
+    while True:
+        await replay.play(items, traffic.ending(sample.events, int(time.time() * 1000)))
+        tally.sent = replay.sent
+        if sample.once:
+            return await watch.faded(PATIENCE_S)
+        items = iter(sample.events)
+
+
+async def _ready(settings: Settings) -> None:
+    """Wait until the worker says that it works; not for ever, since nothing is lost by sending early."""
+    import aiohttp
+
+    url = f"http://{settings.web_host}:{settings.web_port}/health/ready"
+    deadline = time.monotonic() + READY_S
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=2)) as session:
+        while time.monotonic() < deadline:
+            try:
+                async with session.get(url) as answer:
+                    if answer.status == 200:
+                        return
+            except (aiohttp.ClientError, TimeoutError):
+                pass
+            await asyncio.sleep(0.1)
+
+
+def _next(settings: Settings, lines: Iterable[bytes]) -> int | None:
+    """Ask the rules, without Kafka, when the stage of the lead of these events changes next."""
+    from stream.cli.rules import intake_of, rules_of
+    from stream.domain.instants import parse
+    from stream.simulation import simulate
+
+    rules = rules_of(settings.ruleset)
+    leads = simulate(lines, rules, intake_of(settings, rules))["leads"]
+    due = leads[0]["nextCrossingAt"] if leads else None
+    return None if due is None else parse(due)

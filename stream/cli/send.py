@@ -1,0 +1,198 @@
+"""`leadstream send`: publish events from files."""
+
+import hashlib
+import shutil
+import sys
+import tempfile
+from collections import Counter, deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+import click
+import orjson
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import MessageSizeTooLargeError
+
+from schemas.event import Rejected, decode, partition_key, recorded_at
+from stream import accesslog
+from stream.cli.connections import admin_client, producer_client, require_topic, run
+from stream.domain import instants
+from stream.errors import NegativeAnswerError, UsageError
+from stream.settings import Settings, load
+
+if TYPE_CHECKING:
+    import asyncio
+
+HISTORY = ("leadstream-history", b"1")
+
+_IN_FLIGHT = 20_000
+_SHOWN = 5
+
+
+@click.command()
+@click.argument("files", metavar="FILE...", nargs=-1, required=True)
+@click.option(
+    "--format",
+    "layout",
+    type=click.Choice(["ndjson", "combined"]),
+    default="ndjson",
+    show_default=True,
+    help="One JSON event a line, or an Apache/nginx access log.",
+)
+@click.option("--as-recorded", is_flag=True, help="Load history: each event was received when it says it happened.")
+def send(files: tuple[str, ...], layout: str, as_recorded: bool) -> None:  # noqa: FBT001 -- click's way
+    r"""Publish the events of the files to `events`, in their order; `-` is standard input.
+
+    A line that is no event is published all the same, so that it ends as a dead letter with its reason. The Kafka
+    timestamp is always now.
+
+    \b
+    leadstream send events.ndjson
+    leadstream send --format combined --as-recorded /var/log/nginx/access.log
+    """
+    settings = load()
+    for name in files:
+        if name != "-" and not Path(name).is_file():
+            raise UsageError(f"{name} is no file that can be read: name existing files, or - for standard input")
+    tally = run(_send(settings, files, layout, as_recorded=as_recorded))
+    for line in tally.shown:
+        click.echo(line, err=True)
+    click.echo(f"{tally.acknowledged} events acknowledged by Kafka")
+    if tally.problems:
+        told = ", ".join(f"{count} {what}" for what, count in tally.problems.items())
+        raise NegativeAnswerError(f"not sent: {told}: see the lines above")
+
+
+@dataclass
+class Tally:
+    """What became of the lines; the first few problems in full."""
+
+    acknowledged: int = 0
+    problems: Counter[str] = field(default_factory=Counter)
+    shown: list[str] = field(default_factory=list)
+
+    def problem(self, what: str, where: str, line: bytes) -> None:
+        """Count a line that was not sent."""
+        self.problems[what] += 1
+        if len(self.shown) < _SHOWN:
+            self.shown.append(f"{where}: {what}: {line[:120].decode(errors='backslashreplace')}")
+
+
+async def _send(settings: Settings, files: tuple[str, ...], layout: str, *, as_recorded: bool) -> Tally:
+    topic = f"{settings.topic_prefix}events"
+    async with admin_client(settings) as admin:
+        await require_topic(admin, topic)
+    tally = Tally()
+    recorder = Recorder() if as_recorded else None
+    async with producer_client(settings) as producer:
+        outbox = _Outbox(producer, topic, [HISTORY] if as_recorded else [], tally)
+        for name in files:
+            with _opened(name) as file, _progress(name, file) as advance:
+                for where, line, value in _values(name, file, layout, tally):
+                    recorded = recorder.stamp(value) if recorder else value
+                    key = partition_key(recorded, settings.phone_region)
+                    await outbox.put(key, recorded, where)
+                    advance(len(line))
+        await outbox.settle()
+    return tally
+
+
+class Recorder:
+    """Set `receivedAt`, where it is missing, to when the event says it was: its own times, else the line's before."""
+
+    def __init__(self) -> None:
+        self._before_ms: int | None = None
+
+    def stamp(self, value: bytes) -> bytes:
+        """Return the event with its receive time; a line that will be a dead letter comes back as it is."""
+        raw = decode(value)
+        if isinstance(raw, Rejected):
+            return value
+        try:
+            told = recorded_at(raw)
+        except instants.BadInstant:
+            return value
+        at_ms = self._before_ms if told is None else told
+        if partition_key(value) is not None:
+            self._before_ms = at_ms
+        if raw.received_at is not None or at_ms is None:
+            return value
+        return orjson.dumps({**orjson.loads(value), "receivedAt": instants.write(at_ms)})
+
+
+class _Outbox:
+    """Send in order with many records on their way, and count what Kafka says."""
+
+    def __init__(self, producer: AIOKafkaProducer, topic: str, headers: list[tuple[str, bytes]], tally: Tally) -> None:
+        self._producer, self._topic, self._headers, self._tally = producer, topic, headers, tally
+        self._waiting: deque[tuple[asyncio.Future[object], str, bytes]] = deque()
+
+    async def put(self, key: str | None, value: bytes, where: str) -> None:
+        """Hand on one event; waits where too many are on their way."""
+        sent = await self._producer.send(
+            self._topic, value, key=None if key is None else key.encode(), headers=self._headers
+        )
+        self._waiting.append((sent, where, value))
+        while len(self._waiting) > _IN_FLIGHT or (self._waiting and self._waiting[0][0].done()):
+            await self._settle_one()
+
+    async def settle(self) -> None:
+        """Wait for the rest."""
+        await self._producer.flush()
+        while self._waiting:
+            await self._settle_one()
+
+    async def _settle_one(self) -> None:
+        sent, where, value = self._waiting.popleft()
+        try:
+            await sent
+        except MessageSizeTooLargeError:
+            self._tally.problem(f"larger than Kafka accepts ({len(value)} bytes)", where, value)
+        else:
+            self._tally.acknowledged += 1
+
+
+def _values(name: str, file: IO[bytes], layout: str, tally: Tally) -> Iterator[tuple[str, bytes, bytes]]:
+    """Yield place, line and event of each line that is sent."""
+    if layout == "ndjson":
+        for number, line in enumerate(file, 1):
+            yield f"{name}:{number}", line, line.removesuffix(b"\n").removesuffix(b"\r")
+        return
+    digest = hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]  # a file opened "rb"
+    file.seek(0)
+    for number, line in enumerate(file, 1):
+        event = accesslog.parse(line.decode(errors="backslashreplace").rstrip("\r\n"), f"{digest}:{number}")
+        if event is None:
+            tally.problem("no line of a combined log", f"{name}:{number}", line)
+            continue
+        yield f"{name}:{number}", line, orjson.dumps(event)
+
+
+@contextmanager
+def _opened(name: str) -> Iterator[IO[bytes]]:
+    """Open a file, or keep standard input in a temporary one, since a log's digest comes before its lines."""
+    if name != "-":
+        with Path(name).open("rb") as file:
+            yield file
+        return
+    with tempfile.TemporaryFile() as copy:
+        shutil.copyfileobj(sys.stdin.buffer, copy)
+        copy.seek(0)
+        yield copy
+
+
+@contextmanager
+def _progress(name: str, file: IO[bytes]) -> Iterator[Callable[[int], None]]:
+    """Show a bar on stderr where somebody watches."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+        size = file.seek(0, 2)
+        file.seek(0)
+        task = progress.add_task(f"sending {Path(name).name}", total=size)
+        yield lambda sent: progress.advance(task, sent)

@@ -1,0 +1,111 @@
+"""Who a person is: merged traits, company, fit and grade. Changes with what is told, not with time."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from stream.domain import scoring
+from stream.domain.event import Company
+from stream.domain.ids import kind_of, value_of
+from stream.domain.person import Identity
+from stream.domain.ruleset.model import Ruleset
+from stream.domain.state import GroupCall, Trait
+
+
+class Profile:
+    """What the members of a person were told to be, under one ruleset; `get` is what conditions see."""
+
+    def __init__(self, members: Sequence[Identity], rules: Ruleset) -> None:
+        self.members, self.rules = members, rules
+        self.group = self._newest_group()
+        self.company = self._newest_company()
+        self.traits = self._merged_traits()
+        self.fits = [fit for fit in rules.fit.values() if fit.match.holds(self.get)]
+        self.fit = sum(fit.points for fit in self.fits)
+        self.grade = scoring.grade_of(rules, self.fit, len({fit.bant for fit in self.fits if fit.bant}))
+
+    def get(self, key: str) -> Any:
+        """Return the value of a condition's key (traits.*, company.*, email_kind, phone_kind); None when absent."""
+        head, _, name = key.partition(".")
+        if head == "traits":
+            return self.trait(name)
+        if head == "company":
+            return self._company(name)
+        return self._kind(head.removesuffix("_kind")) if head in ("email_kind", "phone_kind") else None
+
+    def trait(self, path: str) -> Any:
+        """Return a merged trait; a group's traits stand in for a missing `company.*`."""
+        known = self.traits.get(path)
+        if known is not None and known.value is not None:
+            return known.value
+        return self._told(path.removeprefix("company.")) if path.startswith("company.") else None
+
+    def account(self) -> dict[str, Any] | None:
+        """Return the account: a `group` call beats a business e-mail domain beats an IP; the newest among equals."""
+        if self.group is not None:
+            return self._group_account(*self.group)
+        mails = [m for m in self.members if kind_of(m.node) == "email" and m.kind == "business"]
+        if mails:
+            domain = value_of(max(mails, key=lambda m: m.named_t).node).rpartition("@")[2]
+            return _account(f"account::{domain}", self._name_of(domain), domain, "business", 1.0)
+        named = [m.state for m in self.members if self._names_account(m.state.company)]
+        company = max(named, key=lambda state: state.company_t).company if named else None
+        if company is None:
+            return None
+        id_ = f"account::{company.domain}" if company.domain else f"account:name:{company.name.lower()}"
+        return _account(id_, company.name, company.domain or None, company.kind, company.confidence)
+
+    def _told(self, path: str) -> Any:
+        told = self.group[1].traits.get(path) if self.group is not None else None
+        return told.value if told is not None else None
+
+    def _company(self, name: str) -> Any:
+        if name == "known":
+            return self.company is not None or self.group is not None
+        told = self._told(name)
+        if told is not None or self.company is None:
+            return told
+        return self.company.get(name)
+
+    def _kind(self, kind: str) -> str | None:
+        trait = self.traits.get(kind)
+        if trait is not None and trait.value is not None and trait.kind:
+            return trait.kind
+        named = [m for m in self.members if kind_of(m.node) == kind and m.kind]
+        return max(named, key=lambda m: m.named_t).kind if named else None
+
+    def _newest_group(self) -> tuple[str, GroupCall] | None:
+        groups = [group for m in self.members if (group := m.state.group()) is not None]
+        return max(groups, key=lambda group: group[1].t, default=None)
+
+    def _newest_company(self) -> Company | None:
+        newest = max(self.members, key=lambda m: m.state.company_t, default=None)
+        return newest.state.company if newest is not None else None
+
+    def _merged_traits(self) -> dict[str, Trait]:
+        merged: dict[str, Trait] = {}
+        for member in self.members:
+            for path, trait in member.state.traits.items():
+                known = merged.get(path)
+                if known is None or (trait.t, trait.stamp) >= (known.t, known.stamp):
+                    merged[path] = trait
+        return merged
+
+    def _group_account(self, id_: str, call: GroupCall) -> dict[str, Any]:
+        name, domain = (call.traits.get(path) for path in ("name", "domain"))
+        return _account(f"account:group:{id_}", _text(name) or id_, _text(domain), "business", 1.0)
+
+    def _name_of(self, domain: str) -> str:
+        companies = (m.state.company for m in self.members)
+        return next((c.name for c in companies if c is not None and c.domain == domain and c.name), domain)
+
+    def _names_account(self, company: Company | None) -> bool:
+        accounts = self.rules.accounts
+        return company is not None and company.kind in accounts.kinds and company.confidence >= accounts.min_confidence - 1e-9
+
+
+def _text(trait: Trait | None) -> str | None:
+    return trait.value if trait is not None and isinstance(trait.value, str) else None
+
+
+def _account(id_: str, name: str, domain: str | None, kind: str, confidence: float) -> dict[str, Any]:
+    return {"id": id_, "name": name, "domain": domain, "kind": kind, "confidence": confidence}

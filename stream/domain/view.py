@@ -1,0 +1,142 @@
+"""A person with its members' sums, read together: score, tags, ledger, route as of any instant."""
+
+from collections.abc import Iterable, Sequence
+
+from stream.domain import decay, scoring
+from stream.domain.ids import class_of, kind_of
+from stream.domain.person import Bonus, Identity, Person, stage_named
+from stream.domain.profile import Profile
+from stream.domain.ruleset.model import Ruleset
+from stream.domain.scoring import Explained, Outlook
+from stream.domain.sequences import completed_at
+from stream.domain.stages import Standing
+from stream.domain.state import State
+
+
+class View:
+    """A person under one ruleset.
+
+    Args:
+        person: whom to read.
+        members: its identities, those without a snapshot included.
+        rules: the ruleset in force.
+        profile: who it is, where that is known already.
+    """
+
+    def __init__(
+        self, person: Person, members: Sequence[Identity], rules: Ruleset, profile: Profile | None = None
+    ) -> None:
+        self.person, self.members, self.rules = person, members, rules
+        self.states = [member.state for member in members]
+        self.profile = profile or Profile(members, rules)
+        self._look: Outlook | None = None
+
+    @property
+    def journey(self) -> str | None:
+        """The journey stage of the newest event that has one."""
+        newest = max(self.states, key=lambda s: (s.journey_t, s.journey_stamp), default=None)
+        return newest.journey if newest is not None else None
+
+    @property
+    def identified(self) -> bool:
+        """Whether a member of class A or B makes it a lead."""
+        return any(class_of(kind_of(m.node), self.rules.typed_email) in ("A", "B") for m in self.members)
+
+    def outlook(self, base: int) -> Outlook:
+        """Return the score as a function of time from `base` (ms) on."""
+        if self._look is None or self._look.base != base:
+            self._look = self._outlook(base)
+        return self._look
+
+    def _outlook(self, base: int) -> Outlook:
+        look = Outlook(base, self.rules, self.profile.fit, self.profile.grade, self.identified)
+        for state in self.states:
+            decay.accumulate(look.interest, state.points, state.landmark, base)
+            decay.accumulate(look.timing, state.timing, state.landmark, base)
+            look.active = max(look.active, state.active)
+        for bonus in self.person.bonuses.values():
+            worth = bonus.points * 2.0 ** ((bonus.t - base) / bonus.half_life_ms)
+            look.interest[bonus.half_life_ms] = look.interest.get(bonus.half_life_ms, 0.0) + worth
+        return look
+
+    def standing(self) -> Standing:
+        """Return where the lead stands."""
+        return Standing(stage_named(self.rules, self.person.stage), self.person.entered_at, self.person.hold_until)
+
+    def tags(self, at: int) -> list[tuple[str, float]]:
+        """Return tags and weights at `at`, heaviest first."""
+        return heaviest(decay.worth(state.tags, state.landmark, at) for state in self.states)
+
+    def explain(self, at: int) -> list[Explained]:
+        """Return the ledger: rows that sum to the total at `at`."""
+        look = self.outlook(max(at, self.person.as_of))
+        interest = points_rows(self.states, at)
+        for name, bonus in self.person.bonuses.items():
+            points = bonus.points * 2.0 ** ((bonus.t - at) / bonus.half_life_ms)
+            interest.append(Explained(f"sequences.{name}", 1, points))
+        interest += scoring.idle_row(self.rules.idle, look.periods(at))
+        fits = [Explained(f"fit.{fit.name}", 1, fit.points) for fit in self.profile.fits]
+        return scoring.ledger(interest, self.rules.floor, timing_rows(self.states, at) + fits)
+
+    def earn_bonuses(self) -> None:
+        """Give each sequence's bonus that the members' behaviours have completed, once."""
+        for sequence in self.rules.sequences.values():
+            if sequence.name in self.person.bonuses:
+                continue
+            times = {step: sorted(t for s in self.states for t in s.times.get(step, ())) for step in sequence.steps}
+            at = completed_at(sequence, times) if all(times.values()) else None
+            if at is not None:
+                self.person.bonuses[sequence.name] = Bonus(at, sequence.points, sequence.half_life_ms)
+                self._look = None
+
+    def route(self, at: int) -> str:
+        """Return the route of the first rule that matches at `at`; `nurture` where none does."""
+        if not self.rules.routes:
+            return "nurture"
+        facts = {
+            "stage": self.person.stage,
+            "grade": self.profile.grade,
+            "journey": self.journey,
+            "intent": scoring.intent(self._direct_points(at)),
+        }
+        for route in self.rules.routes:
+            if route.match.holds(lambda key: facts[key] if key in facts else self.profile.get(key)):
+                return route.route
+        return "nurture"
+
+    def _direct_points(self, at: int) -> float:
+        points = 0.0
+        for state in self.states:
+            for name, worth in decay.worth(state.points, state.landmark, at).items():
+                behaviour = self.rules.behaviours.get(name)
+                if behaviour is not None and behaviour.intent == "direct":
+                    points += worth
+        return points
+
+
+def heaviest(weights: Iterable[dict[str, float]]) -> list[tuple[str, float]]:
+    """Add up tag weights and order them, heaviest first."""
+    total: dict[str, float] = {}
+    for some in weights:
+        for name, weight in some.items():
+            total[name] = total.get(name, 0.0) + weight
+    return sorted(((n, w) for n, w in total.items() if w), key=lambda tag: (-tag[1], tag[0]))
+
+
+def points_rows(states: Iterable[State], at: int) -> list[Explained]:
+    """Return the ledger's behaviour rows, summed over identities."""
+    return _rows("behaviours.", "", [(s, decay.worth(s.points, s.landmark, at)) for s in states])
+
+
+def timing_rows(states: Iterable[State], at: int) -> list[Explained]:
+    """Return the ledger's timing rows, summed over identities."""
+    return _rows("timing.", "timing.", [(s, decay.worth(s.timing, s.landmark, at)) for s in states])
+
+
+def _rows(prefix: str, counted: str, parts: list[tuple[State, dict[str, float]]]) -> list[Explained]:
+    total: dict[str, tuple[int, float]] = {}
+    for state, worth in parts:
+        for name, points in worth.items():
+            count, sum_ = total.get(name, (0, 0.0))
+            total[name] = count + state.counts.get(counted + name, 0), sum_ + points
+    return [Explained(prefix + name, count, points) for name, (count, points) in total.items()]
