@@ -3,7 +3,9 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
-STAMP  := $(VENV)/.installed
+READY  := $(VENV)/.ready
+DEV    := $(VENV)/.dev
+PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo test check coverage bench lock clean
@@ -11,25 +13,29 @@ STAMP  := $(VENV)/.installed
 help:  ## what there is to type
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-install: $(STAMP)  ## the command at .venv/bin/leadstream, everything locked with hashes
+install: $(READY)  ## the command at .venv/bin/leadstream, everything locked with hashes
 
-$(STAMP): requirements-dev.lock pyproject.toml
+$(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo "Python 3.11 or newer is needed, $(PYTHON) is $$($(PYTHON) -V 2>&1): make install PYTHON=python3.11" >&2; exit 2; }
 	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null \
 	  || { echo "$(PYTHON) comes without venv: install it (on Debian and Ubuntu: apt install python3-venv), then make install" >&2; exit 2; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	$(PIP) --require-hashes -r requirements.lock
+	$(PIP) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(DEV): requirements-dev.lock $(READY)
+	$(PIP) --require-hashes -r requirements-dev.lock
 	@touch $@
 
 demo: install  ## visitors become leads before your eyes, no Docker needed
 	@$(BIN)/leadstream demo
 
-test: install  ## all tests, on the embedded broker and on a real Apache Kafka
+test: $(DEV)  ## all tests, on the embedded broker and on a real Apache Kafka
 	$(BIN)/python -m pytest
 
-check: install  ## style, types, arrows, generated files, doctests
+check: $(DEV)  ## style, types, arrows, generated files, doctests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -37,19 +43,19 @@ check: install  ## style, types, arrows, generated files, doctests
 	$(BIN)/python -m schemas.generate --check
 	$(BIN)/python -m pytest --quiet --doctest-modules --import-mode=importlib -p no:cacheprovider stream schemas
 
-coverage: install  ## the tests again, measured, also in the worker processes
+coverage: $(DEV)  ## the tests again, measured, also in the worker processes
 	$(BIN)/coverage erase
 	$(BIN)/coverage run -m pytest
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report --include='stream/domain/*' --fail-under=100
 	$(BIN)/coverage report --fail-under=90
 
-bench: install  ## what a core can do
+bench: $(DEV)  ## what a core can do
 	@for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
 
 lock:  ## the newest versions that fit, with their hashes
-	uv pip compile -q pyproject.toml --generate-hashes --universal --no-emit-index-url --no-header -o requirements.lock
-	uv pip compile -q pyproject.toml --extra dev -c requirements.lock --generate-hashes --universal --no-emit-index-url --no-header -o requirements-dev.lock
+	uv pip compile -q pyproject.toml --extra build --generate-hashes --universal --no-emit-index-url --no-header -o requirements.lock
+	uv pip compile -q pyproject.toml --extra build --extra dev -c requirements.lock --generate-hashes --universal --no-emit-index-url --no-header -o requirements-dev.lock
 
 clean:  ## away with what was built
 	rm -rf $(VENV) build dist .cache .coverage* .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache *.egg-info

@@ -27,12 +27,12 @@ class VisitorCompany(Wire):
 
 
 class Visitor(Wire):
-    """What is known under one source identity."""
+    """What is known under one source identity; `first_seen` and `last_seen` are null before its first event."""
 
     id: NodeId
     as_of: Instant
-    first_seen: Instant
-    last_seen: Instant
+    first_seen: Instant | None
+    last_seen: Instant | None
     events: Count
     bot: bool
     company: VisitorCompany | None
@@ -100,7 +100,9 @@ class PartitionLag(Wire):
 
     topic: str
     partition: Count
-    status: str
+    status: Annotated[str, Field(examples=["OK", "WARN", "STOP"])]
+    committed: Count | None = None
+    end: Count | None = None
     lag: Count | None
     lag_seconds: Annotated[float, Field(ge=0)] | None
 

@@ -12,9 +12,9 @@ import orjson
 from pydantic import ValidationError
 
 from schemas.event_model import EVENT_TYPES, EventModel
+from schemas.event_times import recorded_at
 from schemas.keys import identities
 from schemas.raw_event import RawEvent
-from stream.domain import instants
 
 __all__ = ["EventModel", "RawEvent", "Rejected", "decode", "identities", "is_echo", "partition_key", "recorded_at"]
 
@@ -55,14 +55,6 @@ def partition_key(event: Mapping[str, Any] | bytes, phone_region: str | None = N
         return None
     nodes = identities(raw, phone_region)
     return nodes[0] if nodes else None
-
-
-def recorded_at(raw: RawEvent) -> int | None:
-    """Return the receive time that the event itself tells (ms), None where it has no time; BadInstant if unreadable."""
-    for text in (raw.received_at, raw.timestamp, raw.sent_at, raw.original_timestamp):
-        if text is not None:
-            return instants.parse(text)
-    return None
 
 
 def is_echo(raw: RawEvent) -> bool:

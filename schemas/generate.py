@@ -10,6 +10,7 @@ from typing import Any, Final
 from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema
 
+from schemas import ruleset
 from schemas.asyncapi import document
 from schemas.dead_letter import DeadLetter
 from schemas.documents import Lag, LeadDocument, LeadPage, Problem, Simulation, Visitor
@@ -63,7 +64,8 @@ def files() -> dict[Path, str]:
     schemas = {name: json_schema(name, model) for name, model in MODELS.items()}
     texts = {FOLDER / f"{name}.schema.json": schema for name, schema in schemas.items()}
     texts[FOLDER / "asyncapi.json"] = document(schemas)
-    return {path: json.dumps(schema, indent=2, ensure_ascii=False) + "\n" for path, schema in texts.items()}
+    written = {path: json.dumps(schema, indent=2, ensure_ascii=False) + "\n" for path, schema in texts.items()}
+    return written | {ruleset.FILE: ruleset.text()}
 
 
 def stale() -> list[Path]:

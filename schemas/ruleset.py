@@ -80,7 +80,7 @@ _RANGE: Final = _table(
 )
 _HALF_LIFE: Final[Schema] = {
     "half_life": _ref("duration", "After this time half is left; default: that of [decay]."),
-    "retention": _ref("retention", "Instead of half_life, for example { after = \"7d\", keep = 0.7 }."),
+    "retention": _ref("retention", 'Instead of half_life, for example { after = "7d", keep = 0.7 }.'),
 }
 _ONE_HALF_LIFE: Final[Schema] = {"not": {"required": ["half_life", "retention"]}}
 
@@ -243,5 +243,5 @@ def main() -> None:
     FILE.write_text(text(), "utf-8")
 
 
-if __name__ == "__main__":
+if __name__ == "__main__":  # pragma: no cover - a command
     main()

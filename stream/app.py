@@ -12,7 +12,7 @@ import faust
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaConnectionError
 
-from stream.agents.latch import keep_listened
+from stream.agents.latch import keep_flags
 from stream.agents.leadstream import Leadstream
 from stream.agents.people import MAX_CUTS, PeopleLog
 from stream.agents.rules import RulesInForce
@@ -23,6 +23,7 @@ from stream.domain.people import People
 from stream.domain.ruleset.load import load as load_ruleset
 from stream.domain.ruleset.model import Ruleset
 from stream.errors import CommandError, UnreachableError
+from stream.intake import Intake
 from stream.lookups import Lookups
 from stream.ops.metrics import Metrics
 from stream.runtime import transport
@@ -78,13 +79,15 @@ class App(faust.App):
             finally:
                 await admin.close()
         except KafkaConnectionError as cause:
-            _end(UnreachableError(f"Kafka at {','.join(self.settings.kafka)} does not answer ({cause}): start it, or set LEADSTREAM_KAFKA"))
+            where = ",".join(self.settings.kafka)
+            _end(UnreachableError(f"Kafka at {where} does not answer ({cause}): start it, or set LEADSTREAM_KAFKA"))
         except CommandError as cause:
             _end(cause)
 
 
 def _end(error: CommandError) -> None:
-    print(f"leadstream: {error}", file=sys.stderr, flush=True)
+    sys.stderr.write(f"leadstream: {error}\n")
+    sys.stderr.flush()
     os._exit(error.exit_code)
 
 
@@ -93,7 +96,7 @@ def create(settings: Settings) -> App:
     transport.register()
     gc.set_threshold(*GC_THRESHOLD)
     app = App(settings.app, **_conf(settings))
-    app.settings, app.merges = settings, {"visitors": keep_listened}
+    app.settings, app.merges = settings, {"visitors": keep_flags}
     topics, metrics, rules = Topics.of(settings.topic_prefix), Metrics(), RulesInForce(_ruleset(settings))
     visitors_log, people_log = changelog(settings.app, "visitors"), changelog(settings.app, "people")
     flow = app.flow = Flow(
@@ -109,15 +112,17 @@ def create(settings: Settings) -> App:
         done=lambda works, seconds: _observe(metrics, works, seconds),
     )
     lookups = Lookups(settings.company_ranges, settings.mmdb, settings.asn, settings.lists)
-    rows = RowTable(_table(app, "visitors", settings.partitions), lambda: visitors_log, visitor.decode, visitor.encode)
+    rows = RowTable(_table(app, "visitors", settings.partitions), visitors_log, visitor.decode, visitor.encode)
     fold = AtomicTable(
         _table(app, "people", 1),
-        lambda: people_log,
+        people_log,
         lambda stored: _noted(rules, People(stored, settings.partitions, settings.app, rules.own)),
     )
     flow.tables = {visitors_log: rows, people_log: fold}
     state = app.leadstream = Leadstream(settings, flow, topics, metrics)
-    state.visitors = Visitors(flow, rows, topics, lookups, settings.phone_region, rules, metrics)
+    state.visitors = Visitors(
+        flow, rows, topics, lambda stages: Intake(lookups, settings.phone_region, stages), rules, metrics
+    )
     state.people_log = PeopleLog(flow, fold, topics, metrics)
     app.duties = Duties(flow, topics.events, lambda tp, until: cast("Visitors", state.visitors).tick(tp.partition, until))
     _agents(app, state.visitors, state.people_log, topics, settings.partitions)

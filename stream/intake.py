@@ -6,12 +6,14 @@ from typing import Any, Final, Protocol
 
 import orjson
 
-from schemas.event import LEAD_STAGE_CHANGED, RawEvent, Rejected, decode, identities, is_echo, recorded_at
+from schemas.event import LEAD_STAGE_CHANGED, RawEvent, Rejected, decode, identities, is_echo
+from schemas.event_times import has_own_time, recorded_at, times
 from schemas.keys import kind_in
 from schemas.raw_event import RawContext, RawPage
-from stream.domain import instants, places
+from stream.domain import places
 from stream.domain.event import Company, Event, Group, Link
 from stream.domain.ids import email_of, id_of, kind_of, text_of, value_of
+from stream.domain.instants import BadInstant
 from stream.domain.leaves import flatten
 
 HISTORY_HEADER: Final = "leadstream-history"
@@ -73,7 +75,7 @@ class Intake:
             return raw
         try:
             received_ms = recorded_at(raw)
-        except instants.BadInstant:
+        except BadInstant:
             return self._event(raw, value, before_ms if is_echo(raw) else None)
         return self._event(raw, value, before_ms if received_ms is None else received_ms)
 
@@ -83,10 +85,12 @@ class Intake:
             return _echo(raw, nodes, value, timestamp_ms or 0)
         if not nodes:
             return Rejected("no_identity", "no userId, anonymousId or externalIds that exist", "identify")
-        times = _times(raw, timestamp_ms)
-        if isinstance(times, Rejected):
-            return times
-        t, r = times
+        if timestamp_ms is None:
+            return Rejected("bad_timestamp", "no readable receive time, and no line before to take it from", "apply")
+        try:
+            t, r = times(raw, timestamp_ms)
+        except BadInstant as error:
+            return Rejected("bad_timestamp", str(error), "apply")
         context = raw.context or _NO_CONTEXT
         page = context.page or _NO_PAGE
         event = Event(
@@ -162,42 +166,18 @@ def _echo(raw: RawEvent, nodes: list[str], value: bytes | None, timestamp_ms: in
     return Event(node=node, type=raw.type, event=raw.event, t=timestamp_ms, r=timestamp_ms, message=message, echo=True)
 
 
-def _times(raw: RawEvent, timestamp_ms: int | None) -> tuple[int, int] | Rejected:
-    """Return when it happened and when it was received, in milliseconds."""
-    if timestamp_ms is None:
-        return Rejected("bad_timestamp", "no readable receive time, and no line before to take it from", "apply")
-    try:
-        r = timestamp_ms if raw.received_at is None else min(instants.parse(raw.received_at), timestamp_ms)
-        t = min(_happened(raw, r), r)
-    except instants.BadInstant as error:
-        return Rejected("bad_timestamp", str(error), "apply")
-    if t < instants.YEAR_2000:
-        return Rejected("bad_timestamp", f"{t} ms: before the year 2000", "apply")
-    return t, r
-
-
-def _happened(raw: RawEvent, r: int) -> int:
-    """Return the event time before it is clamped; a clock that is wrong by the sender counts by its differences."""
-    if raw.timestamp is not None:
-        return instants.parse(raw.timestamp)
-    if raw.original_timestamp is None:
-        return r
-    original = instants.parse(raw.original_timestamp)
-    return original if raw.sent_at is None else r - (instants.parse(raw.sent_at) - original)
-
-
-def _message(raw: RawEvent, value: bytes | None, timestamp_ms: int | None) -> bytes:
+def _message(raw: RawEvent, value: bytes | None, timestamp_ms: int) -> bytes:
     """Return the hash of the messageId, or of the event itself where it has none."""
     name = raw.message_id or _derived_id(raw, value, timestamp_ms)
     return blake2b(name.encode(), digest_size=HASH_BYTES).digest()
 
 
-def _derived_id(raw: RawEvent, value: bytes | None, timestamp_ms: int | None) -> str:
+def _derived_id(raw: RawEvent, value: bytes | None, timestamp_ms: int) -> str:
     document = orjson.loads(value or b"{}")
     document.pop("sentAt", None)
     document.pop("receivedAt", None)
     canonical = orjson.dumps(document, option=orjson.OPT_SORT_KEYS)
-    if raw.timestamp is None and raw.original_timestamp is None:
+    if not has_own_time(raw):
         canonical += str(timestamp_ms).encode()
     return sha256(canonical).hexdigest()
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from dotenv import dotenv_values
-from pydantic import BeforeValidator, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
@@ -36,6 +36,12 @@ def parse_duration(text: object) -> timedelta:
     return timedelta(**{_UNITS[found[2]]: int(found[1])})
 
 
+def _positive(value: timedelta) -> timedelta:
+    if not value:
+        raise ValueError("it must be longer than nothing")
+    return value
+
+
 def _split(text: object) -> object:
     return tuple(part.strip() for part in text.split(",") if part.strip()) if isinstance(text, str) else text
 
@@ -55,7 +61,7 @@ def _none_if_empty(text: object) -> object:
     return None if text == "" else text
 
 
-Duration = Annotated[timedelta, BeforeValidator(parse_duration)]
+Duration = Annotated[timedelta, BeforeValidator(parse_duration), AfterValidator(_positive)]
 Hosts = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_hosts)]
 Texts = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 Paths = Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_split)]
@@ -280,11 +286,12 @@ def _shown(field: FieldInfo) -> str:
 
 
 def _refuse_unknown(environment: Mapping[str, str | None]) -> None:
-    known = [name for name, _, _ in rows()]
+    known = [name.upper() for name in Settings.model_fields]
     for name in sorted(environment):
-        if name.upper().startswith(PREFIX) and name.upper() not in known:
-            close = difflib.get_close_matches(name.upper(), known, n=1)
-            hint = f"did you mean {close[0]}?" if close else "`leadstream worker --help` lists all"
+        own = name.upper().removeprefix(PREFIX)
+        if name.upper().startswith(PREFIX) and own not in known:
+            close = difflib.get_close_matches(own, known, n=1)
+            hint = f"did you mean {PREFIX}{close[0]}?" if close else "`leadstream worker --help` lists all"
             raise UsageError(f"unknown setting {name}: {hint}")
 
 

@@ -1,6 +1,7 @@
 """Brokers for tests: a real Apache Kafka from its Maven artifacts, the embedded one, a test's own corner on them."""
 
 import atexit
+import hashlib
 import os
 import re
 import secrets
@@ -20,14 +21,14 @@ from confluent_kafka import Consumer, KafkaException, Message, Producer, TopicPa
 from confluent_kafka.admin import AdminClient
 
 from stream.runtime.children import end, spawn
-from stream.runtime.embedded import EmbeddedBroker, free_port
+from stream.runtime.embedded import EmbeddedBroker
+from stream.runtime.embedded import free_port as free_port
 
 T = TypeVar("T")
 
 ROOT = Path(__file__).resolve().parents[1]
-KAFKA_VERSION = "4.1.0"
-_JARS = ROOT / ".cache" / f"kafka-{KAFKA_VERSION}"
 _POM = ROOT / "tests" / "kafka_pom" / "pom.xml"
+_JARS = ROOT / ".cache" / f"kafka-{hashlib.sha256(_POM.read_bytes()).hexdigest()[:8]}"
 _CLUSTER = "bGVhZHN0cmVhbS10ZXN0cw"  # 16 bytes in base64: what `format` takes for a cluster's id
 
 

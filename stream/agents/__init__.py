@@ -1,0 +1,1 @@
+"""The agents: decode, ask the domain, hand on what it says."""

@@ -1,26 +1,20 @@
 """One flag of a visitor's row never goes back: that somebody listens. It is taken from any row of the key."""
 
-import msgspec
-
 from stream.agents.rules import RULESET_KEY
-from stream.domain.visitor import decode, encode
+
+FLAGS = 9
+"""Where the flags byte stands in a row: behind format and position."""
 
 
-class _Flag(msgspec.Struct, array_like=True):
-    state: msgspec.Raw
-    listened: bool = False
+def keep_flags(key: bytes, counts: bytes, other: bytes) -> bytes:
+    r"""Return the row that counts with the flags of both: a woken zombie may have written without knowing of a wake.
 
-
-_flag = msgspec.msgpack.Decoder(_Flag).decode
-_BODY = 9
-
-
-def keep_listened(key: bytes, counts: bytes, other: bytes) -> bytes:
-    """Return the row that counts, listened to if either row was: a woken zombie may have written without knowing."""
+    >>> keep_flags(b"k", bytes(9) + b"\x00new", bytes(9) + b"\x01old")[9:]
+    b'\x01new'
+    """
     if key == RULESET_KEY:
         return counts
-    if _flag(memoryview(counts)[_BODY:]).listened or not _flag(memoryview(other)[_BODY:]).listened:
+    flags = counts[FLAGS] | other[FLAGS]
+    if flags == counts[FLAGS]:
         return counts
-    row = decode(counts)
-    row.listened = True
-    return encode(row)
+    return counts[:FLAGS] + bytes((flags,)) + counts[FLAGS + 1 :]

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from functools import partial
 
 import orjson
 
@@ -46,9 +47,9 @@ class PeopleLog:
             part.sent(acknowledged)
             if out.topic == "stage-changes":
                 self._count(out)
-                acknowledged.add_done_callback(lambda _, cause=out.cause_ms: self._observe(cause))
+                acknowledged.add_done_callback(partial(self._observe, out.cause_ms))
 
-    def _observe(self, cause_ms: int) -> None:
+    def _observe(self, cause_ms: int, _: object) -> None:
         self._metrics.stage_change_latency.observe_many([max(0.0, time.time() - cause_ms / 1000)])
 
     def _count(self, out: Out) -> None:

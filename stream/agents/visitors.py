@@ -2,6 +2,7 @@
 
 import time
 from collections import Counter
+from collections.abc import Callable
 
 from schemas.event import Rejected
 from stream.agents.dead_letters import dead_letter
@@ -12,7 +13,7 @@ from stream.domain import log
 from stream.domain.event import Event
 from stream.domain.ruleset.model import Ruleset
 from stream.domain.visitor import Visitor, apply, wake
-from stream.intake import Intake, Lookups
+from stream.intake import Intake
 from stream.ops.metrics import Metrics
 from stream.runtime.batches import Batch, Record
 from stream.runtime.flow import Flow
@@ -22,6 +23,8 @@ from stream.runtime.rows import RowPart, RowTable
 
 EPOCH_BITS = 48
 MAX_CHANGED_ROWS = 100_000
+MakeIntake = Callable[[frozenset[str]], Intake]
+"""Makes the reader of events for a ruleset's stage names."""
 
 
 class Open:
@@ -40,14 +43,14 @@ class Open:
 
 
 class Visitors:
-    """The agent's work. `epoch` is the generation of `events`; positions begin with it."""
+    """The work of two agents. `epoch` is the generation of `events`; positions begin with it."""
 
     def __init__(
-        self, flow: Flow, table: RowTable[Visitor], topics: Topics, lookups: Lookups, phone_region: str | None,
-        rules: RulesInForce, metrics: Metrics, epoch: int = 0,
+        self, flow: Flow, table: RowTable[Visitor], topics: Topics, make_intake: MakeIntake, rules: RulesInForce,
+        metrics: Metrics, epoch: int = 0,
     ) -> None:  # fmt: skip
         self._flow, self.table, self._topics, self._rules, self._metrics = flow, table, topics, rules, metrics
-        self._lookups, self._phone_region = lookups, phone_region
+        self._make_intake = make_intake
         self._intakes: dict[str, Intake] = {}
         self._base = (epoch << EPOCH_BITS) + 1
 
@@ -64,7 +67,7 @@ class Visitors:
             if back is not None:
                 self.tick(batch.tp.partition, back)
             part.sent(self._flow.outbox.put(self._topics.people, 0, to.snapshots))
-        progress.handed_on(batch.next, to.received, to.history, int(time.time() * 1000))
+        progress.handed_on(batch.next, to.received, int(time.time() * 1000), history=to.history)
         part.received += to.received
         part.done(batch)
         self._count(to)
@@ -106,7 +109,7 @@ class Visitors:
         intake = self._intakes.get(rules.hash)
         if intake is None:
             stages = frozenset(stage.name for stage in rules.stages)
-            intake = self._intakes[rules.hash] = Intake(self._lookups, self._phone_region, stages)
+            intake = self._intakes[rules.hash] = self._make_intake(stages)
         return intake
 
     def _take(self, record: Record, to: Open) -> None:

@@ -86,7 +86,7 @@ def _filters(command: Any) -> Any:
 @deadletters.command("list")
 @_filters
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
-def list_(reason: str | None, since: str | None, limit: int, as_json: bool) -> None:  # noqa: FBT001 -- click's way
+def list_(reason: str | None, since: str | None, limit: int, as_json: bool) -> None:
     """List dead letters, oldest first: place, time, reason, where it was found, what was wrong."""
     letters = run(_letters(load(), Filter(reason, _instant(since), limit)))
     if as_json:
@@ -101,7 +101,7 @@ def list_(reason: str | None, since: str | None, limit: int, as_json: bool) -> N
 @deadletters.command()
 @click.argument("place", metavar="TOPIC:PARTITION:OFFSET")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
-def show(place: str, as_json: bool) -> None:  # noqa: FBT001 -- click's way
+def show(place: str, as_json: bool) -> None:
     """Show one dead letter in full; PLACE as `list` prints it."""
     if not re.fullmatch(r"[\w.-]+:\d+:\d+", place):
         raise UsageError(f"{place} is no place of a dead letter: give TOPIC:PARTITION:OFFSET as `list` prints it")

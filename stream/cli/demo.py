@@ -18,6 +18,8 @@ from typing import IO, Any
 
 import click
 from rich.console import Console
+from rich.live import Live
+from rich.text import Text
 
 from stream.cli.connections import admin_client, consumer_client, producer_client, run
 from stream.cli.replay import Replay, plan
@@ -30,10 +32,10 @@ from stream.runtime.embedded import EmbeddedBroker, free_port
 from stream.runtime.topics import create_missing, topic_table
 from stream.settings import PREFIX, Settings, load
 
-FADES_AFTER_MS = 20_000
-"""How long after the beginning the story's forgotten lead loses her stage."""
+FADES_AFTER_S = (8.0, 20.0)
+"""How long after the beginning the story's forgotten lead loses her stage: two thirds of the replay within these."""
 PATIENCE_S = 40.0
-READY_S = 6.0
+READY_S = 10.0
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,7 @@ class Sample:
 @click.option("--rate", type=click.FloatRange(min=0.1), default=50.0, show_default=True, help="Events a second.")
 @click.option("--once", is_flag=True, help="End after the sample, with a summary.")
 @click.option("--kafka", metavar="HOST:PORT", help="Use this Kafka instead of the embedded broker.")
-def demo(events: Path | None, layout: str, rate: float, once: bool, kafka: str | None) -> None:  # noqa: FBT001 -- click's way
+def demo(events: Path | None, layout: str, rate: float, once: bool, kafka: str | None) -> None:
     r"""Watch visitors become leads, rise and fall: a broker, a worker, and a stream of sample visitors.
 
     An access log is replayed as if it ended now, and between its lines the story of a few leads. Nothing is left behind.
@@ -192,8 +194,26 @@ async def _play(settings: Settings, sample: Sample, tally: Tally, console: Conso
     async with consumer_client(settings) as consumer, producer_client(settings) as producer:
         watch = Watch(consumer, name, topics[name], tally, console)
         await watch.begin()
-        replay = Replay(producer, f"{settings.topic_prefix}events", sample.rate, sample.run, console, settings.phone_region)
-        await _first_of(_guard(children), watch.show(), _replay(settings, sample, replay, watch, tally))
+        topic = f"{settings.topic_prefix}events"
+        replay = Replay(producer, topic, sample.rate, sample.run, tally, console, settings.phone_region)
+        with _status(console, sample, tally):
+            await _first_of(_guard(children), watch.show(), _replay(settings, sample, replay, watch))
+
+
+@contextmanager
+def _status(console: Console, sample: Sample, tally: Tally) -> Iterator[None]:
+    """Keep a line of figures below everything, where somebody watches."""
+    if not console.is_terminal:
+        yield
+        return
+    with Live(get_renderable=lambda: Text(_figures(sample, tally), style="reverse"), console=console, transient=True):
+        yield
+
+
+def _figures(sample: Sample, tally: Tally) -> str:
+    if not tally.sent:
+        return " starting: the worker joins its group … "
+    return f" {tally.sent} events sent, {sample.rate:g} a second · {tally.changes} stage changes · {len(tally.stages)} leads "
 
 
 async def _first_of(*works: Any) -> None:
@@ -216,14 +236,15 @@ async def _guard(children: list[Child]) -> None:
         await asyncio.sleep(0.5)
 
 
-async def _replay(settings: Settings, sample: Sample, replay: Replay, watch: Watch, tally: Tally) -> None:
+async def _replay(settings: Settings, sample: Sample, replay: Replay, watch: Watch) -> None:
     await _ready(settings)
-    now_ms = int(time.time() * 1000)
-    steps = story.dated(story.read(sample.run), now_ms, now_ms + FADES_AFTER_MS, lambda lines: _next(settings, lines))
+    now_ms, (soonest_s, latest_s) = int(time.time() * 1000), FADES_AFTER_S
+    fades_after_s = min(latest_s, max(soonest_s, len(sample.events) / sample.rate * 2 / 3))
+    due_ms = now_ms + int(fades_after_s * 1000)
+    steps = story.dated(story.read(sample.run), now_ms, due_ms, lambda lines: _next(settings, lines))
     items = plan(sample.events, steps, sample.rate)
     while True:
         await replay.play(items, traffic.ending(sample.events, int(time.time() * 1000)))
-        tally.sent = replay.sent
         if sample.once:
             return await watch.faded(PATIENCE_S)
         items = iter(sample.events)

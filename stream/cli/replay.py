@@ -12,6 +12,7 @@ from rich.markup import escape
 
 from schemas.event import partition_key
 from stream.demo.story import Step
+from stream.demo.telling import Tally
 from stream.demo.traffic import Event
 
 STEP_S = 1.5
@@ -31,15 +32,15 @@ def plan(events: Sequence[Event], steps: Sequence[Step], rate: float) -> Iterato
 
 @dataclass
 class Replay:
-    """Sends events to `topic`, `rate` a second; `run` marks their message ids, `sent` counts them."""
+    """Sends events to `topic`, `rate` a second; `run` marks their message ids."""
 
     producer: AIOKafkaProducer
     topic: str
     rate: float
     run: str
+    tally: Tally
     console: Console
     phone_region: str | None = None
-    sent: int = 0
     _round: int = field(default=0, init=False)
 
     async def play(self, items: Iterator[Event | Step], move: Callable[[Event], Event]) -> None:
@@ -61,7 +62,7 @@ class Replay:
         value = orjson.dumps(event)
         key = partition_key(value, self.phone_region)
         await self.producer.send(self.topic, value, key=None if key is None else key.encode())
-        self.sent += 1
+        self.tally.sent += 1
 
     def _message_id(self, part: object) -> str:
         return f"demo{self.run}-{self._round}-{part}"

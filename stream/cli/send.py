@@ -43,7 +43,7 @@ _SHOWN = 5
     help="One JSON event a line, or an Apache/nginx access log.",
 )
 @click.option("--as-recorded", is_flag=True, help="Load history: each event was received when it says it happened.")
-def send(files: tuple[str, ...], layout: str, as_recorded: bool) -> None:  # noqa: FBT001 -- click's way
+def send(files: tuple[str, ...], layout: str, as_recorded: bool) -> None:
     r"""Publish the events of the files to `events`, in their order; `-` is standard input.
 
     A line that is no event is published all the same, so that it ends as a dead letter with its reason. The Kafka

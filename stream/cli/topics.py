@@ -11,7 +11,7 @@ from stream.settings import Settings, load
 @click.command()
 @click.option("--check", is_flag=True, help="Only compare with what is there; exit 1 on a difference.")
 @click.option("--adopt", is_flag=True, help="Go on with a recreated `events` topic.")
-def topics(check: bool, adopt: bool) -> None:  # noqa: FBT001 -- click's way
+def topics(check: bool, adopt: bool) -> None:
     """Create the topics that are missing, with their partitions, cleanup, retention and sizes.
 
     What exists is left as it is. Names, partitions, copies and retention are settings: `leadstream worker --help`.

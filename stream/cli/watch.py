@@ -40,8 +40,9 @@ class Watch:
     async def faded(self, patience_s: float) -> None:
         """Wait until a stage was lost while nobody visited and nothing more comes, at most so long."""
         deadline = time.monotonic() + patience_s
-        while time.monotonic() < deadline and not (self._has_faded() and time.monotonic() - self._last > QUIET_S):
-            await asyncio.sleep(0.2)  # noqa: ASYNC110 -- time itself is waited for
+        while time.monotonic() < deadline and not self._is_over():  # noqa: ASYNC110 -- silence is no event
+            await asyncio.sleep(0.2)
 
-    def _has_faded(self) -> bool:
-        return any(self._tally.reasons[reason] for reason in FADED)
+    def _is_over(self) -> bool:
+        faded = any(self._tally.reasons[reason] for reason in FADED)
+        return faded and time.monotonic() - self._last > QUIET_S

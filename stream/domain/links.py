@@ -4,7 +4,6 @@ Class A: two values of one kind never meet in one person. A refused link changes
 shared from then on: what it gave stays with its person, its later events are nobody's. The lead identified first goes on.
 """
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from stream.domain import facts
@@ -18,15 +17,6 @@ if TYPE_CHECKING:
     from stream.domain.people import Cause, People
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """A link that was refused: `code` is `class_a` or `max_members`."""
-
-    key: Identity
-    other: Identity
-    code: str
-
-
 class Links:
     """The identity decisions of the people log."""
 
@@ -35,41 +25,27 @@ class Links:
         self.rows = people.rows
 
     def follow(self, key: Identity, person: Person, snap: Snapshot, cause: "Cause") -> Person:
-        """Link the key to every other id of its event, then identify; returns whom the key belongs to.
+        """Link the key to every other id of its event; returns whom the key belongs to then.
 
         `person` is the key's; a shared key has one too, the one it gave its past to.
         """
-        refused = []
         for link in snap.links:
             other = self.rows.identity(link.node) or Identity(link.node)
-            refusal, person = self._link(key, person, other, snap, cause)
-            if refusal is not None:
-                refused.append(refusal)
-            else:
-                self._named(other, link, snap)
-        if snap.judged and not key.shared:
-            person = self.people.identify(person, snap, cause)
-        for refusal in refused:
-            self._tell(refusal, cause)
+            theirs = self.rows.person(other.person) if other.person else None
+            code = self._clash(person, theirs, other) if theirs is not person else None
+            if code == "class_a":
+                self._share(key, other)
+            elif key.shared or other.shared:
+                continue
+            if code is not None:
+                self._refuse(key, other, code, cause)
+                continue
+            self._named(other, link, snap)
+            if theirs is None:
+                person = self._join(person, other, cause)
+            elif theirs is not person:
+                person = self._unite(person, theirs, cause)
         return person
-
-    def _link(
-        self, key: Identity, ours: Person, other: Identity, snap: Snapshot, cause: "Cause"
-    ) -> tuple[Refusal | None, Person]:
-        theirs = self.rows.person(other.person) if other.person else None
-        if ours is theirs:
-            return None, ours
-        code = self._clash(ours.members, theirs.members if theirs is not None else [other.node])
-        if code == "class_a":
-            self._share(key, other)
-            return Refusal(key, other, code), ours
-        if key.shared or other.shared:
-            return None, ours
-        if code is not None:
-            return Refusal(key, other, code), ours
-        if theirs is None:
-            return None, self._join(ours, other, cause)
-        return None, self._unite(ours, theirs, snap, cause)
 
     def _named(self, other: Identity, link: Link, snap: Snapshot) -> None:
         if link.kind or snap.t > other.named_t:
@@ -80,12 +56,13 @@ class Links:
             if link.kind and owner is not None:
                 self.people.told_anew(owner)
 
-    def _clash(self, ours: list[str], theirs: list[str]) -> str | None:
-        """Return why two sets of identities must not become one person, or None."""
-        known = {kind_of(n): n for n in ours if class_of(kind_of(n)) == "A"}
-        if any(known.get(kind_of(n), n) != n for n in theirs if class_of(kind_of(n)) == "A"):
+    def _clash(self, ours: Person, theirs: Person | None, other: Identity) -> str | None:
+        """Return why two persons (or one and an identity nobody has) must not become one, or None."""
+        joining = theirs.members if theirs is not None else [other.node]
+        known = {kind_of(n): n for n in ours.members if class_of(kind_of(n)) == "A"}
+        if any(known.get(kind_of(n), n) != n for n in joining if class_of(kind_of(n)) == "A"):
             return "class_a"
-        return "max_members" if len(ours) + len(theirs) > self.people.rules.max_members else None
+        return "max_members" if len(ours.members) + len(joining) > self.people.rules.max_members else None
 
     def _share(self, *pair: Identity) -> None:
         for one in pair:
@@ -93,16 +70,15 @@ class Links:
                 one.shared = True
                 self.rows.keep(one)
 
-    def _tell(self, refusal: Refusal, cause: "Cause") -> None:
+    def _refuse(self, key: Identity, other: Identity, code: str, cause: "Cause") -> None:
         """Tell each lead concerned, once per pair in either order."""
-        key, other = refusal.key, refusal.other
         if other.node in key.conflicts or key.node in other.conflicts:
             return
         key.conflicts.append(other.node)
         self.rows.keep(key)
         persons = [self.rows.person(one.person) for one in (key, other) if one.person]
         leads = {p.id: p for p in persons if p is not None and p.identified}
-        data = {"ids": [key.node, other.node], "leads": list(leads), "code": refusal.code}
+        data = {"ids": [key.node, other.node], "leads": list(leads), "code": code}
         for lead in leads.values():
             lead.sequence += 1
             value = facts.envelope(self.people.app, "identity.conflict.v1", lead, lead.as_of, cause.r, data)
@@ -115,13 +91,13 @@ class Links:
         self.people.belong(other, ours)
         if class_of(kind_of(other.node), self.people.rules.typed_email) == "C":
             self.people.wake(other.node, cause)
-        return ours
+        return self.people.identify(ours, cause)
 
-    def _unite(self, ours: Person, theirs: Person, snap: Snapshot, cause: "Cause") -> Person:
+    def _unite(self, ours: Person, theirs: Person, cause: "Cause") -> Person:
         """Make two persons one: the lead identified first goes on, a person that is no lead joins."""
         first, last = (ours, theirs) if _age(ours) <= _age(theirs) else (theirs, ours)
         for lead in (first, last):
-            self.people.advance(lead, snap.r, cause.offset)
+            self.people.advance(lead, cause.r, cause.offset)
         for node in last.members:
             self.people.belong(self.rows.identity(node) or Identity(node), first)
         first.members += last.members

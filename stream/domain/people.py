@@ -185,7 +185,8 @@ class People:
             self._renew(person, told=told)
             if done:
                 self.earn(person)
-            person = self.links.follow(identity, person, snap, cause)
+            if snap.judged:
+                person = self.links.follow(identity, self.identify(person, cause), snap, cause)
             self._decide(person, snap, cause)
 
     def _owner(self, identity: Identity, offset: int) -> Person | None:
@@ -223,13 +224,13 @@ class People:
                 self._obey(person, snap.crm_stage, cause)
         self._arm(person)
 
-    def identify(self, person: Person, snap: Snapshot, cause: Cause) -> Person:
+    def identify(self, person: Person, cause: Cause) -> Person:
         """Make a lead of a person that has a member of class A or B, under the id of the first."""
         strong = (n for n in person.members if class_of(kind_of(n), self.rules.typed_email) in ("A", "B"))
         first = None if person.identified else next(strong, None)
         if first is None:
             return person
-        lead = Person(lead_id(first), person.born, members=person.members, identified=cause.offset + 1, as_of=snap.r)
+        lead = Person(lead_id(first), person.born, members=person.members, identified=cause.offset + 1, as_of=cause.r)
         person.into, person.members = lead.id, []
         self.rows.keep(person)
         waiting = self.rows.identity(f"lead::{lead.id}")
@@ -316,7 +317,8 @@ def _news(new: State, old: State, offset: int) -> tuple[bool, bool]:
 
     Returns whether it tells anew who somebody is, and whether behaviours of sequences were done.
     """
-    told = new.company != old.company or new.company_t != old.company_t or new.groups != old.groups
+    told = new.company_t != old.company_t or new.account_t != old.account_t or new.groups != old.groups
+    told = told or new.company != old.company or new.account != old.account
     for path, trait in new.traits.items():
         known = old.traits.get(path)
         if known is not None and known.t == trait.t and known.value == trait.value:

@@ -47,8 +47,8 @@ class Profile:
         if mails:
             domain = value_of(max(mails, key=lambda m: m.named_t).node).rpartition("@")[2]
             return _account(f"account::{domain}", self._name_of(domain), domain, "business", 1.0)
-        named = [m.state for m in self.members if self._names_account(m.state.company)]
-        company = max(named, key=lambda state: state.company_t).company if named else None
+        newest = max(self.members, key=lambda m: m.state.account_t, default=None)
+        company = newest.state.account if newest is not None else None
         if company is None:
             return None
         id_ = f"account::{company.domain}" if company.domain else f"account:name:{company.name.lower()}"
@@ -97,10 +97,6 @@ class Profile:
     def _name_of(self, domain: str) -> str:
         companies = (m.state.company for m in self.members)
         return next((c.name for c in companies if c is not None and c.domain == domain and c.name), domain)
-
-    def _names_account(self, company: Company | None) -> bool:
-        accounts = self.rules.accounts
-        return company is not None and company.kind in accounts.kinds and company.confidence >= accounts.min_confidence - 1e-9
 
 
 def _text(trait: Trait | None) -> str | None:

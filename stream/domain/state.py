@@ -28,7 +28,10 @@ class GroupCall(msgspec.Struct, array_like=True):
 
 
 class State(msgspec.Struct, array_like=True):
-    """The sums and facts of one source identity. Instants are ms; `landmark` is that of all three sums."""
+    """The sums and facts of one source identity. Instants are ms; `landmark` is that of all three sums.
+
+    `company` is the newest answer, `account` the newest that may name an account.
+    """
 
     as_of: int = NEVER
     first_seen: int = NEVER
@@ -47,6 +50,8 @@ class State(msgspec.Struct, array_like=True):
     groups: dict[str, GroupCall] = {}
     company: Company | None = None
     company_t: int = NEVER
+    account: Company | None = None
+    account_t: int = NEVER
     journey: str | None = None
     journey_t: int = NEVER
     journey_stamp: int = 0

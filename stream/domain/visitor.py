@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from stream.domain import decay
-from stream.domain.event import Event
+from stream.domain.event import Company, Event
 from stream.domain.ids import class_of, kind_of
 from stream.domain.log import FORMAT, Snapshot, Unreadable
 from stream.domain.ruleset.model import Behaviour, Match, Ruleset
@@ -127,8 +127,8 @@ def _gather(row: Visitor, event: Event, match: Match, rules: Ruleset) -> None:
     state, t = row.state, event.t
     if event.crm_stage is None and t > state.active:
         state.active = t
-    if event.company is not None and t >= state.company_t:
-        state.company, state.company_t = event.company, t
+    if event.company is not None:
+        _place(state, event.company, t, rules)
     if event.traits:
         _merge_traits(state.traits, event.traits, t, {"email": event.trait_email_kind, "phone": event.trait_phone_kind})
     if event.group is not None:
@@ -148,6 +148,13 @@ def _gather(row: Visitor, event: Event, match: Match, rules: Ruleset) -> None:
     _score(row, event, behaviour, rules)
     if match.tags:
         _weigh(state, event, match, behaviour, rules)
+
+
+def _place(state: State, company: Company, t: int, rules: Ruleset) -> None:
+    if t >= state.company_t:
+        state.company, state.company_t = company, t
+    if t >= state.account_t and rules.accounts.may_name(company.kind, company.confidence):
+        state.account, state.account_t = company, t
 
 
 def _score(row: Visitor, event: Event, behaviour: Behaviour, rules: Ruleset) -> None:

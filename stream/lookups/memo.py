@@ -13,7 +13,8 @@ _KEPT = 65_536
 class NetworkMemo(Generic[T]):
     """A bounded map of disjoint networks, as the leaves of a MaxMind tree are; full, it begins anew.
 
-    Networks are kept in buckets of one /16 (/32), so that adding one never moves more than a bucket.
+    Networks are kept in buckets of one /8 (IPv6: /24), so that adding one moves no more than a bucket; a wider one is
+    kept as its part in the bucket.
     """
 
     def __init__(self, size: int = _KEPT) -> None:
@@ -23,7 +24,7 @@ class NetworkMemo(Generic[T]):
 
     def get(self, packed: bytes) -> T | None:
         """Return the answer of the network an address lies in, or None where none is kept."""
-        bucket = self._buckets.get(packed[: 4 if len(packed) == 16 else 2])
+        bucket = self._buckets.get(packed[:1] if len(packed) == 4 else packed[:3])
         if bucket is None:
             return None
         lasts, firsts, answers = bucket
@@ -35,7 +36,7 @@ class NetworkMemo(Generic[T]):
         if self._held >= self._size:
             self._buckets.clear()
             self._held = 0
-        head = 4 if len(packed) == 16 else 2
+        head = 1 if len(packed) == 4 else 3
         first, last = span_of(packed, max(prefix, head * 8))
         lasts, firsts, answers = self._buckets.setdefault(packed[:head], ([], [], []))
         at = bisect_left(lasts, last)

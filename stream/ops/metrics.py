@@ -16,7 +16,7 @@ class LatencyHistogram:
         self._name, self._documentation = name, documentation
         self._below = [0] * len(SECONDS)
         self._count, self._sum = 0, 0.0
-        registry.register(self)  # type: ignore[arg-type]  # anything with collect()
+        registry.register(self)
 
     def observe_many(self, seconds: Iterable[float]) -> None:
         """Add observations."""
@@ -49,7 +49,9 @@ class Metrics:
         self.stage_changes = Counter("leadstream_stage_changes", "Stage changes", ["from", "to", "reason"], registry=registry)
         self.rebalances = Counter("leadstream_rebalances", "Assignments by the group", registry=registry)
         self.timers = Gauge("leadstream_timers_armed", "Leads with a change that comes by itself", registry=registry)
-        self.clock_lag = Gauge("leadstream_clock_lag_seconds", "How far a partition's tick is behind", ["partition"], registry=registry)
+        self.clock_lag = Gauge(
+            "leadstream_clock_lag_seconds", "How far a partition's tick is behind", ["partition"], registry=registry
+        )
         self.checkpoint = Gauge("leadstream_checkpoint_seconds", "Duration of the newest checkpoint", registry=registry)
         self.rows = Gauge("leadstream_table_rows", "Rows held here", ["table"], registry=registry)
         self.recovery = Gauge("leadstream_recovery_seconds", "Duration of the newest recovery", registry=registry)

@@ -1,7 +1,7 @@
 """A partition whose table changes several rows a record: each checkpoint is one record batch, appended whole or not at all."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Generic, Protocol, TypeVar
 
 from faust.types import TP
@@ -25,7 +25,7 @@ class Fold(Protocol):
     def size(self) -> int:
         """Bytes of rows changed since the last cut."""
 
-    def cut(self) -> list[Pair]:
+    def cut(self) -> Sequence[Pair]:
         """Return the changed rows and the row that holds `next`."""
 
 
@@ -58,7 +58,7 @@ class AtomicPart(Generic[F]):
         """Close the rows changed so far into one record batch."""
         if self.fold.next == self._cut_at:
             return
-        rows = self.fold.cut()
+        rows = list(self.fold.cut())
         for key, value in rows:
             if key is not None and value is not None:
                 self.stored[key] = value
@@ -104,7 +104,7 @@ def _pieces(rows: list[Pair]) -> list[list[Pair]]:
 class AtomicTable(Generic[F]):
     """The open partitions of a table that is cut atomically; `make` builds a fold from the rows of a partition."""
 
-    def __init__(self, store: Callable[[], PartStore], changelog: Callable[[], str], make: Callable[[Rows], F]) -> None:
+    def __init__(self, store: Callable[[], PartStore], changelog: str, make: Callable[[Rows], F]) -> None:
         self._store, self._changelog, self._make = store, changelog, make
         self.parts: dict[int, AtomicPart[F]] = {}
 
@@ -114,7 +114,7 @@ class AtomicTable(Generic[F]):
         stored, part = store.part(partition), self.parts.get(partition)
         if part is None or part.stored is not stored or part.loads != store.loads.get(partition, 0):
             part = self.parts[partition] = AtomicPart(
-                TP(self._changelog(), partition), stored, store.stale.pop(partition, set()), self._make(stored)
+                TP(self._changelog, partition), stored, store.stale.pop(partition, set()), self._make(stored)
             )
             part.loads = store.loads.get(partition, 0)
         return part

@@ -1,5 +1,7 @@
 """What is fetched of one partition, as one item: records in offset order, unpacked in C."""
 
+
+
 from collections.abc import Sequence
 from hashlib import blake2b
 from typing import Any, NamedTuple, Protocol
@@ -40,7 +42,7 @@ class Batch(NamedTuple):
         return self._replace(start=position, records=[r for r in self.records if r.offset >= position])
 
 
-class BatchSchema(faust.Schema):
+class BatchSchema(faust.Schema[None, "Batch"]):
     """Hand a batch through undecoded."""
 
     def loads_key(self, app: Any, message: Any, **_: Any) -> Any:
@@ -66,7 +68,8 @@ def unpack(tp: Any, fetched: Any) -> tuple[Batch, bool]:
 
     Aborted transactions are read like others. Raises `CorruptRecordException`.
     """
-    start, records, source = fetched.next_fetch_offset, [], fetched._records
+    start, source = fetched.next_fetch_offset, fetched._records
+    records: list[Record] = []
     while source.has_next() and len(records) < MAX_RECORDS:
         part = source.next_batch()
         if fetched._check_crcs and not part.validate_crc():

@@ -42,7 +42,7 @@ class Checkpoint:
             try:
                 async with asyncio.timeout(self._limit_s):
                     return await self._run()
-            except BaseException as cause:  # not to be survived, whatever it is: rows were taken and are nowhere
+            except BaseException as cause:  # noqa: BLE001 - not to be survived, whatever it is: rows were taken and are nowhere
                 die(cause)
 
     async def _run(self) -> bool:

@@ -1,10 +1,12 @@
 """The consumer: delivers batches without gaps, and every Faust commit is a checkpoint."""
 
+# ruff: noqa: FBT001, FBT002 - Faust's and aiokafka's own methods and members, pinned by tests/contract
+
 import asyncio
 import logging
 import time
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
@@ -25,7 +27,7 @@ PAUSED_S = 0.005
 class BatchConsumer(driver.Consumer):
     """Faust's consumer with three differences: batches, positions that must follow each other, commit = checkpoint."""
 
-    _thread: BatchThread  # type: ignore[assignment]  # made by _new_consumer_thread
+    _thread: BatchThread
     _seeks = 0
     heartbeat_at = 0.0
     """`time.monotonic()` of the last heartbeat the group's coordinator answered well."""
@@ -46,12 +48,13 @@ class BatchConsumer(driver.Consumer):
         try:
             while not (stopped() or fetcher_stopped()):
                 if not self.flow_active:
-                    await self.wait(self.can_resume_flow)
+                    await self.wait(self.can_resume_flow.wait())
                 active = self._get_active_partitions()
                 if not active:  # Faust sleeps a whole second here
                     await asyncio.sleep(PAUSED_S)
                     continue
-                await self._deliver(await self._getmany(active, POLL_S), self._seeks)
+                seeks = self._seeks
+                await self._deliver(cast("Iterable[Batch]", await self._getmany(active, POLL_S)), seeks)
                 await asyncio.sleep(0)
         except self.consumer_stopped_errors:
             if not self.transport.app.should_stop:
@@ -59,7 +62,7 @@ class BatchConsumer(driver.Consumer):
         except asyncio.CancelledError:
             if not self.transport.app.should_stop:
                 raise
-        except BaseException as cause:
+        except BaseException as cause:  # noqa: BLE001 - whatever it is, nothing may be committed behind it
             die(cause)
 
     async def _deliver(self, batches: Iterable[Batch], seeks: int) -> None:
@@ -93,7 +96,7 @@ class BatchConsumer(driver.Consumer):
 
     def _message(self, batch: Batch) -> ConsumerMessage:
         return ConsumerMessage(
-            batch.tp.topic, batch.tp.partition, batch.next - 1, 0.0, 0, None, None, batch, None, 0, 0, batch.tp,
+            batch.tp.topic, batch.tp.partition, batch.next - 1, 0.0, 0, None, None, cast("bytes", batch), None, 0, 0, batch.tp,
             generation_id=self.app.consumer_generation_id,
         )  # fmt: skip
 

@@ -13,15 +13,15 @@ MISFIT = 2
 """Exit code of a worker whose state and topics do not fit each other."""
 
 
-class Misfit(Exception):
+class Misfit(Exception):  # noqa: N818 - the word for it
     """State and topics do not fit; the message says what was recreated or lost and how to go on."""
 
 
-class SecondWriter(Exception):
+class SecondWriter(Exception):  # noqa: N818 - the word for it
     """Somebody else writes this changelog."""
 
 
-class Gap(Exception):
+class Gap(Exception):  # noqa: N818 - the word for it
     """Records are missing between what was read and what comes."""
 
 
@@ -30,6 +30,8 @@ def die(cause: BaseException | None, code: int = BROKEN) -> NoReturn:
     code = MISFIT if isinstance(cause, Misfit) else code
     if code != MISFIT:
         log.critical("worker ends, nothing more is committed: %r", cause, exc_info=cause)
-    print(f"leadstream: {cause}" if code == MISFIT else f"leadstream: worker ends: {cause!r}", file=sys.stderr, flush=True)
+    line = f"leadstream: {cause}" if code == MISFIT else f"leadstream: worker ends: {cause!r}"
+    sys.stderr.write(f"{line}\n")
+    sys.stderr.flush()
     sys.stdout.flush()
     os._exit(code)

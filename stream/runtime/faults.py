@@ -7,7 +7,7 @@ import signal
 from collections import Counter
 
 
-class Fault(Exception):
+class Fault(Exception):  # noqa: N818 - the word for it
     """The fault that was asked for."""
 
 

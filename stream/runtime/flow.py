@@ -1,5 +1,7 @@
 """What a worker's parts share: where each partition stands, what it owes, and who may still send."""
 
+
+
 import asyncio
 import logging
 import time
@@ -57,7 +59,7 @@ class Flow:
         outputs: Iterable[str],
         limit_s: float,
         rules: Callable[[], str] = lambda: "",
-        done: Callable[[list[Work], float], None] = lambda works, seconds: None,
+        done: Callable[[list[Work], float], None] | None = None,
     ) -> None:
         self.app, self.sources, self.limit_s, self._rules = app, sources, limit_s, rules
         self.tables: dict[str, OpenTable] = {}
@@ -73,9 +75,11 @@ class Flow:
         self.ready = False
         self.watchdog = Watchdog(limit_s, lambda: self.consumer.heartbeat_at)
         self.outbox = Outbox(self._producer, self.watchdog.check)
-        self.changelogs = Changelogs(self._producer, lambda tps: self.consumer._thread.ends(tps), self._stores)
-        faults = Faults.of_environment()
-        self.checkpoint = Checkpoint(self._parts, self.changelogs.append, self._commit, self._reach(faults), done, limit_s)
+        self.changelogs = Changelogs(self._producer, self._ends, self._stores)
+        self._faults = Faults.of_environment()
+        self.checkpoint = Checkpoint(
+            self._parts, self.changelogs.append, self._commit, self._reach, done or _ignore, limit_s
+        )  # fmt: skip
 
     @property
     def consumer(self) -> "BatchConsumer":
@@ -84,6 +88,9 @@ class Flow:
 
     def _producer(self) -> BatchProducer:
         return cast("BatchProducer", self.app.producer)
+
+    async def _ends(self, tps: Iterable[TP]) -> Mapping[TP, tuple[int, int]]:
+        return await self.consumer._thread.ends(tps)
 
     def _stores(self) -> Mapping[str, PartStore]:
         return {table.changelog_topic.get_topic_name(): cast("PartStore", table.data) for table in self.app.tables.values()}
@@ -126,12 +133,9 @@ class Flow:
 
     # -- the checkpoint's side
 
-    def _reach(self, faults: Faults) -> Callable[[str], "asyncio.Future[None]"]:
-        async def reach(step: str) -> None:
-            self.watchdog.check()
-            await faults.reach(step)
-
-        return reach  # type: ignore[return-value]  # a coroutine function is what is wanted
+    async def _reach(self, step: str) -> None:
+        self.watchdog.check()
+        await self._faults.reach(step)
 
     async def _commit(self, positions: Mapping[TP, Position]) -> None:
         if positions:
@@ -140,8 +144,9 @@ class Flow:
     def _mark(self, tp: TP, at: Position) -> Mark:
         changelog = cast("TP", self.changelog_of(tp))
         return Mark(
-            self.changelogs.last(changelog), self.counts[tp.topic], at.last, at.print, self._rules(), self.progress[tp].history_until
-        )
+            self.changelogs.last(changelog), self.counts[tp.topic], at.last, at.print, self._rules(),
+            self.progress[tp].history_until,
+        )  # fmt: skip
 
     # -- the consumer's side
 
@@ -204,3 +209,7 @@ class Flow:
         self.recovery_s = time.monotonic() - self.restoring_since
         self.ready = True
         log.info("ready: %d rows in %.2f s, %d partitions", self.restored_rows, self.recovery_s, len(self.running))
+
+
+def _ignore(_works: list[Work], _seconds: float) -> None:
+    """Hear of a checkpoint and do nothing."""

@@ -1,5 +1,7 @@
 """Ordered sending: one lane a target partition. Concurrent sends of batches to one partition have no order."""
 
+
+
 import asyncio
 import time
 from collections.abc import Callable, Sequence
@@ -51,12 +53,13 @@ class Lane:
                 await self._send_all(waiting)
         except asyncio.CancelledError:
             raise
-        except BaseException as cause:
+        except BaseException as cause:  # noqa: BLE001 - a message that cannot be sent is lost
             die(cause)
 
     async def _send_all(self, waiting: list[tuple[Sequence[Message], asyncio.Future[None]]]) -> None:
         kafka, now = self._producer()._ensure_producer(), int(time.time() * 1000)
-        batch, count, complete = kafka.create_batch(), 0, []
+        batch, count = kafka.create_batch(), 0
+        complete: list[asyncio.Future[None]] = []
         for messages, acknowledged in waiting:
             for key, value, headers, at_ms in messages:
                 at = now if at_ms is None else at_ms

@@ -1,11 +1,13 @@
 """Restoring tables by whole batches, while the partitions that stayed here go on."""
 
+
+
 import asyncio
 import gc
 import logging
 import time
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from faust.tables.manager import TableManager
 from faust.tables.recovery import Recovery
@@ -13,8 +15,11 @@ from faust.types import TP
 from mode import Service
 
 from stream.runtime.fatal import Gap, die
+from stream.runtime.partstore import PartStore
 
 if TYPE_CHECKING:
+    import faust
+
     from stream.runtime.consumer import BatchConsumer
     from stream.runtime.flow import Flow
 
@@ -55,10 +60,13 @@ class BatchRecovery(Recovery):
             msg = f"changelog {tp.topic}-{tp.partition}: expected offset {have + 1}, got {batch.start}"
             raise Gap(msg)
         batch = batch.since(have + 1)
-        store = self.tp_to_table[tp].data
+        store = self._store(tp)
         store.load(tp.partition, batch.records)
         store.at[tp] = self.active_offsets[tp] = max(have, batch.next - 1)
         self.flow.on_restored(len(batch.records))
+
+    def _store(self, tp: TP) -> PartStore:
+        return cast("PartStore", cast("faust.Table[bytes, bytes]", self.tp_to_table[tp]).data)
 
     def _end_if_complete(self) -> None:
         if self.in_recovery and not self.need_recovery():
@@ -101,7 +109,7 @@ class BatchRecovery(Recovery):
         """
         app, consumer = self.app, self.app.consumer
         for tp in self.active_tps:
-            self.tp_to_table[tp].data.at.setdefault(tp, self.active_offsets.get(tp, -1))
+            self._store(tp).at.setdefault(tp, self.active_offsets.get(tp, -1))
         await app.on_rebalance_complete.send()
         self._set_recovery_ended()
         for table in self.tables.values():
@@ -117,7 +125,7 @@ class BatchRecovery(Recovery):
         consumer.resume_flow()
         sources = {tp for tp in assignment if not self._is_changelog_tp(tp)}
         consumer.resume_partitions(sources)
-        await app._fetcher.maybe_start()
+        await cast("faust.App", app)._fetcher.maybe_start()
         self.flow.running |= sources
         self.flow.on_ready()
         self.tables.on_actives_ready()
@@ -139,4 +147,4 @@ class BatchTableManager(TableManager):
         """The recovery service."""
         if self._recovery is None:
             self._recovery = BatchRecovery(self.app, self, beacon=self.beacon, loop=self.loop)
-        return self._recovery
+        return cast("BatchRecovery", self._recovery)

@@ -74,16 +74,22 @@ def resume(found: Found) -> Resume:
     position = found.committed if found.state_at is None else found.state_at
     mark, where = found.mark, f"{found.tp.topic}-{found.tp.partition}"
     if mark is not None and mark.partitions and mark.partitions != found.partitions:
-        msg = f"{found.tp.topic} has {found.partitions} partitions, its state was made with {mark.partitions}: give it those back, or start anew under another APP"
-        raise Misfit(msg)
+        raise Misfit(
+            f"{found.tp.topic} has {found.partitions} partitions, its state was made with {mark.partitions}: "
+            "give it those back, or start anew under another APP"
+        )
     if mark is not None and mark.changelog > found.changelog:
-        msg = f"the changelog of {where} ends at {found.changelog}, the commit says {mark.changelog}: it was recreated or cut; restore it, or start anew under another APP"
-        raise Misfit(msg)
+        raise Misfit(
+            f"the changelog of {where} ends at {found.changelog}, the commit says {mark.changelog}: it was recreated or cut; "
+            "restore it, or start anew under another APP"
+        )
     if position is None:
         return Resume(found.first, found.first)
     if position > found.end:
-        msg = f"{where} ends at {found.end}, but was read up to {position}: it was recreated or lost records; `leadstream topics --adopt` goes on with it"
-        raise Misfit(msg)
+        raise Misfit(
+            f"{where} ends at {found.end}, but was read up to {position}: it was recreated or lost records; "
+            "`leadstream topics --adopt` goes on with it"
+        )
     if position < found.first:
         return Resume(found.first, found.first, lost=found.first - position)
     if mark is not None and position == found.committed and found.first <= mark.last < position:
@@ -94,5 +100,7 @@ def resume(found: Found) -> Resume:
 def prove(tp: TP, mark: Mark, offset: int, seen: str) -> None:
     """Raise `Misfit` if another record stands where the last one read stood."""
     if offset == mark.last and seen != mark.print:
-        msg = f"{tp.topic}-{tp.partition} holds another record at {offset} than was read there: it was recreated; `leadstream topics --adopt` goes on with it"
-        raise Misfit(msg)
+        raise Misfit(
+            f"{tp.topic}-{tp.partition} holds another record at {offset} than was read there: it was recreated; "
+            "`leadstream topics --adopt` goes on with it"
+        )

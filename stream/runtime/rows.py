@@ -10,14 +10,15 @@ from stream.runtime.batches import Batch
 from stream.runtime.partstore import PartStore, Rows
 from stream.runtime.work import Position, Work
 
-
 R = TypeVar("R")
 
 
 class RowPart(Generic[R]):
     """Open rows of one partition; one changelog record a key and checkpoint, however many records changed it."""
 
-    def __init__(self, changelog: TP, stored: Rows, stale: set[bytes], decode: Callable[[bytes], R], encode: Callable[[R], bytes]) -> None:
+    def __init__(
+        self, changelog: TP, stored: Rows, stale: set[bytes], decode: Callable[[bytes], R], encode: Callable[[R], bytes]
+    ) -> None:
         self.changelog, self.stored = changelog, stored
         self._decode, self._encode = decode, encode
         self.changed: dict[bytes, R] = {}
@@ -80,7 +81,7 @@ class RowTable(Generic[R]):
     """The open partitions of a table of independent rows."""
 
     def __init__(
-        self, store: Callable[[], PartStore], changelog: Callable[[], str], decode: Callable[[bytes], R], encode: Callable[[R], bytes]
+        self, store: Callable[[], PartStore], changelog: str, decode: Callable[[bytes], R], encode: Callable[[R], bytes]
     ) -> None:
         self._store, self._changelog, self._decode, self._encode = store, changelog, decode, encode
         self.parts: dict[int, RowPart[R]] = {}
@@ -91,7 +92,7 @@ class RowTable(Generic[R]):
         if part is None:
             store = self._store()
             part = self.parts[partition] = RowPart(
-                TP(self._changelog(), partition),
+                TP(self._changelog, partition),
                 store.part(partition),
                 store.stale.pop(partition, set()),
                 self._decode,

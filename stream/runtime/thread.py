@@ -1,5 +1,7 @@
 """The consumer thread: fetches whole batches, seeks, commits, and knows when its requests left."""
 
+
+
 import asyncio
 import time
 from collections.abc import Iterable, Mapping
@@ -86,7 +88,7 @@ class BatchThread(driver.AIOKafkaConsumerThread):
 
     async def committed(self, tps: Iterable[TP]) -> dict[TP, OffsetAndMetadata]:
         """Return what the group committed, with its metadata; one request for all."""
-        return await self.call_thread(self._committed, {TopicPartition(*tp) for tp in tps})
+        return cast("dict[TP, OffsetAndMetadata]", await self.call_thread(self._committed, {TopicPartition(*tp) for tp in tps}))
 
     async def _committed(self, tps: set[TopicPartition]) -> dict[TP, OffsetAndMetadata]:
         found = await self._ensure_consumer()._coordinator.fetch_committed_offsets(tps) if tps else {}
@@ -94,7 +96,7 @@ class BatchThread(driver.AIOKafkaConsumerThread):
 
     async def ends(self, tps: Iterable[TP]) -> dict[TP, tuple[int, int]]:
         """Return the first and the next offset of each partition."""
-        return await self.call_thread(self._ends, [TopicPartition(*tp) for tp in tps])
+        return cast("dict[TP, tuple[int, int]]", await self.call_thread(self._ends, [TopicPartition(*tp) for tp in tps]))
 
     async def _ends(self, tps: list[TopicPartition]) -> dict[TP, tuple[int, int]]:
         if not tps:

@@ -39,7 +39,7 @@ class Progress:
         self._told = earliest - 1
         return self._told
 
-    def handed_on(self, position: int, received: list[int], history: bool, now_ms: int) -> None:
+    def handed_on(self, position: int, received: list[int], now_ms: int, *, history: bool) -> None:
         """Remember that records received at these times are handed on, up to `position`."""
         self.applied = position
         self._recent.extend(received[-RECENT:])

@@ -14,7 +14,7 @@ from stream.runtime.fatal import BROKEN
 TURN_S = 0.25
 
 
-class Stale(Exception):
+class Stale(Exception):  # noqa: N818 - the word for it
     """This process stood still, or is cut off from its group, for too long."""
 
 
@@ -63,5 +63,6 @@ class Watchdog(Service):
                 self._exit(stood)
 
     def _exit(self, stood: float) -> None:
-        print(f"leadstream: worker ends: the loop stood still for {stood:.1f} s", file=sys.stderr, flush=True)
+        sys.stderr.write(f"leadstream: worker ends: the loop stood still for {stood:.1f} s\n")
+        sys.stderr.flush()
         os._exit(BROKEN)

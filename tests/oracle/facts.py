@@ -1,5 +1,7 @@
 """Events out and documents (sections 4 and 10 of the contract)."""
 
+# Decided: an account by address is the newest answer that may name one, whatever came after it.
+
 from datetime import UTC, datetime, timedelta
 from typing import Any
 

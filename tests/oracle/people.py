@@ -136,7 +136,7 @@ class Person:
         told: dict[str, Any] = {}
         for event in sorted(self.deeds(), key=lambda event: (event.t, event.line)):
             merged |= event.traits
-            if event.type == "group":
+            if event.group:
                 told |= {f"company.{path}": v for path, v in ids.leaves(event.body.get("traits") or {}).items()}
         merged = {path: value for path, value in merged.items() if value is not None}
         return {path: value for path, value in told.items() if value is not None} | merged
@@ -148,8 +148,7 @@ class Person:
 
     def group(self) -> Event | None:
         """Return the newest event that told the account."""
-        told = [e for e in self.deeds() if e.type == "group" and ids.cleaned(e.body.get("groupId"))]
-        return self.newest(told)
+        return self.newest([event for event in self.deeds() if event.group])
 
     def journey(self) -> str | None:
         """Return the journey stage of the newest event that has one."""

@@ -41,6 +41,7 @@ class Event:
     company: dict[str, Any] | None = None
     email_kind: str | None = None
     phone_kind: str | None = None
+    group: str | None = None
     # What the rules say of it, filled in when it is applied.
     behaviour: str | None = None
     intent: str | None = None
@@ -194,6 +195,7 @@ def read(line: bytes, number: int, before: int | None, stages: set[str], ranges:
         bot=bot,
         echo=is_echo(body),
         crm_stage=body["properties"]["stage"] if is_stage_event(body) and not is_echo(body) else None,
+        group=ids.cleaned(body.get("groupId")) if body["type"] == "group" and not bot else None,
         company=None if bot else company(context.get("ip"), ranges),
     )
     event.email_kind, event.phone_kind = kinds(event.traits, keyed)

@@ -1,5 +1,8 @@
 """The law of time and of people, line by line: sections 3, 7 and 11 of the contract."""
 
+# Decided: a key of class A or B is a lead before its links are followed, so that `lead.merged.v1` is sent also for a lead that the
+# same event made; conflicts are told at once, in the order of the links; only devices are woken.
+
 from typing import Any
 
 from tests.oracle import identities as ids
@@ -132,13 +135,11 @@ class World:
         """Link the key of an event to another identity that it carries."""
         if row.shared and name not in self.people:
             return
-        other = self.row(name)
-        if name not in self.people:
-            self.person(other)
-            self.to_wake.append(other)
+        other, unheard = self.row(name), name not in self.people
         mine, theirs = self.person(row), self.person(other)
         if mine is theirs:
             return
+        refused = True
         if mine.clashes(theirs):
             for one in (row, other):
                 one.shared = one.shared or one.klass == "C"
@@ -149,6 +150,11 @@ class World:
             self.conflict(row, other, "max_members", r)
         else:
             self.join(mine, theirs, other, r)
+            refused = False
+        if unheard and refused:
+            del self.people[name]  # a refused link changes nothing
+        elif unheard and other.klass == "C":
+            self.to_wake.append(other)
 
     def conflict(self, row: Row, other: Row, code: str, r: int) -> None:
         """Say once per pair, to each lead concerned, that a link was refused."""

@@ -159,7 +159,7 @@ def test_what_is_left_out_has_the_values_of_the_contract() -> None:
     assert ruleset.idle is None
     assert ruleset.grades == ()
     assert ruleset.dwell is None
-    assert ruleset.stages == ruleset.routes == ()
+    assert (ruleset.stages, ruleset.routes) == ((), ())
     assert ruleset.timing == {"awareness": 0, "consideration": 0, "decision": 0}
     assert ruleset.accounts.kinds == {"business"}
     assert ruleset.traits_out == ("email", "phone", "name", "title", "company")
@@ -245,6 +245,18 @@ def test_a_route_may_ask_for_what_was_decided() -> None:
 
     assert ruleset.routes[0].match.holds(known.get)
     assert not ruleset.routes[0].match.holds({**known, "intent": "contextual"}.get)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "factor"),
+    [(0, 0.5), (9.9, 0.5), (10, 1.0), (59, 1.0), (60, 1.5), (10**30, 1.5), (True, 1.0), ("60", 1.0), (-1, 1.0), (None, 1.0)],
+)
+def test_the_last_step_reached_says_how_much_the_time_on_the_page_counts(seconds: object, factor: float) -> None:
+    dwell = read("[dwell]\nproperty = 'read_s'\nsteps = [[5, 0.5], [10, 1], [60, 1.5]]").dwell
+
+    assert dwell is not None
+    assert dwell.factor({"read_s": seconds, "dwell_s": 60}) == factor
+    assert dwell.factor({"read_s": float("inf")}) == dwell.factor({}) == 1.0
 
 
 # 2026-03-29 01:00 UTC Berlin goes from +01:00 to +02:00; Adelaide is +10:30 in January.

@@ -20,7 +20,8 @@ def read(text: str) -> Ruleset:
 
 
 def event(**members: Any) -> Event:
-    return Event(**({"node": "anon::1", "type": "page", "t": 0, "r": 0, "message": b""} | members))
+    given: dict[str, Any] = {"node": "anon::1", "type": "page", "t": 0, "r": 0, "message": b"", **members}
+    return Event(**given)
 
 
 def topics(*names: str, days: float = 14) -> tuple[Topic, ...]:

@@ -37,7 +37,8 @@ MISTAKES: dict[str, tuple[str, int, str, str]] = {
         VIEWED + 'points = -1\nretention = { after = "1d", keep = 0.5 }', 4, "behaviours.viewed.retention", "longest",
     ),
     "half-life on a negative sequence": (
-        VIEWED + '[sequences.s]\nsteps = ["viewed"]\nwithin = "1d"\npoints = -1\nhalf_life = "1d"', 7, "sequences.s.half_life", "longest",
+        VIEWED + '[sequences.s]\nsteps = ["viewed"]\nwithin = "1d"\npoints = -1\nhalf_life = "1d"',
+        7, "sequences.s.half_life", "longest",
     ),
     "a cap of nothing": (VIEWED + "cap = { points = 0 }", 3, "behaviours.viewed.cap.points", "above 0"),
     "a cap without points": (VIEWED + "cap = {}", 3, "behaviours.viewed.cap.points", "above 0"),
@@ -70,7 +71,8 @@ MISTAKES: dict[str, tuple[str, int, str, str]] = {
     "dwell steps of three": ("[dwell]\nsteps = [[1, 1, 1]]", 2, "dwell.steps", "FACTOR"),
     "an unknown journey stage": ("[timing]\ndecide = 1", 2, "timing.decide", "allowed: awareness"),
     "a sequence of unknown behaviours": (
-        VIEWED + '[sequences.s]\nwithin = "1d"\nsteps = ["viewed",\n "veiwed"]', 6, "sequences.s.steps[2]", "did you mean viewed?",
+        VIEWED + '[sequences.s]\nwithin = "1d"\nsteps = ["viewed",\n "veiwed"]',
+        6, "sequences.s.steps[2]", "did you mean viewed?",
     ),
     "a sequence of nothing": (VIEWED + '[sequences.s]\nwithin = "1d"\nsteps = []', 5, "sequences.s.steps", "behaviours"),
     "a sequence of numbers": (VIEWED + '[sequences.s]\nwithin = "1d"\nsteps = [1]', 5, "sequences.s.steps", "texts"),
@@ -88,7 +90,9 @@ MISTAKES: dict[str, tuple[str, int, str, str]] = {
     "a grade of numbers": ("[grades]\nA = [1]", 2, "grades.A", "tables"),
     "a stage without name": ("[[stages]]\nenter = { total = 1 }", 1, "stages[1].name", "is missing"),
     "a stage called visitor": ('[[stages]]\nname = "visitor"\nenter = { total = 1 }', 2, "stages.visitor.name", "any name but"),
-    "two stages of one name": (STAGE + "enter = { total = 1 }\n" + STAGE + "enter = { total = 1 }", 5, "stages.mql.name", "taken"),
+    "two stages of one name": (
+        STAGE + "enter = { total = 1 }\n" + STAGE + "enter = { total = 1 }", 5, "stages.mql.name", "taken",
+    ),
     "an unknown owner": (STAGE + 'enter = { total = 1 }\nowner = "sales"', 4, "stages.mql.owner", "one of engine, crm"),
     "an engine stage without enter": (STAGE, 1, "stages.mql.enter", "interest"),
     "an engine stage that asks nothing": (STAGE + "enter = {}", 3, "stages.mql.enter", "interest"),
@@ -99,7 +103,9 @@ MISTAKES: dict[str, tuple[str, int, str, str]] = {
     "enter by a text": (STAGE + 'enter = { total = "1" }', 3, "stages.mql.enter.total", "a finite number"),
     "enter by a maybe": (STAGE + "enter = { identified = 1 }", 3, "stages.mql.enter.identified", "true or false"),
     "a grade that is not defined": (STAGE + 'enter = { grade = "B" }', 3, "stages.mql.enter.grade", "one of D"),
-    "exit at enter": (STAGE + "enter = { total = 5 }\nexit = { total = 5 }", 4, "stages.mql.exit.total", "below that of enter (5)"),
+    "exit at enter": (
+        STAGE + "enter = { total = 5 }\nexit = { total = 5 }", 4, "stages.mql.exit.total", "below that of enter (5)",
+    ),
     "exit above enter": (STAGE + "enter = { total = 5 }\nexit = { total = 6 }", 4, "stages.mql.exit.total", "below"),
     "exit by what enter does not ask": (
         STAGE + "enter = { total = 5 }\nexit = { fit = 1 }", 4, "stages.mql.exit.fit", "only keys of enter: total",
@@ -121,6 +127,7 @@ MISTAKES: dict[str, tuple[str, int, str, str]] = {
     "e-mail of another class": ('[identity]\ntyped_email = "A"', 2, "identity.typed_email", "one of B, C"),
     "providers that name an account": ('[accounts]\nkinds = ["isp"]', 2, "accounts.kinds[1]", "business, education"),
     "more than sure": ("[accounts]\nmin_confidence = 2", 2, "accounts.min_confidence", "from 0 to 1"),
+    "less than nothing of the anonymous": ("[accounts]\nanonymous = -1", 2, "accounts.anonymous", "of at least 0"),
     "an account stage by grade": (
         '[[accounts.stages]]\nname = "a"\nenter = { score = 1, grade = "A" }', 3, "accounts.stages.a.enter.grade", "committee",
     ),

@@ -1,6 +1,7 @@
 """The schema that editors use accepts what the loader accepts, and sees the mistakes that one table shows."""
 
 import tomllib
+from pathlib import Path
 
 import jsonschema
 import pytest
@@ -25,6 +26,14 @@ ACROSS_TABLES = {
 
 def test_the_published_file_is_current() -> None:
     assert ruleset.FILE.read_text("utf-8") == ruleset.text(), "run python -m schemas.ruleset"
+
+
+def test_the_command_writes_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ruleset, "FILE", tmp_path / "ruleset.schema.json")
+
+    ruleset.main()
+
+    assert ruleset.FILE.read_text("utf-8") == ruleset.text()
 
 
 def test_it_is_a_schema() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from schemas.documents import LeadDocument, LeadPage, Simulation, Visitor
+from schemas.documents import Lag, LeadDocument, LeadPage, Simulation, Visitor
 from schemas.wire import Wire
 
 NOW = "2026-11-22T10:00:00.000Z"
@@ -54,6 +54,21 @@ SIMULATION: dict[str, Any] = {
     "stageChanges": [],
     "deadLetters": [{"line": 1, "reason": "not_json", "message": "empty"}],
 }
+LAG: dict[str, Any] = {
+    "partitions": [
+        {
+            "topic": "events",
+            "partition": 0,
+            "status": "OK",
+            "committed": None,
+            "end": 7,
+            "lag": 7,
+            "lagSeconds": None,
+        }
+    ],
+    "clockPartition": 3,
+    "clockLagSeconds": 0.5,
+}
 
 
 @pytest.mark.parametrize(
@@ -65,6 +80,8 @@ SIMULATION: dict[str, Any] = {
         (LeadPage, {"leads": [LEAD], "next": LEAD["id"]}),
         (LeadPage, {"leads": [], "next": None}),
         (Simulation, SIMULATION),
+        (Lag, LAG),
+        (Lag, {"partitions": [], "clockPartition": None, "clockLagSeconds": None}),
     ],
 )
 def test_a_document_is_read_and_written_alike(model: type[Wire], document: dict[str, Any]) -> None:

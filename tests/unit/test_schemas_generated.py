@@ -10,8 +10,10 @@ from typing import Any
 import jsonschema
 import pytest
 
-from schemas import generate
+from schemas import generate, ruleset
 from schemas.compatibility import breaks
+from stream.runtime.topics import topic_table
+from stream.settings import Settings
 from tests.unit.test_schemas_stage_change import EXAMPLE
 
 ROOT = Path(__file__).parents[2]
@@ -56,6 +58,7 @@ def test_the_generated_files_are_current() -> None:
 
 def test_a_changed_or_superfluous_file_is_not_current(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(generate, "FOLDER", tmp_path)
+    monkeypatch.setattr(ruleset, "FILE", tmp_path / "ruleset.schema.json")
     generate.write()
     assert generate.stale() == []
 
@@ -70,6 +73,7 @@ def test_the_command_says_whether_files_are_current(
     argument: str, code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(generate, "FOLDER", tmp_path)
+    monkeypatch.setattr(ruleset, "FILE", tmp_path / "ruleset.schema.json")
     monkeypatch.setattr("sys.argv", ["generate", *filter(None, [argument])])
     if code == 0:
         generate.write()
@@ -113,8 +117,20 @@ def test_every_reference_in_the_asyncapi_document_leads_somewhere() -> None:
             place = place[step]
 
 
-def test_the_asyncapi_document_names_every_topic_once() -> None:
-    addresses = [channel["address"] for channel in asyncapi()["channels"].values()]
+def test_the_asyncapi_document_describes_the_topics_as_they_are_made() -> None:
+    described = {}
+    for channel in asyncapi()["channels"].values():
+        kafka = channel["bindings"]["kafka"]
+        config = kafka["topicConfiguration"]
+        kept = config["cleanup.policy"][0], config.get("retention.ms")
+        described[channel["address"].replace("{app}", "leadstream")] = *kept, kafka.get("partitions", 8)
 
-    ours = "events wakes people members stage-changes account-changes lead-states dead-letters"
-    assert addresses == [*ours.split(), *(f"{{app}}-{table}-changelog" for table in ("visitors", "people", "accounts"))]
+    made = {
+        topic.name: (
+            topic.config["cleanup.policy"],
+            int(topic.config["retention.ms"]) if "retention.ms" in topic.config else None,
+            topic.partitions,
+        )
+        for topic in topic_table(Settings())
+    }
+    assert described == made

@@ -1,14 +1,14 @@
 """Calendar days of a time zone."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 MINUTE_MS = 60_000
 DAY_MS = 86_400_000
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-LAST_MINUTE = (datetime.max.toordinal() - EPOCH.toordinal() - 1) * 24 * 60
+LAST_MINUTE = (date.max.toordinal() - EPOCH.toordinal() - 1) * 24 * 60
 
 
 def zone_of(name: str) -> ZoneInfo | None:

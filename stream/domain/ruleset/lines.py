@@ -76,8 +76,7 @@ class Lines:
         elif opening == "[":
             self._enclosed("]", lambda number: self._element((*path, number)))
         else:
-            found = _TEXT.match(self._text, self._at) or _BARE.match(self._text, self._at)
-            self._at = found.end() if found else len(self._text)
+            self._take(_TEXT, _BARE)
 
     def _element(self, path: Path) -> None:
         self._note(path, self._at)
@@ -96,24 +95,28 @@ class Lines:
         self._at += 1
 
     def _names(self) -> list[str]:
-        names = []
-        while found := _PART.match(self._text, self._at):
-            self._at = found.end()
-            names.append(_unquoted(found[1]))
-            if self._text[self._at] != ".":
-                break
+        names = [_unquoted(self._take(_PART))]
+        while self._text[self._at] == ".":
             self._at += 1
+            names.append(_unquoted(self._take(_PART)))
         return names
 
     def _skip(self) -> bool:
         """Pass over space and comments; tell whether anything is left."""
-        if found := _BLANK.match(self._text, self._at):
-            self._at = found.end()
+        self._take(_BLANK)
         return self._at < len(self._text)
+
+    def _take(self, *patterns: re.Pattern[str]) -> str:
+        """Pass over what the first pattern that fits matches here, and return its group; empty if none fits."""
+        for pattern in patterns:
+            if found := pattern.match(self._text, self._at):
+                self._at = found.end()
+                return found[found.lastindex or 0]
+        return ""
 
     def _note(self, path: Path, offset: int) -> None:
         self._known.setdefault(path, bisect_right(self._newlines, offset - 1) + 1)
 
 
 def _unquoted(name: str) -> str:
-    return str(tomllib.loads(f"name = {name}")["name"]) if name[0] in "\"'" else name
+    return str(tomllib.loads(f"name = {name}")["name"]) if name.startswith(("'", '"')) else name

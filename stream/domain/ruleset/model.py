@@ -126,6 +126,10 @@ class Accounts:
     anonymous: float = 0.5
     stages: tuple[Stage, ...] = ()
 
+    def may_name(self, kind: str, confidence: float) -> bool:
+        """Tell whether an answer of this kind and confidence may name an account."""
+        return kind in self.kinds and confidence >= self.min_confidence - 1e-9
+
 
 @dataclass(frozen=True, slots=True)
 class Ruleset:

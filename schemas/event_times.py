@@ -1,0 +1,40 @@
+"""When an event happened and when it was received, from the four times a client may send and the record's own."""
+
+from schemas.raw_event import RawEvent
+from stream.domain.instants import YEAR_2000, BadInstant, parse
+
+
+def times(raw: RawEvent, timestamp_ms: int) -> tuple[int, int]:
+    """Return (t, r) in milliseconds: when it happened, never later than when it was received.
+
+    `timestamp_ms` is the record's Kafka timestamp. BadInstant where a field that is used is no instant, or the result is
+    before 2000.
+    """
+    r = timestamp_ms if raw.received_at is None else min(parse(raw.received_at), timestamp_ms)
+    t = min(_happened(raw, r), r)
+    if t < YEAR_2000:
+        raise BadInstant(f"{t} ms is before the year 2000")
+    return t, r
+
+
+def recorded_at(raw: RawEvent) -> int | None:
+    """Return the receive time that the event itself tells (ms), None where it has no time; BadInstant if unreadable."""
+    for text in (raw.received_at, raw.timestamp, raw.sent_at, raw.original_timestamp):
+        if text is not None:
+            return parse(text)
+    return None
+
+
+def has_own_time(raw: RawEvent) -> bool:
+    """Tell whether the event says when it happened, however it travels."""
+    return raw.timestamp is not None or raw.original_timestamp is not None
+
+
+def _happened(raw: RawEvent, r: int) -> int:
+    """Return the event time before it is clamped; of a sender's clock that is wrong only differences count."""
+    if raw.timestamp is not None:
+        return parse(raw.timestamp)
+    if raw.original_timestamp is None:
+        return r
+    original = parse(raw.original_timestamp)
+    return original if raw.sent_at is None else r - (parse(raw.sent_at) - original)

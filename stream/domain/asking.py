@@ -1,0 +1,123 @@
+"""What is known of a visitor or a lead, asked from outside: of a copy, so that nothing is stored and nothing is emitted."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from stream.domain import documents, ids
+from stream.domain.log import FORMAT
+from stream.domain.people import People
+from stream.domain.person import Identity, Person
+from stream.domain.ruleset.model import Ruleset
+from stream.domain.state import State
+
+LEAD_ID = re.compile(r"lead_[0-9a-f]{16}")
+LEADS = b"p:lead_"
+
+_HEAD = len(FORMAT) + 8
+_encode = msgspec.msgpack.Encoder().encode
+_identity = msgspec.msgpack.Decoder(Identity).decode
+_person = msgspec.msgpack.Decoder(Person).decode
+
+
+def named(key: str) -> str:
+    """Return a lead id or an identity as it is; ValueError where it is neither."""
+    return key if LEAD_ID.fullmatch(key) is not None else node(key)
+
+
+def node(key: str) -> str:
+    """Return an identity as it is; ValueError where it is none."""
+    ids.parse(key)
+    key.encode()  # refuses lone surrogates: such an id cannot be in Kafka
+    return key
+
+
+class Copy:
+    """One person's rows, read from a fold without touching what it has decoded.
+
+    Args:
+        people: the fold as it is now.
+    """
+
+    def __init__(self, people: People) -> None:
+        self._people = people
+        self.rows: dict[bytes, bytes] = {}
+
+    def person(self, key: str) -> Person | None:
+        """Return a person of its own by its id, the survivor's by one merged away, or by an identity that is not shared."""
+        if LEAD_ID.fullmatch(key) is not None:
+            return self._survivor(key)
+        identity = self._row(b"i:" + key.encode())
+        known = None if identity is None else _identity(identity)
+        return None if known is None or known.shared or not known.person else self._survivor(known.person)
+
+    def fold(self, person: Person) -> People:
+        """Return a fold that holds nothing but this person and its members."""
+        for member in person.members:
+            self._row(b"i:" + member.encode())
+        return People(self.rows, 1, self._people.app, self._people.rules)
+
+    def _survivor(self, id_: str) -> Person | None:
+        while (row := self._row(b"p:" + id_.encode())) is not None:
+            person = _person(row)
+            if not person.into:
+                return person
+            id_ = person.into
+        return None
+
+    def _row(self, key: bytes) -> memoryview | None:
+        """Copy a row, uncut changes included, and return its body."""
+        rows = self._people.rows
+        changed = rows._changed.get(key)  # noqa: SLF001 -- what is decoded and not yet cut
+        data = rows.stored.get(key) if changed is None else FORMAT + bytes(8) + _encode(changed)
+        if data is None:
+            return None
+        self.rows[key] = data
+        return memoryview(data)[_HEAD:]
+
+
+def lead_of(people: People, key: str) -> str | None:
+    """Return the id of the lead that an identity, or a lead id, belongs to; None: of none."""
+    person = Copy(people).person(key)
+    return person.id if person is not None and person.identified else None
+
+
+def lead(people: People, key: str, now: int, at: int | None = None) -> dict[str, Any] | None:
+    """Return a lead's document by any of its ids; None where there is no such lead.
+
+    Without `at`: sums as of `now` (ms; the lead's clock, if later), stage and route as last decided. With it: as if the
+    clock had run there; raises `documents.TooEarly` before the lead's clock.
+    """
+    copy = Copy(people)
+    person = copy.person(key)
+    if person is None or not person.identified:
+        return None
+    fold = copy.fold(person)
+    if at is None:
+        return documents.lead(fold.view(person), max(now, person.as_of), person.as_of, decided=True)
+    if at < person.as_of:
+        raise documents.TooEarly(at, person.as_of)
+    fold.advance(person, at, 0)
+    return documents.lead(fold.view(person), at, at, decided=False)
+
+
+def visitor(
+    name: str, state: State, rules: Ruleset, of_lead: str | None, now: int, at: int | None = None
+) -> dict[str, Any]:
+    """Return a visitor's document; sums and `at` as for a lead."""
+    if at is not None and at < state.as_of:
+        raise documents.TooEarly(at, state.as_of)
+    if at is not None:
+        return documents.visitor(name, state, rules, of_lead, at, at)
+    return documents.visitor(name, state, rules, of_lead, max(now, state.as_of), state.as_of)
+
+
+def lead_ids(people: People) -> Iterator[str]:
+    """Yield the id of every lead there ever was, merged ones included, in no order; the fold may go on meanwhile."""
+    rows = people.rows
+    new = [key for key in rows._changed if key not in rows.stored]  # noqa: SLF001 -- not yet cut
+    for key in [*rows.stored, *new]:
+        if key.startswith(LEADS):
+            yield key[2:].decode()

@@ -1,0 +1,237 @@
+"""How far the group is behind, asked of Kafka itself: works whether a worker lives or not."""
+
+import asyncio
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError
+
+from stream.domain.log import Tick, Unreadable, decode
+from stream.errors import UnreachableError, UsageError
+from stream.settings import PREFIX, Settings
+
+ALLOWED_S = 10.0
+"""A partition whose oldest unread record is younger is well."""
+ANSWER_S = 5.0
+"""How long the partitions are waited for."""
+TAILS = (200, 4_000, 40_000)
+"""How many of the newest records of `people` are looked through for ticks, until each partition has one."""
+CONNECT_S = 10.0
+FETCH_BYTES = 64 * 1024
+SOURCES = ("events", "wakes", "people")
+
+
+@dataclass(frozen=True, slots=True)
+class Lag:
+    """One partition: `committed` None: nothing yet; `end` is the next offset to be written; `seconds` the age of the
+    oldest record behind the commit, None where it could not be read.
+    """  # noqa: D205 -- one thought
+
+    topic: str
+    partition: int
+    committed: int | None
+    end: int
+    records: int
+    seconds: float | None
+    status: str
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """Which partition of `events` holds the people's clock, and how far it is behind; None: not known."""
+
+    partition: int | None = None
+    seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """All partitions, and the clock."""
+
+    lags: Sequence[Lag] = ()
+    clock: Clock = field(default_factory=Clock)
+
+    def document(self) -> dict[str, Any]:
+        """Return the report as `/v1/lag` and `lag --json` tell it."""
+        return {
+            "partitions": [
+                {
+                    "topic": lag.topic,
+                    "partition": lag.partition,
+                    "status": lag.status,
+                    "committed": lag.committed,
+                    "end": lag.end,
+                    "lag": lag.records,
+                    "lagSeconds": lag.seconds,
+                }
+                for lag in self.lags
+            ],
+            "clockPartition": self.clock.partition,
+            "clockLagSeconds": self.clock.seconds,
+        }
+
+
+def status(records: int, seconds: float | None, members: int | None) -> str:
+    """Return OK; STOP (something to read and nobody in the group); WARN (behind, or not known how far).
+
+    >>> status(0, 0.0, 0), status(5, 2.0, 1), status(5, 60.0, 1), status(5, 2.0, 0)
+    ('OK', 'OK', 'WARN', 'STOP')
+    """
+    if records == 0:
+        return "OK"
+    if members == 0:
+        return "STOP"
+    return "OK" if seconds is not None and seconds <= ALLOWED_S else "WARN"
+
+
+def lag_of(
+    tp: TopicPartition, first: int, end: int, committed: int | None, oldest_ms: int | None, now_ms: int, members: int | None
+) -> Lag:  # fmt: skip
+    """Judge one partition by its bounds, the commit and the Kafka timestamp of the oldest record behind it."""
+    records = max(0, end - max(first, committed if committed is not None else first))
+    seconds = 0.0 if records == 0 else None if oldest_ms is None else max(0.0, (now_ms - oldest_ms) / 1000)
+    return Lag(tp.topic, tp.partition, committed, end, records, seconds, status(records, seconds, members))
+
+
+def clock_of(ticks: dict[int, int], partitions: int, now_ms: int) -> Clock:
+    """Return who holds the clock: a partition without a tick, else the one whose newest tick is the smallest.
+
+    >>> clock_of({0: 9_000, 1: 4_000}, 2, 10_000), clock_of({0: 9_000}, 2, 10_000)
+    (Clock(partition=1, seconds=6.0), Clock(partition=1, seconds=None))
+    """
+    if not ticks:
+        return Clock()
+    silent = next((n for n in range(partitions) if n not in ticks), None)
+    if silent is not None:
+        return Clock(silent)
+    holder = min(ticks, key=lambda n: (ticks[n], n))
+    return Clock(holder, max(0.0, (now_ms - ticks[holder]) / 1000))
+
+
+def newest_ticks(records: Iterable[ConsumerRecord]) -> dict[int, int]:
+    """Return the newest tick of each partition among records of `people`."""
+    ticks: dict[int, int] = {}
+    for record in records:
+        try:
+            told = decode(record.value or b"")
+        except Unreadable:
+            continue  # a newer release's: not ours to judge
+        if isinstance(told, Tick):
+            ticks[told.partition] = told.until
+    return ticks
+
+
+class LagMeter:
+    """Measures as often as asked over one connection; `async with` connects and hangs up.
+
+    Raises:
+        UnreachableError: Kafka does not answer.
+        UsageError: the topics are not there.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._topics = tuple(settings.topic_prefix + name for name in SOURCES)
+        self._admin = AIOKafkaAdminClient(**settings.client())
+        self._consumer = AIOKafkaConsumer(
+            **settings.client(), auto_offset_reset="earliest", fetch_max_wait_ms=50, max_partition_fetch_bytes=FETCH_BYTES
+        )
+
+    async def __aenter__(self) -> Self:
+        try:
+            await asyncio.wait_for(self._admin.start(), CONNECT_S)
+            await asyncio.wait_for(self._consumer.start(), CONNECT_S)
+        except (KafkaError, OSError, TimeoutError) as error:
+            await self.__aexit__()
+            raise UnreachableError(
+                f"Kafka does not answer at {','.join(self._settings.kafka)}: start it, or set {PREFIX}KAFKA=host:port"
+            ) from error
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._consumer.stop()
+        await self._admin.close()
+
+    async def measure(self) -> Report:
+        """Return the lag of every partition as of now."""
+        places = await self._places()
+        committed, members = await self._committed(), await self._members()
+        first = await self._consumer.beginning_offsets(places)
+        ends = await self._consumer.end_offsets(places)
+        oldest = await self._oldest({tp: max(first[tp], committed.get(tp, 0)) for tp in places}, ends)
+        now_ms = int(time.time() * 1000)
+        lags = [lag_of(tp, first[tp], ends[tp], committed.get(tp), oldest.get(tp), now_ms, members) for tp in places]
+        return Report(lags, await self._clock(places, first, ends))
+
+    async def _places(self) -> list[TopicPartition]:
+        described = {entry["topic"]: entry for entry in await self._admin.describe_topics(list(self._topics))}
+        missing = [name for name in self._topics if not described.get(name, {}).get("partitions")]
+        if missing:
+            raise UsageError(f"topic {missing[0]} does not exist: run `leadstream topics`, or set {PREFIX}TOPIC_PREFIX")
+        return [
+            TopicPartition(name, number)
+            for name in self._topics
+            for number in sorted(entry["partition"] for entry in described[name]["partitions"])
+        ]
+
+    async def _committed(self) -> dict[TopicPartition, int]:
+        found = await self._admin.list_consumer_group_offsets(self._settings.app)
+        return {tp: at.offset for tp, at in found.items() if at.offset >= 0}
+
+    async def _members(self) -> int | None:
+        """Return how many workers are in the group; None where the broker does not tell."""
+        try:
+            answers = await self._admin.describe_consumer_groups([self._settings.app])
+        except KafkaError:
+            return None
+        groups = [group for answer in answers for group in answer.groups]
+        return sum(len(group[5]) for group in groups) if groups and not groups[0][0] else None
+
+    async def _oldest(self, starts: dict[TopicPartition, int], ends: dict[TopicPartition, int]) -> dict[TopicPartition, int]:
+        """Read the first record behind each commit; `ends` grows where fetch answers know better.
+
+        Asked for its end, the embedded broker names the first record of the last batch; what comes with records is right.
+        """
+        consumer, oldest, waiting = self._consumer, dict[TopicPartition, int](), set(starts)
+        consumer.assign(list(starts))
+        for tp, offset in starts.items():
+            consumer.seek(tp, offset)
+        deadline = time.monotonic() + ANSWER_S
+        while waiting and time.monotonic() < deadline:
+            for tp, records in (await consumer.getmany(*waiting, timeout_ms=50)).items():
+                oldest[tp] = records[0].timestamp
+            for tp in waiting & set(starts):
+                highwater = consumer.highwater(tp)
+                if highwater is None:
+                    continue
+                ends[tp] = max(ends[tp], highwater)
+                if tp in oldest or ends[tp] <= starts[tp]:
+                    waiting = waiting - {tp}
+        return oldest
+
+    async def _clock(
+        self, places: list[TopicPartition], first: dict[TopicPartition, int], ends: dict[TopicPartition, int]
+    ) -> Clock:
+        events, people = (
+            [tp for tp in places if tp.topic == topic] for topic in (self._topics[0], self._topics[2])
+        )
+        ticks: dict[int, int] = {}
+        for length in TAILS:
+            start = max(first[people[0]], ends[people[0]] - length)
+            ticks = newest_ticks(await self._read(people[0], start, ends[people[0]]))
+            if len(ticks) == len(events) or start == first[people[0]]:
+                break
+        return clock_of(ticks, len(events), int(time.time() * 1000))
+
+    async def _read(self, tp: TopicPartition, start: int, end: int) -> list[ConsumerRecord]:
+        consumer, records = self._consumer, list[ConsumerRecord]()
+        consumer.assign([tp])
+        consumer.seek(tp, start)
+        deadline = time.monotonic() + ANSWER_S
+        while await consumer.position(tp) < end and time.monotonic() < deadline:
+            records += (await consumer.getmany(tp, timeout_ms=200)).get(tp, [])
+        return records

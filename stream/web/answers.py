@@ -1,0 +1,44 @@
+"""Answers that are no document: each is `{"error": text}` with its status."""
+
+from collections.abc import Mapping
+
+RETRY_AFTER_S = 1
+
+
+class Refused(Exception):  # noqa: N818 -- an answer, not a fault
+    """A request that gets no document."""
+
+    status = 500
+    headers: Mapping[str, str] = {}
+
+
+class Malformed(Refused):
+    """No id, no instant, or no number where there should be one."""
+
+    status = 400
+
+
+class NotSignedIn(Refused):
+    """Who asks did not say who they are."""
+
+    status = 401
+    headers = {"WWW-Authenticate": "Bearer"}  # noqa: RUF012 -- of the base's type
+
+
+class WrongHost(Refused):
+    """A page of somebody else's asks in its visitor's browser."""
+
+    status = 403
+
+
+class Unknown(Refused):
+    """Nobody of that id."""
+
+    status = 404
+
+
+class NotNow(Refused):
+    """Whoever holds it is gone, is restoring it, or cannot be reached: to be asked again."""
+
+    status = 503
+    headers = {"Retry-After": str(RETRY_AFTER_S)}  # noqa: RUF012 -- of the base's type

@@ -1,0 +1,58 @@
+"""The lag as this worker sees it: measured now and then for the metrics, and on demand for `/v1/lag`."""
+
+import asyncio
+import logging
+import time
+from typing import Any
+
+from aiokafka.errors import KafkaError
+from mode import Service
+
+from stream.errors import CommandError
+from stream.ops.lag import LagMeter, Report
+from stream.settings import Settings
+
+log = logging.getLogger(__name__)
+EVERY_S = 10.0
+FRESH_S = 1.0
+"""A measurement younger than this is told again."""
+
+
+class Lagging(Service):
+    """Keeps the newest report; a failed measurement leaves none."""
+
+    def __init__(self, settings: Settings, **kwargs: Any) -> None:
+        self._settings = settings
+        self._meter: LagMeter | None = None
+        self._measuring = asyncio.Lock()
+        self._at = float("-inf")
+        self.report = Report()
+        super().__init__(**kwargs)
+
+    async def measure(self) -> Report:
+        """Return a report of the last second; raises CommandError or KafkaError."""
+        async with self._measuring:
+            if time.monotonic() - self._at > FRESH_S:
+                self.report = Report()
+                self.report = await (await self._connected()).measure()
+                self._at = time.monotonic()
+            return self.report
+
+    async def _connected(self) -> LagMeter:
+        if self._meter is None:
+            self._meter = await LagMeter(self._settings).__aenter__()
+        return self._meter
+
+    @Service.task
+    async def _now_and_then(self) -> None:
+        while not self.should_stop:
+            try:
+                await self.measure()
+            except (CommandError, KafkaError) as error:
+                log.warning("the lag could not be measured: %s", error)
+            await self.sleep(EVERY_S)
+
+    async def on_stop(self) -> None:
+        """Hang up."""
+        if self._meter is not None:
+            await self._meter.__aexit__()

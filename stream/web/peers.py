@@ -1,0 +1,84 @@
+"""The other workers: the group's assignment says who holds a partition, and its holder is asked."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+import aiohttp
+from faust.types import TP
+from yarl import URL
+
+from stream.settings import PREFIX
+from stream.web.answers import NotNow
+
+HOP = "leadstream-hop"
+"""Set when one worker asks another: it is answered or refused, never passed on."""
+PATIENCE = aiohttp.ClientTimeout(total=10, connect=2)
+
+Distribution = Mapping[str, Mapping[str, Iterable[int]]]
+
+
+class Assignor(Protocol):
+    """Faust's assignor: every member learns the whole assignment."""
+
+    def external_topics_metadata(self) -> Distribution:
+        """Return the partitions of each topic by the URL of the worker they were given to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What another worker answered."""
+
+    status: int
+    body: bytes
+    headers: Mapping[str, str]
+
+
+class Peers:
+    """Finds and asks the other workers of the group.
+
+    Args:
+        assignor: gives the assignment as of now.
+        own: this worker's own URL in it.
+        credentials: the headers that sign in.
+    """
+
+    def __init__(self, assignor: Callable[[], Assignor], own: str, credentials: Mapping[str, str]) -> None:
+        self._assignor, self._own = assignor, own
+        self._headers = {**credentials, HOP: "1"}
+        self._session: aiohttp.ClientSession | None = None
+
+    def holder(self, tp: TP) -> str:
+        """Return the URL of the worker a partition was given to; raises `NotNow` where that is nobody, or this one."""
+        for url, topics in self._assignor().external_topics_metadata().items():
+            if tp.partition in topics.get(tp.topic, ()):
+                if url != self._own:
+                    return url
+                raise NotNow(f"this worker is reading what is known about {_what(tp)}: ask again in a moment")
+        raise NotNow(f"no worker holds {_what(tp)}: the group is being assigned anew, ask again in a moment")
+
+    async def ask(self, tp: TP, path: str) -> Reply:
+        """Ask the holder of a partition (`path`: encoded, with its query); raises `NotNow`."""
+        url = self.holder(tp)
+        try:
+            async with self._client().get(URL(url + path, encoded=True), headers=self._headers) as answer:
+                reply = Reply(answer.status, await answer.read(), answer.headers)
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise NotNow(f"the worker at {url}, which holds {_what(tp)}, does not answer: ask again in a moment") from error
+        if reply.status in {401, 403}:
+            raise NotNow(f"the worker at {url} refuses this one: give all workers the same {PREFIX}WEB_TOKEN")
+        return reply
+
+    async def close(self) -> None:
+        """Hang up."""
+        if self._session is not None:
+            await self._session.close()
+
+    def _client(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            self._session = aiohttp.ClientSession(timeout=PATIENCE, auto_decompress=False)
+        return self._session
+
+
+def _what(tp: TP) -> str:
+    return f"partition {tp.partition} of {tp.topic}"

@@ -1,0 +1,66 @@
+"""What a request asks for, read from its path and its query."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from stream.domain import asking, instants
+from stream.web.answers import Malformed
+
+PAGE = 100
+LONGEST_PAGE = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Which leads: those behind `after` that are in `stage` and on `route` (None: any), at most `limit`."""
+
+    stage: str | None
+    route: str | None
+    after: str
+    limit: int
+
+    def wants(self, stage: str, route: str) -> bool:
+        """Tell whether leads of this stage and route are asked for."""
+        return self.stage in {None, stage} and self.route in {None, route}
+
+
+def visitor_of(request: web.Request) -> str:
+    """Return the identity asked for; raises `Malformed`."""
+    return _id(request, asking.node)
+
+
+def lead_of(request: web.Request) -> str:
+    """Return the lead id or identity asked for; raises `Malformed`."""
+    return _id(request, asking.named)
+
+
+def at_of(request: web.Request) -> int | None:
+    """Return the instant asked for in ms, None for now; raises `Malformed`."""
+    text = request.query.get("at")
+    if text is None:
+        return None
+    try:
+        return instants.parse(text)
+    except instants.BadInstant as error:
+        raise Malformed(f"at: {error}: write it like 2026-11-22T10:00:00Z (+ is %2B in an address)") from error
+
+
+def page_of(request: web.Request) -> Page:
+    """Return which leads are asked for; raises `Malformed`."""
+    query = request.query
+    after, limit = query.get("after", ""), query.get("limit", str(PAGE))
+    if after and not asking.LEAD_ID.fullmatch(after):
+        raise Malformed(f"after {after!r} is no lead id: take it from `next`")
+    if not limit.isdecimal() or not 1 <= int(limit) <= LONGEST_PAGE:
+        raise Malformed(f"limit {limit!r}: give a number from 1 to {LONGEST_PAGE}")
+    return Page(query.get("stage"), query.get("route"), after, int(limit))
+
+
+def _id(request: web.Request, read: Callable[[str], str]) -> str:
+    text = request.match_info["id"]
+    try:
+        return read(text)
+    except ValueError as error:
+        raise Malformed(str(error)) from error

@@ -1,0 +1,113 @@
+"""The web service of a worker: starts and ends with the Faust app."""
+
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any, cast
+
+import orjson
+from aiohttp import web
+from mode import Service
+from mode.types import ServiceT
+
+from stream.agents.leadstream import Leadstream
+from stream.runtime.fatal import Misfit, die
+from stream.settings import PREFIX
+from stream.web import question, signin
+from stream.web.answers import Refused
+from stream.web.held import Held
+from stream.web.lagging import Lagging
+from stream.web.lookups import Lookups
+from stream.web.page import POLICY, SHOWN, render
+from stream.web.peers import Assignor, Peers
+from stream.web.question import Page
+from stream.web.watching import Watching
+
+log = logging.getLogger(__name__)
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+GRACE_S = 2.0
+
+
+def url_of(advertised: str) -> str:
+    """Return the URL under which a worker is a member of the group: Faust's `canonical_url`."""
+    return f"http://{advertised}"
+
+
+class Web(Service):
+    """Serves pages and API at WEB_HOST:WEB_PORT; put it among `app.leadstream.services`."""
+
+    def __init__(self, worker: Leadstream, **kwargs: Any) -> None:
+        settings = worker.settings
+        self._settings = settings
+        self._held = Held(worker)
+        self._lagging = Lagging(settings)
+        app = worker.flow.app
+        self._peers = Peers(lambda: cast("Assignor", app.assignor), url_of(settings.advertised), signin.credentials(settings))
+        self._lookups = Lookups(self._held, self._peers)
+        self._watching = Watching(worker, self._held, self._lagging)
+        self._runner: web.AppRunner | None = None
+        super().__init__(**kwargs)
+
+    def on_init_dependencies(self) -> list[ServiceT]:
+        """Measure the lag as long as we serve."""
+        return [self._lagging]
+
+    def application(self) -> web.Application:
+        """Return what aiohttp serves."""
+        application = web.Application(middlewares=[self._answer])
+        application.add_routes([web.get("/", self._page), *self._lookups.routes(), *self._watching.routes()])
+        return application
+
+    async def on_start(self) -> None:
+        """Listen, or end the worker where the port is taken."""
+        host, port = self._settings.web_host, self._settings.web_port
+        self._runner = web.AppRunner(self.application(), access_log=None, shutdown_timeout=GRACE_S)
+        await self._runner.setup()
+        try:
+            await web.TCPSite(self._runner, host, port).start()
+        except OSError as error:
+            reason = error.strerror or error
+            die(Misfit(f"pages cannot be served at {host}:{port}: {reason}: set {PREFIX}WEB_HOST and {PREFIX}WEB_PORT"))
+        log.info("pages and API at http://%s:%d/", host, port)
+
+    async def on_stop(self) -> None:
+        """Finish what is being answered."""
+        if self._runner is not None:
+            await self._runner.cleanup()
+        await self._peers.close()
+
+    @property
+    def label(self) -> str:
+        """What the log calls us."""
+        return "Web"
+
+    async def _page(self, request: web.Request) -> web.Response:
+        page, trouble = None, None
+        try:
+            asked = question.page_of(request)
+            page = await self._lookups.page(Page(asked.stage, asked.route, asked.after, SHOWN))
+        except Refused as refused:
+            trouble = str(refused)
+        headers = {"Content-Security-Policy": POLICY, "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
+        return web.Response(text=render(page, trouble), content_type="text/html", headers=headers)
+
+    @property
+    def _answer(self) -> Any:
+        @web.middleware
+        async def answer(request: web.Request, handler: Handler) -> web.StreamResponse:
+            try:
+                signin.check(self._settings, request)
+                return await handler(request)
+            except Refused as refused:
+                return _error(refused.status, str(refused), dict(refused.headers))
+            except web.HTTPException as error:
+                return _error(error.status, f"{request.method} {request.path}: {error.reason}", {})
+            except Exception:
+                log.exception("%s failed", request.path_qs)
+                return _error(500, "this worker met a bug: see its log", {})
+
+        return answer
+
+
+def _error(status: int, text: str, headers: dict[str, str]) -> web.Response:
+    body = orjson.dumps({"error": text})
+    return web.Response(status=status, body=body, content_type="application/json", headers=headers)

@@ -1,0 +1,70 @@
+"""What is asked by those who watch: `/v1/lag`, `/metrics`, `/health/…`."""
+
+import orjson
+from aiohttp import web
+from aiokafka.errors import KafkaError
+from faust.types import TP
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from stream.agents.leadstream import Leadstream
+from stream.errors import CommandError
+from stream.ops.exposition import Exposition
+from stream.ops.lag import Report
+from stream.web.answers import NotNow
+from stream.web.held import Held
+from stream.web.lagging import Lagging
+
+
+class Watching:
+    """The handlers."""
+
+    def __init__(self, worker: Leadstream, held: Held, lagging: Lagging) -> None:
+        self._worker, self._held, self._lagging = worker, held, lagging
+        worker.metrics.registry.register(Exposition(worker.settings.app, self._own))
+
+    def routes(self) -> list[web.RouteDef]:
+        """Return the addresses answered."""
+        return [
+            web.get("/v1/lag", self.lag),
+            web.get("/metrics", self.metrics),
+            web.get("/health/live", self.live),
+            web.get("/health/ready", self.ready),
+        ]
+
+    async def lag(self, _: web.Request) -> web.Response:
+        """Answer how far the group is behind."""
+        return _json((await self.report()).document())
+
+    async def report(self) -> Report:
+        """Measure; raises `NotNow` where Kafka does not answer."""
+        try:
+            return await self._lagging.measure()
+        except (CommandError, KafkaError) as error:
+            raise NotNow(f"the lag could not be measured: {error}") from error
+
+    async def metrics(self, _: web.Request) -> web.Response:
+        """Answer Prometheus."""
+        metrics, people = self._worker.metrics, self._held.people
+        metrics.timers.set(0 if people is None else len(people.timers))
+        for table, rows in self._held.rows().items():
+            metrics.rows.labels(table).set(rows)
+        metrics.recovery.set(self._worker.flow.recovery_s)
+        return web.Response(body=generate_latest(metrics.registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+    async def live(self, _: web.Request) -> web.Response:
+        """Answer that the loop turns; lag is no reason to restart."""
+        return _json({"live": True})
+
+    async def ready(self, _: web.Request) -> web.Response:
+        """Answer whether rows are assigned and restored and Kafka answers."""
+        flow = self._worker.flow
+        state = {"ready": self._worker.ready, "restored": flow.ready, "kafka": flow.alive, "partitions": len(flow.running)}
+        return _json(state, 200 if self._worker.ready else NotNow.status)
+
+    def _own(self) -> Report:
+        report = self._lagging.report
+        return Report([lag for lag in report.lags if self._held.holds(TP(lag.topic, lag.partition))], report.clock)
+
+
+def _json(document: object, status: int = 200) -> web.Response:
+    return web.Response(status=status, body=orjson.dumps(document), content_type="application/json")

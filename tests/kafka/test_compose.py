@@ -1,0 +1,76 @@
+"""docker-compose.yml, run: each service's command and environment as a process against a real Apache Kafka."""
+
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stream.runtime.embedded import free_port
+from tests.brokers import ROOT, Broker, Installation, KafkaNode, Process, kafka_jars
+from tests.compose import resolved
+
+INSIDE = "kafka:19092"
+SCRIPTS = {"kafka-console-consumer.sh": "org.apache.kafka.tools.consumer.ConsoleConsumer"}
+
+
+@pytest.fixture
+def own_kafka(tmp_path: Path) -> Iterator[Broker]:
+    """A node of the test's own: the file uses the default names of topics."""
+    node = KafkaNode(tmp_path / "kafka", kafka_jars())
+    node.format()
+    try:
+        node.start()
+        yield Broker(node.address, "kafka", node)
+    finally:
+        node.process.kill()
+
+
+def _process(name: str, service: dict[str, Any], kafka: Broker, folder: Path, **settings: str) -> Process:
+    """Make a service's process: its image's program here, its address of Kafka the tests'."""
+    words = [word.replace(INSIDE, kafka.address) for word in service["command"]]
+    script = Path(words[0]).name
+    if script in SCRIPTS:
+        words = ["java", "-cp", f"{kafka_jars()}/*", SCRIPTS[script], *words[1:]]
+    else:
+        words = [sys.executable, "-m", "stream", *words]
+    chosen = {key: str(value).replace(INSIDE, kafka.address) for key, value in service.get("environment", {}).items()}
+    base = {"PATH": os.environ["PATH"], "HOME": str(folder), "PYTHONPATH": str(ROOT)}
+    return Process(words, base | chosen | settings, folder / f"{name}.log", folder)
+
+
+@pytest.mark.kafka
+@pytest.mark.process
+def test_every_service_runs_as_the_file_says(own_kafka: Broker, tmp_path: Path) -> None:
+    services = resolved()["services"]
+    assert shutil.which("java")
+    topics = _process("topics", services["topics"], own_kafka, tmp_path)
+    worker = _process("worker", services["worker"], own_kafka, tmp_path, LEADSTREAM_WEB_PORT=str(free_port()))
+    tail = _process("stage-changes", services["stage-changes"], own_kafka, tmp_path)
+    journey = Installation(own_kafka, tmp_path, prefix="", settings={"APP": "leadstream", "PARTITIONS": "8"})
+    try:
+        assert topics.start().wait() == 0, topics.output
+        worker.start()
+        tail.start()
+        journey.produce("events", [(b"user::42", event.encode()) for event in _promotion()])
+
+        tail.wait_for_line(r'"type":\s?"lead.stage_changed.v1"', 60)
+
+        assert worker.stop() == 0, worker.output
+    finally:
+        for process in (topics, worker, tail):
+            process.kill()
+
+
+def _promotion() -> list[str]:
+    """Make events that lift a lead into a stage under the shipped ruleset."""
+    who = '"userId":"42","context":{"page":{"url":"https://shop.example/pricing"}}'
+    form = '"type":"track","event":"Demo Requested"'
+    return [
+        '{"type":"identify","userId":"42","messageId":"i","traits":{"email":"a@acme.example","title":"Head of IT"}}',
+        *(f'{{{form},{who},"messageId":"d{n}"}}' for n in range(5)),
+        *(f'{{"type":"page",{who},"messageId":"p{n}"}}' for n in range(10)),
+    ]

@@ -1,0 +1,78 @@
+"""The command as a whole: help, mistakes, exit codes."""
+
+import subprocess
+import sys
+
+import click
+import pytest
+
+from stream import cli
+from stream.errors import NegativeAnswerError, UnreachableError, UsageError
+
+
+def _run(*words: str, capfd: pytest.CaptureFixture[str]) -> tuple[int, str, str]:
+    with pytest.raises(SystemExit) as ended:
+        cli.main(list(words))
+    assert isinstance(ended.value.code, int)
+    return ended.value.code, *capfd.readouterr()
+
+
+def test_help_lists_every_command_that_is_there(capfd: pytest.CaptureFixture[str]) -> None:
+    code, out, err = _run("--help", capfd=capfd)
+
+    assert (code, err) == (0, "")
+    assert "Usage: leadstream" in out
+    for name in ("broker", "topics", "worker", "send", "deadletters"):
+        assert f"\n  {name} " in out
+    assert "3 Kafka not reachable" in out
+
+
+def test_help_imports_no_command() -> None:
+    code = "import sys, stream.cli as c; c.main(['--help'], standalone_mode=False)"
+    code = f"import sys, atexit; atexit.register(lambda: print([m for m in sys.modules if m in {{'faust', 'aiokafka', 'rich', 'pydantic'}}], file=sys.stderr)); {code}"  # noqa: E501
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert done.stderr.strip() == "[]"
+
+
+@pytest.mark.parametrize("name", cli.main.list_commands(click.Context(cli.main)))
+def test_every_command_explains_itself(name: str, capfd: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = _run(name, "--help", capfd=capfd)
+
+    assert code == 0
+    assert out.startswith(f"Usage: leadstream {name}")
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("nope",), "leadstream: No such command 'nope'"),
+        (("topics", "--nope"), "leadstream: No such option"),
+        (("send",), "leadstream: Missing argument 'FILE...'"),
+        (("send", "/nowhere"), "leadstream: /nowhere is no file"),
+        (("topics", "--adopt"), "leadstream: topics --adopt is not available yet"),
+        (("deadletters", "show", "x"), "leadstream: x is no place of a dead letter"),
+        (("deadletters", "list", "--since", "x"), "leadstream: --since x: give an instant"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_wrong_usage_is_one_line_and_exit_2(words: tuple[str, ...], told: str, capfd: pytest.CaptureFixture[str]) -> None:
+    code, out, err = _run(*words, capfd=capfd)
+
+    assert (code, out) == (2, "")
+    assert err.startswith(told)
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "code"), [(NegativeAnswerError("a\nb"), 1), (UsageError("a\nb"), 2), (UnreachableError("a\nb"), 3)]
+)
+def test_an_error_is_one_line_and_its_exit_code(
+    error: Exception, code: int, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(cli.LazyGroup, "get_command", fail)
+
+    assert _run("topics", capfd=capfd) == (code, "", "leadstream: a b\n")

@@ -1,0 +1,65 @@
+"""The documents say what is so: examples are valid, links lead somewhere, every promise names a test that exists."""
+
+import ast
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from schemas.event import Rejected, decode, partition_key
+from schemas.stage_change import lead_events
+
+ROOT = Path(__file__).parents[2]
+PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
+TEST = re.compile(r"`(tests/[\w/]+\.py)(?:::(\w+))?`")
+
+
+def examples(name: str) -> list[str]:
+    return re.findall(r"```json\n(.*?)```", (ROOT / "docs" / name).read_text("utf-8"), re.DOTALL)
+
+
+def named_tests(path: Path) -> Iterator[tuple[str, str]]:
+    yield from TEST.findall(path.read_text("utf-8"))
+
+
+@pytest.mark.parametrize("text", [*examples("for-trackers.md"), examples("for-crm.md")[1]])
+def test_every_event_shown_is_accepted_and_has_a_key(text: str) -> None:
+    assert not isinstance(decode(text.encode()), Rejected)
+    assert partition_key(text.encode()) is not None
+
+
+def test_the_fact_shown_to_the_crm_is_of_the_contract() -> None:
+    lead_events.validate_json(examples("for-crm.md")[0])
+
+
+def test_the_reasons_told_to_trackers_are_those_of_dead_letters() -> None:
+    schema = json.loads((ROOT / "schemas/generated/dead-letter.schema.json").read_text("utf-8"))
+    page = (ROOT / "docs/for-trackers.md").read_text("utf-8")
+
+    for reason in set(schema["properties"]["leadstream-reason"]["enum"]) - {"erased"}:
+        assert f"`{reason}`" in page
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_link_leads_somewhere(page: Path) -> None:
+    targets = re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", page.read_text("utf-8"))
+
+    assert [target for target in targets if "://" not in target and not (page.parent / target).exists()] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_test_that_is_named_exists(page: Path) -> None:
+    for file, name in named_tests(page):
+        tree = ast.parse((ROOT / file).read_text("utf-8"))
+        functions = {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)}
+        assert not name or name in functions, f"{file}::{name}"
+
+
+def test_every_promise_names_a_test() -> None:
+    rows = re.findall(r"^\|(.*)\|$", (ROOT / "docs/guarantees.md").read_text("utf-8"), re.MULTILINE)
+    promises = [row for row in rows if not row.startswith((" promise", "---"))]
+
+    assert promises
+    assert [row for row in promises if not TEST.search(row)] == []

@@ -1,0 +1,68 @@
+"""Logs: one line an entry, for people or for programs."""
+
+import logging
+import logging.config
+import sys
+from collections.abc import Iterator
+
+import orjson
+import pytest
+
+from stream.logs import JsonLines, config
+
+
+@pytest.fixture(autouse=True)
+def _loggers_as_before() -> Iterator[None]:
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:], root.level = handlers, level
+    for name in ("aiokafka", "asyncio", "faust", "mode"):
+        logging.getLogger(name).setLevel(logging.NOTSET)
+
+
+def _fail() -> None:
+    raise ValueError("why")
+
+
+def _record(error: BaseException | None = None) -> logging.LogRecord:
+    info = (type(error), error, error.__traceback__) if error else None
+    record = logging.LogRecord("stream.worker", logging.INFO, "file", 1, "ready: %d rows\nand more", (3,), info)
+    record.created = 1_795_600_800.5
+    return record
+
+
+def test_a_json_entry_is_one_line() -> None:
+    line = JsonLines().format(_record())
+
+    assert "\n" not in line
+    assert orjson.loads(line) == {
+        "at": "2026-11-25T10:00:00.500Z",
+        "level": "info",
+        "logger": "stream.worker",
+        "message": "ready: 3 rows\nand more",
+    }
+
+
+def test_a_traceback_stays_inside_its_line() -> None:
+    try:
+        _fail()
+    except ValueError:
+        error = sys.exception()
+
+    line = JsonLines().format(_record(error))
+
+    assert "\n" not in line
+    assert orjson.loads(line)["error"].endswith("ValueError: why")
+
+
+@pytest.mark.parametrize(
+    ("level", "ours", "theirs"),
+    [("info", True, False), ("warning", False, False), ("debug", True, True)],
+)
+def test_libraries_are_heard_below_warning_only_when_debugging(level: str, ours: bool, theirs: bool) -> None:  # noqa: FBT001
+    logging.config.dictConfig(config(level, "console"))
+
+    assert logging.getLogger("stream.worker").isEnabledFor(logging.INFO) is ours
+    assert logging.getLogger("faust.worker").isEnabledFor(logging.INFO) is theirs
+    assert logging.getLogger("mode").isEnabledFor(logging.WARNING)
