@@ -14,6 +14,7 @@ from stream.domain.links import Links
 from stream.domain.log import Snapshot, Tick, Wake, decode, encode
 from stream.domain.person import Identity, Person, stage_named
 from stream.domain.rows import Rows
+from stream.domain.ruleset.load import load
 from stream.domain.ruleset.model import Ruleset, Stage
 from stream.domain.scoring import Outlook
 from stream.domain.stages import Move, Standing
@@ -53,7 +54,9 @@ class People:
 
     def __init__(self, stored: MutableMapping[bytes, bytes], partitions: int, app: str, rules: Ruleset) -> None:
         self.rows = Rows(stored)
-        self.partitions, self.app, self.rules = partitions, app, rules
+        self.partitions, self.app = partitions, app
+        in_force = self.rows.ruleset(rules.text)
+        self.rules = rules if in_force == rules.text else load(in_force)
         self.out: list[Out] = []
         self.log = self.rows.log()
         self.timers = Timers()

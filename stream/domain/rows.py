@@ -15,14 +15,15 @@ from stream.domain.person import Identity, Person
 T = TypeVar("T")
 META = b"\x00log"
 """The key of the log's own row. Identities are `i:NODE`, persons `p:ID`."""
+RULESET = b"\x00ruleset"
+"""The key of the row that holds the text of the ruleset in force."""
 
 
 class LogRow(msgspec.Struct, array_like=True):
-    """Where the log goes on, the newest tick (ms) of every partition, and the ruleset in force."""
+    """Where the log goes on, and the newest tick (ms) of every partition."""
 
     next: int = 0
     ticks: dict[int, int] = {}
-    ruleset: bytes = b""
 
 
 _encoder = msgspec.msgpack.Encoder()
@@ -40,6 +41,7 @@ class Rows:
         self._identities: dict[str, Identity] = {}
         self._persons: dict[str, Person] = {}
         self._changed: dict[bytes, Identity | Person] = {}
+        self._ruleset: bytes | None = None
 
     def identity(self, node: str) -> Identity | None:
         """Return a known identity."""
@@ -82,6 +84,9 @@ class Rows:
         """Return the changed rows as bytes, the log's own last; what was decoded is dropped."""
         head = FORMAT + log.next.to_bytes(8, "big")
         rows = [(key, head + _encoder.encode(row)) for key, row in self._changed.items()]
+        if self._ruleset is not None:
+            rows.append((RULESET, head + self._ruleset))
+            self._ruleset = None
         rows.append((META, head + _encoder.encode(log)))
         self.stored.update(rows)
         self._identities.clear()
@@ -89,6 +94,14 @@ class Rows:
         self._changed.clear()
         self.size = 0
         return rows
+
+    def ruleset(self, text: bytes) -> bytes:
+        """Return the text of the ruleset in force; an empty table takes `text`."""
+        stored = self.stored.get(RULESET)
+        if stored is None:
+            self._ruleset = text
+            return text
+        return stored[9:]
 
     def log(self) -> LogRow:
         """Return the log's own row, a new one in an empty table."""

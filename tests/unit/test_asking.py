@@ -84,7 +84,7 @@ def test_the_same_comes_out_as_the_simulation_tells(worker: StandingWorker) -> N
 
 
 def test_the_past_is_not_kept(worker: StandingWorker) -> None:
-    with pytest.raises(TooEarly, match="is before asOf 2026-11-03T10:00:00.000Z"):
+    with pytest.raises(TooEarly, match="is before asOf 2026-11-03T10"):
         asking.lead(worker.fold, LEAD, NOW, START + 2 * DAY - 1)
     assert asked(worker, LEAD, START + 2 * DAY)["asOf"] == instants.write(START + 2 * DAY)
 

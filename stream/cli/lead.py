@@ -1,0 +1,67 @@
+"""`leadstream lead`: what is known about one person, where they stand, and why."""
+
+from typing import Any
+
+import click
+from rich.console import Console
+
+from stream.cli.ledger import facts, ledger, tags
+from stream.settings import load
+
+
+@click.command()
+@click.argument("id_", metavar="ID")
+@click.option("--at", metavar="INSTANT", help="Look ahead: as if the clock had run there. Default: now.")
+@click.option("--url", metavar="URL", help="A worker; any answers for all. Default: WEB_HOST:WEB_PORT.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout and nothing else.")
+def lead(id_: str, at: str | None, url: str | None, *, as_json: bool) -> None:
+    """Show what is known about the lead ID: a lead id, one merged away, or any identity of the person.
+
+    \b
+    leadstream lead lead_0687587883fab020
+    leadstream lead email::buyer@acme.example --at 2026-12-24T00:00:00Z
+    """  # noqa: D301 -- click's mark for lines to be kept
+    from stream.web.client import ask
+
+    document = ask(load(), "lead", id_, at, url)
+    if as_json:
+        import orjson
+
+        click.echo(orjson.dumps(document))
+    else:
+        show(document, Console())
+
+
+def show(document: dict[str, Any], console: Console) -> None:
+    """Print a lead's document."""
+    stage, score, account = document["stage"], document["score"], document["account"]
+    parts = ", ".join(f"{name} {score[name]:.2f}" for name in ("fit", "interest", "timing"))
+    rows = {
+        "lead": document["id"],
+        "identities": "\n".join(document["members"]),
+        "account": f"{account['name']} ({account['id']}, confidence {account['confidence']:g})" if account else None,
+        "stage": _stage(stage),
+        "if idle": _next(document),
+        "score": f"{score['total']:.2f} = {parts}",
+        "grade": score["grade"],
+        "journey": document["journey"],
+        "route": document["route"],
+        "as of": document["asOf"],
+        "ruleset": f"{document['ruleset']['id']} ({document['ruleset']['hash']})",
+    }
+    console.print(facts(rows))
+    if document["tags"]:
+        console.print(tags(document))
+    console.print(ledger(document, score["total"], "total"))
+
+
+def _stage(stage: dict[str, Any]) -> str:
+    since = f", since {stage['enteredAt']}" if stage["enteredAt"] else ""
+    owner = ", the CRM's to move" if stage["owner"] == "crm" else ""
+    return f"{stage['name']} (step {stage['order']}){since}{owner}"
+
+
+def _next(document: dict[str, Any]) -> str:
+    if document["nextCrossingAt"] is None:
+        return "stays"
+    return f"{document['nextStageIfIdle']} at {document['nextCrossingAt']}"
