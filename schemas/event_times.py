@@ -4,17 +4,20 @@ from schemas.raw_event import RawEvent
 from stream.domain.instants import YEAR_2000, BadInstant, parse
 
 
-def times(raw: RawEvent, timestamp_ms: int) -> tuple[int, int]:
-    """Return (t, r) in milliseconds: when it happened, never later than when it was received.
+def received_at(raw: RawEvent, timestamp_ms: int) -> int:
+    """Return r: when it was received (ms), never later than its Kafka timestamp; BadInstant where `receivedAt` is none."""
+    return timestamp_ms if raw.received_at is None else min(parse(raw.received_at), timestamp_ms)
 
-    `timestamp_ms` is the record's Kafka timestamp. BadInstant where a field that is used is no instant, or the result is
-    before 2000.
+
+def happened_at(raw: RawEvent, r: int) -> int:
+    """Return t: when what was received at `r` happened (ms), never later.
+
+    BadInstant where a field that is used is no instant, or the result is before 2000.
     """
-    r = timestamp_ms if raw.received_at is None else min(parse(raw.received_at), timestamp_ms)
-    t = min(_happened(raw, r), r)
+    t = min(_told(raw, r), r)
     if t < YEAR_2000:
         raise BadInstant(f"{t} ms is before the year 2000")
-    return t, r
+    return t
 
 
 def recorded_at(raw: RawEvent) -> int | None:
@@ -30,7 +33,7 @@ def has_own_time(raw: RawEvent) -> bool:
     return raw.timestamp is not None or raw.original_timestamp is not None
 
 
-def _happened(raw: RawEvent, r: int) -> int:
+def _told(raw: RawEvent, r: int) -> int:
     """Return the event time before it is clamped; of a sender's clock that is wrong only differences count."""
     if raw.timestamp is not None:
         return parse(raw.timestamp)

@@ -1,4 +1,7 @@
-"""The event as it came, narrow: the fields the product reads, each of its type or absent."""
+"""The event as it came, narrow: the fields the product reads, each of its type or absent.
+
+A tree of JSON has no cycles, so the garbage collector need not look at it (`gc=False`).
+"""
 
 from typing import Any
 
@@ -7,7 +10,7 @@ import msgspec
 Id = str | int | float | None
 
 
-class RawExternalId(msgspec.Struct, frozen=True):
+class RawExternalId(msgspec.Struct, frozen=True, gc=False):
     """One of `context.externalIds`."""
 
     type: str | None = None
@@ -15,7 +18,7 @@ class RawExternalId(msgspec.Struct, frozen=True):
     scope: str | None = None
 
 
-class RawPage(msgspec.Struct, frozen=True):
+class RawPage(msgspec.Struct, frozen=True, gc=False):
     """`context.page`."""
 
     url: str | None = None
@@ -25,7 +28,7 @@ class RawPage(msgspec.Struct, frozen=True):
     search: str | None = None
 
 
-class RawContext(msgspec.Struct, frozen=True, rename="camel"):
+class RawContext(msgspec.Struct, frozen=True, rename="camel", gc=False):
     """`context`."""
 
     ip: str | None = None
@@ -38,7 +41,7 @@ class RawContext(msgspec.Struct, frozen=True, rename="camel"):
     external_ids: list[RawExternalId] | None = None
 
 
-class RawEvent(msgspec.Struct, frozen=True, rename="camel"):
+class RawEvent(msgspec.Struct, frozen=True, rename="camel", gc=False):
     """What `schemas.event.decode` accepts. Ids and times are as sent; `group` may name an account without being one."""
 
     type: str

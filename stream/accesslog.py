@@ -40,12 +40,8 @@ def parse(line: str, message_id: str) -> dict[str, Any] | None:
         "messageId": message_id,
         **({"type": "page"} if seen else {"type": "track", "event": "Request"}),
         "anonymousId": device(address, agent),
-        "context": _filled(
-            {"ip": address, "userAgent": _present(agent), "page": _filled(page), "library": {"name": _LIBRARY}}
-        ),
-        "properties": _filled(
-            {"method": method, "status": int(status), "bytes": None if size == _ABSENT else int(size)}
-        ),
+        "context": _filled({"ip": address, "userAgent": _present(agent), "page": _filled(page), "library": {"name": _LIBRARY}}),
+        "properties": _filled({"method": method, "status": int(status), "bytes": None if size == _ABSENT else int(size)}),
         "timestamp": timestamp,
     }
 
@@ -63,9 +59,7 @@ def _instant(text: str) -> str | None:
     day, _, year, hour, minute, second, sign, hours, minutes = found.groups()
     offset = timedelta(hours=int(hours), minutes=int(minutes)) * (-1 if sign == "-" else 1)
     try:
-        local = datetime(
-            int(year), _MONTHS[found[2]], int(day), int(hour), int(minute), int(second), tzinfo=timezone(offset)
-        )
+        local = datetime(int(year), _MONTHS[found[2]], int(day), int(hour), int(minute), int(second), tzinfo=timezone(offset))
     except ValueError:
         return None
     return local.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")

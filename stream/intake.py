@@ -7,7 +7,7 @@ from typing import Any, Final, Protocol
 import orjson
 
 from schemas.event import LEAD_STAGE_CHANGED, RawEvent, Rejected, decode, identities, is_echo
-from schemas.event_times import has_own_time, recorded_at, times
+from schemas.event_times import happened_at, has_own_time, received_at, recorded_at
 from schemas.keys import kind_in
 from schemas.raw_event import RawContext, RawPage
 from stream.domain import places
@@ -77,9 +77,18 @@ class Intake:
             received_ms = recorded_at(raw)
         except BadInstant:
             return self._event(raw, value, before_ms if is_echo(raw) else None)
-        return self._event(raw, value, before_ms if received_ms is None else received_ms)
+        return self._event(raw, value, before_ms if received_ms is None else received_ms, recorded=True)
 
-    def _event(self, raw: RawEvent, value: bytes | None, timestamp_ms: int | None, *, history: bool = False) -> Event | Rejected:
+    def _event(
+        self,
+        raw: RawEvent,
+        value: bytes | None,
+        timestamp_ms: int | None,
+        *,
+        recorded: bool = False,
+        history: bool = False,
+    ) -> Event | Rejected:
+        """Return the event; `recorded`: the record's timestamp is its receive time."""
         nodes = identities(raw, self._phone_region)
         if raw.event == LEAD_STAGE_CHANGED and is_echo(raw):
             return _echo(raw, nodes, value, timestamp_ms or 0)
@@ -88,29 +97,19 @@ class Intake:
         if timestamp_ms is None:
             return Rejected("bad_timestamp", "no readable receive time, and no line before to take it from", "apply")
         try:
-            t, r = times(raw, timestamp_ms)
+            r = timestamp_ms if recorded else received_at(raw, timestamp_ms)
+            t = happened_at(raw, r)
         except BadInstant as error:
             return Rejected("bad_timestamp", str(error), "apply")
-        context = raw.context or _NO_CONTEXT
-        page = context.page or _NO_PAGE
         event = Event(
-            node=nodes[0],
-            type=raw.type,
-            t=t,
-            r=r,
-            message=_message(raw, value, timestamp_ms),
-            event=raw.event,
-            properties=raw.properties or {},
-            campaign=context.campaign or {},
-            title=page.title,
-            search=page.search,
-            url=_place(page, raw.properties),
-            channel=_channel(context),
-            referrer=page.referrer,
-            bot=self._lookups.is_bot(context.user_agent),
-            crm_stage=_crm_stage(raw),
-            history=history,
+            node=nodes[0], type=raw.type, t=t, r=r, message=_message(raw, value, timestamp_ms), event=raw.event, history=history
         )
+        if raw.properties:
+            event.properties = raw.properties
+            event.crm_stage = _crm_stage(raw)
+        context = raw.context or _NO_CONTEXT
+        _tell_place(event, context)
+        event.bot = self._lookups.is_bot(context.user_agent)
         if _carries_words(raw, context):
             self._tell_kinds(event, raw, nodes)
         elif len(nodes) > 1:
@@ -182,20 +181,25 @@ def _derived_id(raw: RawEvent, value: bytes | None, timestamp_ms: int) -> str:
     return sha256(canonical).hexdigest()
 
 
-def _place(page: RawPage, properties: Mapping[str, Any] | None) -> str | None:
-    if page.url:
-        return places.of_url(page.url)
-    url = properties.get("url") if properties else None
+def _tell_place(event: Event, context: RawContext) -> None:
+    """Set where it happened, and what brought the visitor there."""
+    page = context.page or _NO_PAGE
+    event.title, event.search, event.referrer = page.title, page.search, page.referrer
+    event.url = places.of_url(page.url) if page.url else _other_place(page, event.properties)
+    event.channel = context.channel
+    if context.campaign:
+        event.campaign = context.campaign
+        medium = context.campaign.get("medium")
+        if context.channel is None and isinstance(medium, str):
+            event.channel = medium
+
+
+def _other_place(page: RawPage, properties: Mapping[str, Any]) -> str | None:
+    """Return the place of an event without a page's url: its own, or the page's path."""
+    url = properties.get("url")
     if isinstance(url, str) and url:
         return places.of_url(url)
     return None if page.path is None else places.of_path(page.path)
-
-
-def _channel(context: RawContext) -> str | None:
-    if context.channel is not None:
-        return context.channel
-    medium = context.campaign.get("medium") if context.campaign else None
-    return medium if isinstance(medium, str) else None
 
 
 def _crm_stage(raw: RawEvent) -> str | None:

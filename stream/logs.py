@@ -25,6 +25,14 @@ class JsonLines(logging.Formatter):
         return orjson.dumps(entry).decode()
 
 
+class WithoutServices(logging.Filter):
+    """Drop what mode's services say about their starts and stops below a warning: `[^--App]: Starting...`."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Tell whether the entry stays."""
+        return record.levelno >= logging.WARNING or not record.getMessage().startswith("[^")
+
+
 def config(level: str, layout: Literal["console", "json"]) -> dict[str, Any]:
     """Return the configuration for `logging.config.dictConfig` and Faust's `logging_config`.
 
@@ -39,7 +47,15 @@ def config(level: str, layout: Literal["console", "json"]) -> dict[str, Any]:
             "console": {"format": "%(asctime)s %(levelname)-7s %(name)s: %(message)s"},
             "json": {"()": "stream.logs.JsonLines"},
         },
-        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": layout, "level": chosen}},
+        "filters": {"calm": {"()": "stream.logs.WithoutServices"}},
+        "handlers": {
+            "stderr": {
+                "class": "logging.StreamHandler",
+                "formatter": layout,
+                "level": chosen,
+                "filters": [] if chosen == "DEBUG" else ["calm"],
+            }
+        },
         "loggers": {name: {"level": calm} for name in _CHATTY},
         "root": {"level": chosen, "handlers": ["stderr"]},
     }

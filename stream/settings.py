@@ -117,9 +117,7 @@ class Settings(BaseSettings):
     retention_account_changes: Duration = Field(timedelta(days=30), description="how long `account-changes` are kept")
     retention_dead_letters: Duration = Field(timedelta(days=14), description="how long `dead-letters` are kept")
 
-    session_timeout: Duration = Field(
-        timedelta(seconds=10), description="after it Kafka takes a silent worker for dead"
-    )
+    session_timeout: Duration = Field(timedelta(seconds=10), description="after it Kafka takes a silent worker for dead")
     checkpoint: Duration = Field(timedelta(seconds=1), description="longest time between two checkpoints")
     instance: OptionalText = Field(None, description="static group member id: a restarted worker is back in a second")
 

@@ -22,7 +22,7 @@ from confluent_kafka.admin import AdminClient
 
 from stream.runtime.children import end, spawn
 from stream.runtime.embedded import EmbeddedBroker
-from stream.runtime.embedded import free_port as free_port
+from stream.runtime.embedded import free_port as free_port  # noqa: PLC0414 -- tests take it from here
 
 T = TypeVar("T")
 
@@ -124,9 +124,7 @@ class KafkaNode:
         self._java = ["java", "-Xmx512m", "-XX:+UseSerialGC", "-cp", f"{jars}/*"]
         self._properties = home / "server.properties"
         self._properties.write_text(self._settings(f"127.0.0.1:{free_port()}"))
-        self.process = Process(
-            [*self._java, "kafka.Kafka", str(self._properties)], dict(os.environ), home / "kafka.log", home
-        )
+        self.process = Process([*self._java, "kafka.Kafka", str(self._properties)], dict(os.environ), home / "kafka.log", home)
 
     def format(self) -> None:
         """Prepare the empty data folder."""
@@ -318,9 +316,7 @@ class Installation:
         """Read everything that lies in a topic now, partition by partition, in order of offsets."""
         return read_all(self.broker.address, topic if topic.endswith("-changelog") else self.topic(topic))
 
-    def wait_for_records(
-        self, topic: str, condition: Callable[[list[Record]], bool], timeout_s: float = 60.0
-    ) -> list[Record]:
+    def wait_for_records(self, topic: str, condition: Callable[[list[Record]], bool], timeout_s: float = 60.0) -> list[Record]:
         """Read a topic again and again until the condition holds for all its records."""
         held: list[Record] = []
 
@@ -328,9 +324,7 @@ class Installation:
             held[:] = self.read(topic)
             for process in self.processes:
                 if process.exit_code:
-                    pytest.fail(
-                        f"{process.command} ended with {process.exit_code}:\n{process.output[-4000:]}", pytrace=False
-                    )
+                    pytest.fail(f"{process.command} ended with {process.exit_code}:\n{process.output[-4000:]}", pytrace=False)
             return condition(held)
 
         wait_until(look, timeout_s, f"the records of {topic}")

@@ -39,9 +39,7 @@ def embedded() -> Iterator[Broker]:
     running.stop()
 
 
-@pytest.fixture(
-    params=[pytest.param("embedded", marks=pytest.mark.embedded), pytest.param("kafka", marks=pytest.mark.kafka)]
-)
+@pytest.fixture(params=[pytest.param("embedded", marks=pytest.mark.embedded), pytest.param("kafka", marks=pytest.mark.kafka)])
 def broker(request: pytest.FixtureRequest) -> Broker:
     """Both brokers in turn: what holds on one holds on the other."""
     chosen: Broker = request.getfixturevalue(request.param)

@@ -1,7 +1,5 @@
 """One flag of a visitor's row never goes back: that somebody listens. It is taken from any row of the key."""
 
-from stream.agents.rules import RULESET_KEY
-
 FLAGS = 9
 """Where the flags byte stands in a row: behind format and position."""
 
@@ -12,7 +10,7 @@ def keep_flags(key: bytes, counts: bytes, other: bytes) -> bytes:
     >>> keep_flags(b"k", bytes(9) + b"\x00new", bytes(9) + b"\x01old")[9:]
     b'\x01new'
     """
-    if key == RULESET_KEY:
+    if key.startswith(b"\x00"):  # no visitor
         return counts
     flags = counts[FLAGS] | other[FLAGS]
     if flags == counts[FLAGS]:

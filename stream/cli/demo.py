@@ -1,20 +1,15 @@
 """`leadstream demo`: everything at once, on sample visitors."""
 
 import asyncio
-import os
 import signal
-import subprocess
-import sys
-import tempfile
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from importlib import resources
-from importlib.util import find_spec
 from pathlib import Path
 from secrets import token_hex
-from typing import IO, Any
+from typing import Any
 
 import click
 from rich.console import Console
@@ -22,20 +17,21 @@ from rich.live import Live
 from rich.text import Text
 
 from stream.cli.connections import admin_client, consumer_client, producer_client, run
+from stream.cli.pages import Pages, busiest
 from stream.cli.replay import Replay, plan
+from stream.cli.services import Service, beside, guard, interruptible, services
 from stream.cli.watch import Watch
 from stream.demo import story, traffic
-from stream.demo.telling import Tally
-from stream.errors import CommandError, NegativeAnswerError, UsageError
-from stream.runtime.children import end, spawn
+from stream.demo.telling import Tally, visitor_line
+from stream.errors import NegativeAnswerError, UsageError
 from stream.runtime.embedded import EmbeddedBroker, free_port
 from stream.runtime.topics import create_missing, topic_table
-from stream.settings import PREFIX, Settings, load
+from stream.settings import Settings, load
 
 FADES_AFTER_S = (8.0, 20.0)
 """How long after the beginning the story's forgotten lead loses her stage: two thirds of the replay within these."""
 PATIENCE_S = 40.0
-READY_S = 10.0
+VISITORS_SHOWN = 3
 
 
 @dataclass(frozen=True)
@@ -74,11 +70,11 @@ def demo(events: Path | None, layout: str, rate: float, once: bool, kafka: str |
     sample = Sample(_visitors(events, layout), rate, once, f"+{token_hex(2)}" if kafka else "")
     console = Console(highlight=False, soft_wrap=True)
     tally = Tally(time.monotonic())
-    with _interruptible(), ExitStack() as stack:
+    with interruptible(), ExitStack() as stack:
         try:
             settings = _settings(kafka or stack.enter_context(EmbeddedBroker()).address)
             run(_create_topics(settings))
-            children = [stack.enter_context(_child(settings, name)) for name in _services()]
+            children = [stack.enter_context(beside(settings, name)) for name in services()]
             _introduce(console, settings, sample)
             run(_play(settings, sample, tally, console, children))
         except KeyboardInterrupt:
@@ -125,69 +121,19 @@ async def _create_topics(settings: Settings) -> None:
         await create_missing(admin, topic_table(settings))
 
 
-@contextmanager
-def _interruptible() -> Iterator[None]:
-    """Let SIGTERM and SIGHUP end the demo as Ctrl-C does, also where a shell started it with Ctrl-C ignored."""
-    handlers = {
-        signal.SIGINT: signal.default_int_handler,
-        signal.SIGTERM: lambda *_: signal.raise_signal(signal.SIGINT),
-        signal.SIGHUP: lambda *_: signal.raise_signal(signal.SIGINT),
-    }
-    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-@dataclass(frozen=True)
-class Child:
-    """A command of ours that runs beside the demo; what it says is shown only if it fails."""
-
-    name: str
-    process: subprocess.Popen[bytes]
-    log: IO[bytes]
-
-    def check(self) -> None:
-        """Raise CommandError with its last words if it has ended."""
-        code = self.process.poll()
-        if code is None:
-            return
-        self.log.seek(0)
-        words = self.log.read().decode(errors="replace").split("\n")[-8:]
-        raise CommandError(f"the {self.name} ended by itself with {code}: {' '.join(words) or 'without a word'}")
-
-
-def _services() -> list[str]:
-    """Name the commands that run beside the demo, as far as this release has them."""
-    return [name for name in ("worker", "collector") if find_spec(f"stream.cli.{name}")]
-
-
-@contextmanager
-def _child(settings: Settings, name: str) -> Iterator[Child]:
-    ours = {"KAFKA": ",".join(settings.kafka), "WEB_PORT": settings.web_port, "COMPANY_RANGES": settings.company_ranges}
-    env = os.environ | {PREFIX + key: str(value) for key, value in ours.items()}
-    with tempfile.TemporaryFile() as log:
-        process = spawn([sys.executable, "-m", "stream", name], env=env, output=log)
-        try:
-            yield Child(name, process, log)
-        finally:
-            end(process)
-
-
 def _introduce(console: Console, settings: Settings, sample: Sample) -> None:
     """Print where to look while it runs."""
     page = f"http://{settings.web_host}:{settings.web_port}"
-    visitor = next((event["anonymousId"] for event in sample.events if event.get("anonymousId")), "")
+    visitor = next(iter(busiest(sample.events)), "")
     console.print(f"Kafka           {','.join(settings.kafka)}, topic {settings.topic_prefix}stage-changes")
+    console.print(f"pages           {page}/")
     console.print(f"leads           {page}/v1/leads")
     console.print(f"a visitor       {page}/v1/visitors/anon::{visitor}")
     console.print(f"lag, metrics    {page}/v1/lag  {page}/metrics")
     console.print("[dim]times are UTC; Ctrl-C ends it and leaves nothing behind[/]\n")
 
 
-async def _play(settings: Settings, sample: Sample, tally: Tally, console: Console, children: list[Child]) -> None:
+async def _play(settings: Settings, sample: Sample, tally: Tally, console: Console, children: list[Service]) -> None:
     """Replay the sample and show what comes out, until it is over, interrupted, or a child has ended."""
     topics = {topic.name: topic.partitions for topic in topic_table(settings)}
     name = f"{settings.topic_prefix}stage-changes"
@@ -197,7 +143,7 @@ async def _play(settings: Settings, sample: Sample, tally: Tally, console: Conso
         topic = f"{settings.topic_prefix}events"
         replay = Replay(producer, topic, sample.rate, sample.run, tally, console, settings.phone_region)
         with _status(console, sample, tally):
-            await _first_of(_guard(children), watch.show(), _replay(settings, sample, replay, watch))
+            await _first_of(guard(children), watch.show(), _replay(settings, sample, replay, watch))
 
 
 @contextmanager
@@ -229,42 +175,25 @@ async def _first_of(*works: Any) -> None:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _guard(children: list[Child]) -> None:
-    while True:
-        for child in children:
-            child.check()
-        await asyncio.sleep(0.5)
-
-
 async def _replay(settings: Settings, sample: Sample, replay: Replay, watch: Watch) -> None:
-    await _ready(settings)
+    async with Pages(settings) as pages:
+        await pages.ready()
+        await _tell(settings, sample, replay)
+        for visitor in await pages.of_companies(busiest(sample.events), VISITORS_SHOWN):
+            replay.console.print(visitor_line(visitor))
+    if sample.once:
+        return await watch.faded(PATIENCE_S)
+    while True:
+        await replay.play(iter(sample.events), traffic.ending(sample.events, int(time.time() * 1000)))
+
+
+async def _tell(settings: Settings, sample: Sample, replay: Replay) -> None:
+    """Replay the visitors once, and the story with them."""
     now_ms, (soonest_s, latest_s) = int(time.time() * 1000), FADES_AFTER_S
     fades_after_s = min(latest_s, max(soonest_s, len(sample.events) / sample.rate * 2 / 3))
     due_ms = now_ms + int(fades_after_s * 1000)
     steps = story.dated(story.read(sample.run), now_ms, due_ms, lambda lines: _next(settings, lines))
-    items = plan(sample.events, steps, sample.rate)
-    while True:
-        await replay.play(items, traffic.ending(sample.events, int(time.time() * 1000)))
-        if sample.once:
-            return await watch.faded(PATIENCE_S)
-        items = iter(sample.events)
-
-
-async def _ready(settings: Settings) -> None:
-    """Wait until the worker says that it works; not for ever, since nothing is lost by sending early."""
-    import aiohttp
-
-    url = f"http://{settings.web_host}:{settings.web_port}/health/ready"
-    deadline = time.monotonic() + READY_S
-    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=2)) as session:
-        while time.monotonic() < deadline:
-            try:
-                async with session.get(url) as answer:
-                    if answer.status == 200:
-                        return
-            except (aiohttp.ClientError, TimeoutError):
-                pass
-            await asyncio.sleep(0.1)
+    await replay.play(plan(sample.events, steps, sample.rate), traffic.ending(sample.events, now_ms))
 
 
 def _next(settings: Settings, lines: Iterable[bytes]) -> int | None:

@@ -59,13 +59,13 @@ async def _watch(settings: Settings, console: Console) -> None:
 
 def show(report: Report) -> Group:
     """Return a report as a table and a line about the clock."""
-    table = Table("topic", "partition", "status", "committed", "end", "records behind", "seconds behind", box=box.SIMPLE_HEAD)
+    table = Table("topic", "partition", "status", "committed", "end", "behind", "for", box=box.SIMPLE_HEAD)
     for column in table.columns[3:]:
         column.justify = "right"
     for part in report.lags:
         table.add_row(
             part.topic, str(part.partition), Text(part.status, _COLOURS[part.status]), _or_dash(part.committed), str(part.end),
-            str(part.records), "?" if part.seconds is None else f"{part.seconds:.1f}",
+            str(part.records), "?" if part.seconds is None else f"{part.seconds:.1f} s",
         )  # fmt: skip
     return Group(table, Text(f"{time.strftime('%H:%M:%S')}  {_clock(report)}"))
 

@@ -132,9 +132,7 @@ class _Outbox:
 
     async def put(self, key: str | None, value: bytes, where: str) -> None:
         """Hand on one event; waits where too many are on their way."""
-        sent = await self._producer.send(
-            self._topic, value, key=None if key is None else key.encode(), headers=self._headers
-        )
+        sent = await self._producer.send(self._topic, value, key=None if key is None else key.encode(), headers=self._headers)
         self._waiting.append((sent, where, value))
         while len(self._waiting) > _IN_FLIGHT or (self._waiting and self._waiting[0][0].done()):
             await self._settle_one()

@@ -46,8 +46,9 @@ async def _prepare(settings: Settings) -> bool:
 def _work(settings: Settings) -> None:
     from faust.cli.faust import cli
 
-    loop = ["--loop", "uvloop"] if _has_uvloop() else []
-    words = [*loop, "-A", "stream.app", "worker", "--loglevel", settings.log_level, "--without-web"]
+    options = ["--loop", "uvloop"] if _has_uvloop() else []
+    options += ["--quiet"] if settings.log_format == "json" else []
+    words = [*options, "-A", "stream.app", "worker", "--loglevel", settings.log_level, "--without-web"]
     sys.argv = ["faust", *words]  # Faust looks there for its own options before click does
     cli(args=words, prog_name="leadstream", standalone_mode=False)
 

@@ -98,7 +98,7 @@ def _line(visitor: Visitor, at: datetime, request: str, answer: str, referrer: s
 
 def lines(seed: int = 4) -> list[str]:
     """Return the log, oldest line first."""
-    rnd = random.Random(seed)  # noqa: S311 - a sample, not a secret
+    rnd = random.Random(seed)
     visitors = [_visitor(rnd) for _ in range(VISITORS)]
     requests: list[tuple[datetime, str]] = []
     while len(requests) < LINES:

@@ -43,6 +43,16 @@ def _of_a_person(fact: Fact) -> str:
             return f"{at} [magenta]•[/] {fact['subject']}: {other}"
 
 
+def visitor_line(visitor: Fact) -> str:
+    """Return a line in rich's markup about a visitor nobody knows, and the company behind its address."""
+    tags = ", ".join(f"{escape(tag['tag'])} {tag['weight']:.1f}" for tag in visitor["tags"][:3]) or "no topic yet"
+    company = escape(visitor["company"]["name"])
+    return (
+        f"{clock(visitor['asOf'])} [blue]◌[/] somebody at [bold]{company}[/] [dim]({visitor['id']})[/]: "
+        f"{visitor['interest']:.0f} points of interest in {visitor['events']} events; [cyan]{tags}[/]"
+    )
+
+
 def name_of(data: Fact) -> str:
     """Return how a person would call the lead."""
     lead = data["lead"]

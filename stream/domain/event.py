@@ -1,11 +1,14 @@
-"""One event as the rules see it: normalised, timed, and told all that look-up files say about it."""
+"""One event as the rules see it: normalised, timed, and told all that look-up files say about it.
+
+None of these can be part of a cycle, so the garbage collector need not look at them (`gc=False`).
+"""
 
 from typing import Any
 
 import msgspec
 
 
-class Company(msgspec.Struct, array_like=True, frozen=True):
+class Company(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """Who holds an address: the answer of the first look-up source that names an organisation.
 
     `confidence` is 0..1, `network` the matched CIDR, `as_of` the source's date (RFC 3339 or empty), `columns` the further
@@ -30,21 +33,21 @@ class Company(msgspec.Struct, array_like=True, frozen=True):
 _COMPANY_MEMBERS = frozenset({"name", "domain", "kind", "confidence", "source", "network", "as_of"})
 
 
-class Link(msgspec.Struct, array_like=True, frozen=True):
+class Link(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """Another identity that an event carries, with what the word lists say of it (`email_kind` or `phone_kind`, or "")."""
 
     node: str
     kind: str = ""
 
 
-class Group(msgspec.Struct, array_like=True, frozen=True):
+class Group(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """The account a `group` call names, with its traits by leaf path."""
 
     id: str
     traits: dict[str, Any] = {}
 
 
-class Event(msgspec.Struct, kw_only=True):
+class Event(msgspec.Struct, kw_only=True, gc=False):
     """One accepted event.
 
     Times are integer milliseconds UTC: `t` when it happened, `r` when it was received (t <= r).

@@ -4,6 +4,7 @@ Class A: two values of one kind never meet in one person. A refused link changes
 shared from then on: what it gave stays with its person, its later events are nobody's. The lead identified first goes on.
 """
 
+from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 from stream.domain import facts
@@ -15,6 +16,11 @@ from stream.domain.ruleset.model import Stage
 
 if TYPE_CHECKING:
     from stream.domain.people import Cause, People
+
+
+REFUSED = 256
+"""How many refused nodes an identity remembers, each in `MARK` bytes."""
+MARK = 6
 
 
 class Links:
@@ -72,9 +78,9 @@ class Links:
 
     def _refuse(self, key: Identity, other: Identity, code: str, cause: "Cause") -> None:
         """Tell each lead concerned, once per pair in either order."""
-        if other.node in key.conflicts or key.node in other.conflicts:
+        if _mark(other.node) in _marks(key) or _mark(key.node) in _marks(other):
             return
-        key.conflicts.append(other.node)
+        key.refused = (key.refused + _mark(other.node))[-REFUSED * MARK :]
         self.rows.keep(key)
         persons = [self.rows.person(one.person) for one in (key, other) if one.person]
         leads = {p.id: p for p in persons if p is not None and p.identified}
@@ -125,6 +131,14 @@ class Links:
         if _rank(theirs) > _rank(stage_named(people.rules, first.stage)):
             text = f"taken over from {last.id}, merged into this lead"
             people.enter(people.view(first), theirs, first.as_of, last.entered_at, text, "merge", cause)
+
+
+def _mark(node: str) -> bytes:
+    return blake2b(node.encode(), digest_size=MARK).digest()
+
+
+def _marks(identity: Identity) -> set[bytes]:
+    return {identity.refused[at : at + MARK] for at in range(0, len(identity.refused), MARK)}
 
 
 def _age(person: Person) -> tuple[bool, int, int]:

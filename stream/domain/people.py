@@ -184,6 +184,7 @@ class People:
             identity.kind = snap.kind or identity.kind
             identity.named_t = max(identity.named_t, snap.t)
         identity.state = snap.state
+        self.rows.keep_sums(identity)
         if person is not None:
             self._renew(person, told=told)
             if done:
@@ -285,7 +286,8 @@ class People:
         if stage.name == person.stage:
             person.route = view.route(person.as_of)
             return
-        self._move(view, Move(stage, person.as_of, "crm"), cause)
+        text = f"the CRM says {stage.name}"
+        self.enter(view, stage, person.as_of, person.as_of, text, "crm", cause)
 
     def _move(self, view: View, move: Move, cause: Cause) -> None:
         left = view.standing().stage

@@ -14,7 +14,8 @@ class Identity(msgspec.Struct, array_like=True):
     """One source identity as the people log knows it.
 
     `version` is its newest snapshot's (-1: none yet), `person` the id of its person ("": nobody's), `named_t` the newest
-    event time that named it, `kind` its e-mail or phone kind, `conflicts` the nodes it was refused with.
+    event time that named it, `kind` its e-mail or phone kind, `refused` six bytes for each node it was refused with lately.
+    `state` is a row of its own, so that a change of person does not write it again.
     """
 
     node: str
@@ -23,7 +24,7 @@ class Identity(msgspec.Struct, array_like=True):
     shared: bool = False
     kind: str = ""
     named_t: int = NEVER
-    conflicts: list[str] = []
+    refused: bytes = b""
     state: State = msgspec.field(default_factory=State)
 
 

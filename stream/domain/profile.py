@@ -51,7 +51,7 @@ class Profile:
         company = newest.state.account if newest is not None else None
         if company is None:
             return None
-        id_ = f"account::{company.domain}" if company.domain else f"account:name:{company.name.lower()}"
+        id_ = f"account::{company.domain.lower()}" if company.domain else f"account:name:{company.name.lower()}"
         return _account(id_, company.name, company.domain or None, company.kind, company.confidence)
 
     def _told(self, path: str) -> Any:

@@ -11,10 +11,11 @@ import msgspec
 
 from stream.domain.log import FORMAT, Unreadable
 from stream.domain.person import Identity, Person
+from stream.domain.state import State
 
 T = TypeVar("T")
 META = b"\x00log"
-"""The key of the log's own row. Identities are `i:NODE`, persons `p:ID`."""
+"""The key of the log's own row. Identities are `i:NODE`, their sums `s:NODE`, persons `p:ID`."""
 RULESET = b"\x00ruleset"
 """The key of the row that holds the text of the ruleset in force."""
 
@@ -26,8 +27,12 @@ class LogRow(msgspec.Struct, array_like=True):
     ticks: dict[int, int] = {}
 
 
+NEW_ROW = 512
+"""Bytes that a row may have grown by since it was stored, about."""
+_NOTHING = State()
 _encoder = msgspec.msgpack.Encoder()
 _identities = msgspec.msgpack.Decoder(Identity)
+_states = msgspec.msgpack.Decoder(State)
 _persons = msgspec.msgpack.Decoder(Person)
 _logs = msgspec.msgpack.Decoder(LogRow)
 
@@ -48,6 +53,8 @@ class Rows:
         known = self._identities.get(node)
         if known is None and (data := self.stored.get(b"i:" + node.encode())) is not None:
             known = self._identities[node] = _read(_identities, data)
+            if (sums := self.stored.get(b"s:" + node.encode())) is not None:
+                known.state = _read(_states, sums)
         return known
 
     def person(self, id_: str) -> Person | None:
@@ -72,18 +79,25 @@ class Rows:
         for row in changed:
             if isinstance(row, Identity):
                 self._identities[row.node] = row
-                key = b"i:" + row.node.encode()
+                self._mark(b"i:" + row.node.encode(), row)
             else:
                 self._persons[row.id] = row
-                key = b"p:" + row.id.encode()
-            if key not in self._changed:
-                self.size += len(key) + len(self.stored.get(key, b"")) + 256
-            self._changed[key] = row
+                self._mark(b"p:" + row.id.encode(), row)
+
+    def keep_sums(self, identity: Identity) -> None:
+        """Remember that an identity's sums changed, and itself."""
+        self.keep(identity)
+        self._mark(b"s:" + identity.node.encode(), identity)
+
+    def _mark(self, key: bytes, row: Identity | Person) -> None:
+        if key not in self._changed:
+            self.size += len(key) + len(self.stored.get(key, b"")) + NEW_ROW
+        self._changed[key] = row
 
     def cut(self, log: LogRow) -> list[tuple[bytes, bytes]]:
         """Return the changed rows as bytes, the log's own last; what was decoded is dropped."""
         head = FORMAT + log.next.to_bytes(8, "big")
-        rows = [(key, head + _encoder.encode(row)) for key, row in self._changed.items()]
+        rows = [(key, head + _body(key, row)) for key, row in self._changed.items()]
         if self._ruleset is not None:
             rows.append((RULESET, head + self._ruleset))
             self._ruleset = None
@@ -114,6 +128,18 @@ class Rows:
             cache.clear()
         for row in self._changed.values():
             self.keep(row)
+
+
+def _body(key: bytes, row: Identity | Person) -> bytes:
+    """Encode a person, an identity without its sums, or an identity's sums."""
+    if isinstance(row, Person):
+        return _encoder.encode(row)
+    if key.startswith(b"s:"):
+        return _encoder.encode(row.state)
+    state, row.state = row.state, _NOTHING
+    body = _encoder.encode(row)
+    row.state = state
+    return body
 
 
 def _read(decoder: "msgspec.msgpack.Decoder[T]", data: bytes) -> T:

@@ -4,24 +4,25 @@
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import msgspec
 
-from stream.domain import decay
+from stream.domain import decay, traits
 from stream.domain.event import Company, Event
 from stream.domain.ids import class_of, kind_of
 from stream.domain.log import FORMAT, Snapshot, Unreadable
 from stream.domain.ruleset.model import Behaviour, Match, Ruleset
-from stream.domain.state import NEVER, GroupCall, State, Trait
+from stream.domain.state import NEVER, State
 
 REMEMBERED = 256
 """How many messageIds a row knows, newest last, six bytes each."""
 ID_BYTES = 6
 TIMES = 16
 """How many times of a behaviour that a sequence names are remembered."""
-NEGLIGIBLE = 64.0
-"""Half-lives after which a capped day is forgotten: what it could still give is below 1e-19 of its points."""
+DAYS = 400
+"""How many days of a capped behaviour are remembered, the newest; what happens on an older one gives its full points."""
+REPLAYS = 256
+"""How many dead letters of a partition a row remembers to have taken back."""
 
 
 class Row(msgspec.Struct, array_like=True):
@@ -108,7 +109,9 @@ def _remember(row: Visitor, event: Event, forwarded: tuple[int, int] | None, rep
     if forwarded is not None:
         row.forwarded[forwarded[0]] = forwarded[1]
     if replayed is not None:
-        row.replayed.setdefault(f"{replayed[0]}:{replayed[1]}", []).append(replayed[2])
+        taken = row.replayed.setdefault(f"{replayed[0]}:{replayed[1]}", [])
+        taken.append(replayed[2])
+        del taken[:-REPLAYS]
 
 
 def _seen(state: State, event: Event) -> None:
@@ -130,12 +133,9 @@ def _gather(row: Visitor, event: Event, match: Match, rules: Ruleset) -> None:
     if event.company is not None:
         _place(state, event.company, t, rules)
     if event.traits:
-        _merge_traits(state.traits, event.traits, t, {"email": event.trait_email_kind, "phone": event.trait_phone_kind})
+        traits.merge(state.traits, event.traits, t, {"email": event.trait_email_kind, "phone": event.trait_phone_kind})
     if event.group is not None:
-        call = state.groups.pop(event.group.id, None) or GroupCall(NEVER, {})
-        call.t = max(call.t, t)
-        _merge_traits(call.traits, event.group.traits, t, {})
-        state.groups[event.group.id] = call
+        traits.merge_group(state, event.group.id, event.group.traits, t)
     behaviour = match.behaviour
     if behaviour is None:
         return
@@ -183,12 +183,11 @@ def _capped(row: Visitor, behaviour: Behaviour, t: int, rules: Ruleset) -> float
     cap, points = behaviour.cap or 0.0, behaviour.points
     days = row.caps.setdefault(behaviour.name if points > 0 else f"-{behaviour.name}", {})
     day = rules.day_of(t)
-    oldest = rules.day_of(max(0, int(row.state.last_seen - NEGLIGIBLE * behaviour.half_life_ms)))
-    for old in [d for d in days if d < oldest]:
-        del days[old]
     used = days.get(day, 0.0)
     given = min(abs(points), max(0.0, cap - used))
     days[day] = used + given
+    if len(days) > DAYS:
+        del days[min(days)]
     return given if points > 0 else -given
 
 
@@ -213,13 +212,6 @@ def _evict(state: State, rules: Ruleset) -> None:
         del weights[leaving]
         for part in state.tags.values():
             part.pop(leaving, None)
-
-
-def _merge_traits(known: dict[str, Trait], told: dict[str, Any], t: int, kinds: dict[str, str | None]) -> None:
-    for path, value in told.items():
-        old = known.get(path)
-        if old is None or t >= old.t:
-            known[path] = Trait(value, t, kinds.get(path))
 
 
 def _snapshot(row: Visitor, event: Event) -> Snapshot:

@@ -71,9 +71,7 @@ class Companies:
             return None
         source, (found, network) = named
         kind = disguise or self._networks.find(packed) or found.kind
-        return Company(
-            found.name, found.domain or domain, kind, CONFIDENCE[found.layout], found.layout, network, source.as_of
-        )
+        return Company(found.name, found.domain or domain, kind, CONFIDENCE[found.layout], found.layout, network, source.as_of)
 
     def _hidden(self, packed: bytes) -> str:
         return next(filter(None, (database.find(packed).finding.disguise for database in self._hiding)), "")

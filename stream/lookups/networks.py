@@ -100,9 +100,6 @@ class NetworkTable(Generic[T]):
         table._v6 = self._v6.overlaid(other._v6, join)  # noqa: SLF001
         return table
 
-    def __bool__(self) -> bool:
-        return len(self._v4.starts) + len(self._v6.starts) > 2
-
 
 class _Flat(Generic[T]):
     """One address family: `values[i]` holds from `starts[i]` to the next start; `index` by the top 16 bits."""

@@ -21,6 +21,8 @@ ANSWER_S = 5.0
 TAILS = (200, 4_000, 40_000)
 """How many of the newest records of `people` are looked through for ticks, until each partition has one."""
 CONNECT_S = 10.0
+PATIENCE_S = 20.0
+"""How long a measurement may take."""
 FETCH_BYTES = 64 * 1024
 SOURCES = ("events", "wakes", "people")
 
@@ -147,9 +149,7 @@ class LagMeter:
             await asyncio.wait_for(self._consumer.start(), CONNECT_S)
         except (KafkaError, OSError, TimeoutError) as error:
             await self.__aexit__()
-            raise UnreachableError(
-                f"Kafka does not answer at {','.join(self._settings.kafka)}: start it, or set {PREFIX}KAFKA=host:port"
-            ) from error
+            raise self._unreachable() from error
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -158,8 +158,15 @@ class LagMeter:
 
     async def measure(self) -> Report:
         """Return the lag of every partition as of now."""
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                return await self._measure()
+        except TimeoutError as error:
+            raise self._unreachable() from error
+
+    async def _measure(self) -> Report:
         places = await self._places()
-        committed, members = await self._committed(), await self._members()
+        committed, members = await self._committed(places), await self._members()
         first = await self._consumer.beginning_offsets(places)
         ends = await self._consumer.end_offsets(places)
         oldest = await self._oldest({tp: max(first[tp], committed.get(tp, 0)) for tp in places}, ends)
@@ -167,19 +174,24 @@ class LagMeter:
         lags = [lag_of(tp, first[tp], ends[tp], committed.get(tp), oldest.get(tp), now_ms, members) for tp in places]
         return Report(lags, await self._clock(places, first, ends))
 
+    def _unreachable(self) -> UnreachableError:
+        where = ",".join(self._settings.kafka)
+        return UnreachableError(f"Kafka does not answer at {where}: start it, or set {PREFIX}KAFKA=host:port")
+
     async def _places(self) -> list[TopicPartition]:
-        described = {entry["topic"]: entry for entry in await self._admin.describe_topics(list(self._topics))}
-        missing = [name for name in self._topics if not described.get(name, {}).get("partitions")]
+        present = set(await self._admin.list_topics())
+        missing = [name for name in self._topics if name not in present]
         if missing:
             raise UsageError(f"topic {missing[0]} does not exist: run `leadstream topics`, or set {PREFIX}TOPIC_PREFIX")
+        described = {entry["topic"]: entry for entry in await self._admin.describe_topics(list(self._topics))}
         return [
             TopicPartition(name, number)
             for name in self._topics
             for number in sorted(entry["partition"] for entry in described[name]["partitions"])
         ]
 
-    async def _committed(self) -> dict[TopicPartition, int]:
-        found = await self._admin.list_consumer_group_offsets(self._settings.app)
+    async def _committed(self, places: list[TopicPartition]) -> dict[TopicPartition, int]:
+        found = await self._admin.list_consumer_group_offsets(self._settings.app, partitions=places)
         return {tp: at.offset for tp, at in found.items() if at.offset >= 0}
 
     async def _members(self) -> int | None:

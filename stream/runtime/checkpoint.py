@@ -61,7 +61,7 @@ class Checkpoint:
                 await acknowledged
 
         await self._reach("changelog")
-        await asyncio.gather(*(self._append(work) for work in works if work.rows))
+        await asyncio.gather(*(self._append(work) for work in works))
 
         await self._reach("commit")
         await self._commit({tp: position for work in works for tp, position in work.positions.items()})

@@ -74,9 +74,7 @@ class EmbeddedBroker:
         self.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.stop()
 
     def _binary(self) -> Path:
@@ -103,8 +101,7 @@ class EmbeddedBroker:
                 return
         self.stop()
         raise UnreachableError(
-            f"the embedded broker did not start on {self.address}: is the port taken? "
-            "Choose another, or use --kafka HOST:PORT"
+            f"the embedded broker did not start on {self.address}: is the port taken? Choose another, or use --kafka HOST:PORT"
         )
 
 

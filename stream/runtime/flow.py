@@ -18,7 +18,17 @@ from stream.runtime.faults import Faults
 from stream.runtime.lanes import Message, Outbox
 from stream.runtime.partstore import PartStore
 from stream.runtime.producer import BatchProducer, partition_of
-from stream.runtime.resume import Found, Mark, Resume, read_mark, resume, write_mark
+from stream.runtime.resume import (
+    MARK_KEY,
+    Found,
+    Mark,
+    Resume,
+    mark_row,
+    read_mark,
+    read_mark_row,
+    resume,
+    write_mark,
+)
 from stream.runtime.ticks import Progress
 from stream.runtime.watchdog import Stale, Watchdog
 from stream.runtime.work import Part, Position, Work
@@ -37,6 +47,9 @@ class OpenTable(Protocol):
     @property
     def parts(self) -> Mapping[int, Part]:
         """The partitions that were opened since the group assigned."""
+
+    def open(self, partition: int) -> Part:
+        """Return an assigned partition."""
 
     def position(self, partition: int) -> int | None:
         """Return where the table itself says that its source goes on."""
@@ -78,7 +91,7 @@ class Flow:
         self.changelogs = Changelogs(self._producer, self._ends, self._stores)
         self._faults = Faults.of_environment()
         self.checkpoint = Checkpoint(
-            self._parts, self.changelogs.append, self._commit, self._reach, done or _ignore, limit_s
+            self._parts, self._append, self._commit, self._reach, done or _ignore, limit_s
         )  # fmt: skip
 
     @property
@@ -137,6 +150,16 @@ class Flow:
         self.watchdog.check()
         await self._faults.reach(step)
 
+    async def _append(self, work: Work) -> None:
+        """Append rows, and behind them how far they go: a commit is deleted together with its topic."""
+        marks = [
+            (MARK_KEY + tp.topic.encode(), mark_row(at.next, self._mark(tp, at))) for tp, at in work.positions.items()
+        ]
+        if marks:
+            work.rows.append(list(marks))
+            self._stores()[work.changelog.topic].part(work.changelog.partition).update(marks)
+        await self.changelogs.append(work)
+
     async def _commit(self, positions: Mapping[TP, Position]) -> None:
         if positions:
             await self.consumer.write_offsets({tp: (at.next, write_mark(self._mark(tp, at))) for tp, at in positions.items()})
@@ -162,12 +185,17 @@ class Flow:
             mark = read_mark(at.metadata) if at is not None else None
             found[tp] = resume(
                 Found(
-                    tp, None if at is None else at.offset, mark, self.tables[changelog.topic].position(tp.partition),
+                    tp, None if at is None else at.offset, mark, self._stored_mark(tp, changelog),
+                    self.tables[changelog.topic].position(tp.partition),
                     *ends[tp], self.counts[tp.topic], self.changelogs.last(changelog),
                 )
             )  # fmt: skip
             self.progress[tp] = Progress(found[tp].position, mark.until if mark is not None else 0)
         return found
+
+    def _stored_mark(self, tp: TP, changelog: TP) -> tuple[int, Mark] | None:
+        row = self._stores()[changelog.topic].part(changelog.partition).get(MARK_KEY + tp.topic.encode())
+        return None if row is None else read_mark_row(row)
 
     async def _count_partitions(self) -> None:
         for topic, known in self.counts.items():
@@ -207,6 +235,10 @@ class Flow:
     def on_ready(self) -> None:
         """Note that everything assigned is restored."""
         self.recovery_s = time.monotonic() - self.restoring_since
+        for tp in self.running:
+            changelog = self.changelog_of(tp)
+            if changelog is not None:
+                self.tables[changelog.topic].open(changelog.partition)  # stale rows are written again, traffic or not
         self.ready = True
         log.info("ready: %d rows in %.2f s, %d partitions", self.restored_rows, self.recovery_s, len(self.running))
 

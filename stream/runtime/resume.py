@@ -41,17 +41,35 @@ def read_mark(metadata: str) -> Mark | None:
         return None
 
 
+MARK_KEY = b"\x00mark:"
+"""Before the source's name: the key of the row that repeats the commit in the table, behind the rows it stands for."""
+_FORMAT = b"\x01"
+_HEAD = 9
+
+
+def mark_row(position: int, mark: Mark) -> bytes:
+    """Return the row that says how far a source was read when the rows before it were written."""
+    return _FORMAT + position.to_bytes(8, "big") + _encode(mark)
+
+
+def read_mark_row(row: bytes) -> tuple[int, Mark]:
+    """Return the position and the mark of such a row."""
+    return int.from_bytes(row[1:_HEAD], "big"), _decode(row[_HEAD:])
+
+
 @dataclass(frozen=True, slots=True)
 class Found:
     """What Kafka holds of a source partition at start.
 
-    `committed` is the group's offset (None: never), `state_at` the position that an atomic table names (None: it has none),
+    `committed` is the group's offset (None: never, or deleted together with the topic), `mark` what it says;
+    `stored` is the same from the table, `state_at` the position that an atomic table names (None: it has none).
     `first` and `end` are the partition's present bounds, `changelog` is the last offset of its table's changelog.
     """
 
     tp: TP
     committed: int | None
     mark: Mark | None
+    stored: tuple[int, Mark] | None
     state_at: int | None
     first: int
     end: int
@@ -71,8 +89,9 @@ class Resume:
 
 def resume(found: Found) -> Resume:
     """Decide where to go on; raises `Misfit` where state and topics do not fit each other."""
-    position = found.committed if found.state_at is None else found.state_at
-    mark, where = found.mark, f"{found.tp.topic}-{found.tp.partition}"
+    at, mark = _last_known(found)
+    position = at if found.state_at is None else found.state_at
+    where = f"{found.tp.topic}-{found.tp.partition}"
     if mark is not None and mark.partitions and mark.partitions != found.partitions:
         raise Misfit(
             f"{found.tp.topic} has {found.partitions} partitions, its state was made with {mark.partitions}: "
@@ -92,9 +111,17 @@ def resume(found: Found) -> Resume:
         )
     if position < found.first:
         return Resume(found.first, found.first, lost=found.first - position)
-    if mark is not None and position == found.committed and found.first <= mark.last < position:
+    if mark is not None and position == at and found.first <= mark.last < position:
         return Resume(mark.last, position, mark)
     return Resume(position, position)
+
+
+def _last_known(found: Found) -> tuple[int | None, Mark | None]:
+    """Return what the group committed, or, where that is gone or says nothing, what the table says."""
+    if found.stored is None or (found.committed is not None and found.mark is not None):
+        return found.committed, found.mark
+    position, mark = found.stored
+    return (position, mark) if found.committed in {None, position} else (found.committed, None)
 
 
 def prove(tp: TP, mark: Mark, offset: int, seen: str) -> None:

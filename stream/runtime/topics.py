@@ -140,11 +140,7 @@ def _compare(topic: Topic, partitions: list[dict[str, list[int]]], config: Mappi
 
 async def _configs(admin: AIOKafkaAdminClient, names: list[str]) -> dict[str, dict[str, str]]:
     answers = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name) for name in names])
-    return {
-        resource[3]: {entry[0]: entry[1] for entry in resource[4]}
-        for answer in answers
-        for resource in answer.resources
-    }
+    return {resource[3]: {entry[0]: entry[1] for entry in resource[4]} for answer in answers for resource in answer.resources}
 
 
 async def _visible(admin: AIOKafkaAdminClient, names: list[str]) -> None:

@@ -34,9 +34,17 @@ class Lagging(Service):
         async with self._measuring:
             if time.monotonic() - self._at > FRESH_S:
                 self.report = Report()
-                self.report = await (await self._connected()).measure()
+                self.report = await self._measured()
                 self._at = time.monotonic()
             return self.report
+
+    async def _measured(self) -> Report:
+        meter = await self._connected()
+        try:
+            return await meter.measure()
+        except (CommandError, KafkaError):
+            await self._hang_up()
+            raise
 
     async def _connected(self) -> LagMeter:
         if self._meter is None:
@@ -54,5 +62,9 @@ class Lagging(Service):
 
     async def on_stop(self) -> None:
         """Hang up."""
-        if self._meter is not None:
-            await self._meter.__aexit__()
+        await self._hang_up()
+
+    async def _hang_up(self) -> None:
+        meter, self._meter = self._meter, None
+        if meter is not None:
+            await meter.__aexit__()

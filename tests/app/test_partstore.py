@@ -8,7 +8,6 @@ from faust.types import TP
 from yarl import URL
 
 from stream.agents.latch import keep_flags
-from stream.agents.rules import RULESET_KEY
 from stream.runtime.partstore import PartStore
 
 
@@ -69,7 +68,7 @@ def test_a_flag_is_taken_from_any_row_of_the_key_and_written_again(pairs: list[b
 
 
 def test_the_ruleset_has_no_flags() -> None:
-    assert keep_flags(RULESET_KEY, row(0, b"new"), row(0, b"old", 1)) == row(0, b"new")
+    assert keep_flags(b"\x00ruleset", row(0, b"new"), row(0, b"old", 1)) == row(0, b"new")
 
 
 async def test_partitions_that_went_leave_no_ghosts_and_kept_ones_stay() -> None:

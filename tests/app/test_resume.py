@@ -14,7 +14,7 @@ MARK = Mark(changelog=40, partitions=8, last=99, print="abc", rules="r1")
 
 def found(**changed: Any) -> Found:
     usual: dict[str, Any] = {
-        "committed": 100, "mark": MARK, "state_at": None, "first": 0, "end": 500, "partitions": 8, "changelog": 40,
+        "committed": 100, "mark": MARK, "stored": None, "state_at": None, "first": 0, "end": 500, "partitions": 8, "changelog": 40,
     }  # fmt: skip
     return Found(EVENTS, **(usual | changed))
 
@@ -31,6 +31,10 @@ def found(**changed: Any) -> Found:
         pytest.param(found(committed=None, mark=None, state_at=140), Resume(140, 140), id="its commit was never made"),
         pytest.param(found(first=130), Resume(130, 130, lost=30), id="records were deleted unread"),
         pytest.param(found(end=100), Resume(99, 100, MARK), id="nothing new"),
+        pytest.param(found(committed=None, mark=None, stored=(100, MARK)), Resume(99, 100, MARK), id="the commit expired"),
+        pytest.param(found(mark=None, stored=(100, MARK)), Resume(99, 100, MARK), id="a broker that drops metadata"),
+        pytest.param(found(mark=None, stored=(120, MARK)), Resume(100, 100), id="... and a crash before the commit"),
+        pytest.param(found(stored=(120, MARK)), Resume(99, 100, MARK), id="a crash before the commit"),
         pytest.param(found(changelog=77), Resume(99, 100, MARK), id="the changelog went on before the crash"),
     ],
 )
@@ -42,6 +46,9 @@ def test_a_partition_goes_on(kafka: Found, goes_on: Resume) -> None:
     ("kafka", "says"),
     [
         pytest.param(found(end=99), r"events-3 ends at 99, but was read up to 100.*topics --adopt", id="recreated, shorter"),
+        pytest.param(
+            found(committed=None, mark=None, stored=(100, MARK), end=20), "ends at 20, but was read up to 100", id="its commits went with it"
+        ),
         pytest.param(found(partitions=12), r"events has 12 partitions, its state was made with 8", id="repartitioned"),
         pytest.param(found(changelog=39), r"changelog of events-3 ends at 39, the commit says 40", id="changelog cut"),
         pytest.param(found(changelog=-1), r"ends at -1", id="changelog recreated"),

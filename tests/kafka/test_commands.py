@@ -146,9 +146,7 @@ def test_a_letter_that_came_back_is_replayed_through_the_newer_one_only(ready: I
     assert back.headers["leadstream-replayed"] == f"{ready.topic('dead-letters')}:0:1".encode()
 
 
-@pytest.mark.parametrize(
-    "words", [("topics",), ("worker",), ("send", "-"), ("deadletters", "list")], ids=lambda words: words[0]
-)
+@pytest.mark.parametrize("words", [("topics",), ("worker",), ("send", "-"), ("deadletters", "list")], ids=lambda words: words[0])
 def test_without_kafka_it_is_one_line_and_exit_3(words: tuple[str, ...], tmp_path: Path) -> None:
     nowhere = Installation(Broker("127.0.0.1:9", "kafka"), tmp_path)
 
@@ -165,9 +163,7 @@ def test_the_embedded_broker_leaves_neither_process_nor_file(number: signal.Sign
     home = tmp_path / "home"
     home.mkdir(mode=0o500)
     env = {"HOME": str(home), "PYTHONPATH": str(ROOT), "PATH": ""}
-    command = Process(
-        [sys.executable, "-m", "stream", "broker", "--port", "0"], env, tmp_path / "log", tmp_path
-    ).start()
+    command = Process([sys.executable, "-m", "stream", "broker", "--port", "0"], env, tmp_path / "log", tmp_path).start()
     address = command.wait_for_line(r"listens on (\S+)")[1]
     (child,) = psutil.Process(command.pid).children()
 

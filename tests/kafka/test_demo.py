@@ -11,7 +11,8 @@ import psutil
 import pytest
 
 from stream.demo import make_log
-from tests.brokers import ROOT, Broker, Process, free_port
+from stream.runtime.embedded import free_port
+from tests.brokers import ROOT, Broker, Process
 
 pytestmark = [pytest.mark.embedded, pytest.mark.process]
 Start = Callable[..., Process]
@@ -27,9 +28,9 @@ def start(tmp_path: Path) -> Iterator[Start]:
     mine = {"HOME": "/dev/null", "TMPDIR": str(tmp_path / "tmp"), "PYTHONPATH": str(ROOT), "TERM": "dumb"}
     env = {**os.environ, **mine, "LEADSTREAM_WEB_PORT": str(free_port())}
 
-    def run(*words: str) -> Process:
+    def run(*words: str, **settings: str) -> Process:
         command = [sys.executable, "-m", "stream", "demo", *words]
-        process = Process(command, env, tmp_path / "demo.log", tmp_path / "here").start()
+        process = Process(command, env | settings, tmp_path / "demo.log", tmp_path / "here").start()
         started.append(process)
         return process
 
@@ -106,3 +107,11 @@ def test_what_cannot_work_is_said_in_one_line(start: Start, words: list[str], co
     assert demo.wait(30) == code
     assert said in demo.output
     assert len(demo.output.splitlines()) == 1
+
+
+def test_a_worker_that_ends_ends_the_demo_with_its_words(start: Start, tmp_path: Path) -> None:
+    demo = start(LEADSTREAM_RULESET="/nowhere.toml")
+
+    assert demo.wait(60) == 1
+    assert re.search(r"leadstream: the worker ended by itself with \d+: .*/nowhere.toml", demo.output), demo.output
+    assert left_behind(tmp_path) == []

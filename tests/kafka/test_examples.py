@@ -60,9 +60,7 @@ def merged(lead: str, sequence: int, into: str) -> tuple[bytes, bytes]:
     return lead.encode(), json.dumps(event).encode()
 
 
-def test_the_consumer_prints_each_change_once_and_in_order_and_goes_on_where_it_was(
-    topics: Installation, consume: Run
-) -> None:
+def test_the_consumer_prints_each_change_once_and_in_order_and_goes_on_where_it_was(topics: Installation, consume: Run) -> None:
     first, second = stage_change(A, 1, from_="visitor", to="lead"), stage_change(A, 2, from_="lead", to="mql")
     topics.produce("stage-changes", [first, second, first, second])
 
@@ -132,3 +130,20 @@ def test_what_a_crm_sends_back_has_the_key_the_contract_wants(
 @pytest.mark.parametrize("name", ["crm_consumer.py", "crm_sends_back.py"])
 def test_each_example_explains_itself(name: str) -> None:
     assert example(name, "--help")[0].startswith(f"usage: {name}")
+
+
+@pytest.mark.process
+def test_both_sides_work_with_a_worker(topics: Installation, consume: Run) -> None:
+    topics.settings["PARTITIONS"] = "2"
+    topics.worker()
+    identify = {"type": "identify", "userId": "42", "messageId": "m1", "traits": {"email": "buyer@acme.example"}}
+    topics.produce("events", [(b"user::42", json.dumps(identify).encode())])
+    (record,) = topics.wait_for_records("stage-changes", bool)
+    assert consume()[0].startswith("buyer@acme.example (acme.example): visitor -> lead, identified")
+
+    lead = (record.key or b"").decode()
+    where = ["--kafka", topics.broker.address, "--topic", topics.topic("events")]
+    example("crm_sends_back.py", *where, "--lead", lead, "stage", "opportunity")
+    topics.wait_for_records("stage-changes", lambda records: len(records) == 2)
+
+    assert consume()[0].startswith("buyer@acme.example (acme.example): lead -> opportunity, the CRM says opportunity")

@@ -102,8 +102,7 @@ def account(person: Person, rules: Rules) -> dict[str, Any] | None:
     group = person.group()
     if group is not None:
         return {"id": f"account:group:{ids.cleaned(group.body['groupId'])}"}
-    mails = [ids.value_of(m.id) for m in person.members if ids.kind_of(m.id) == "email"]
-    business = [mail for mail in mails if ids.email_kind(mail) == "business"]
+    business = [mail for mail in person.named("email") if ids.email_kind(mail) == "business"]
     if business:
         domain = business[-1].partition("@")[2]
         return {"id": f"account::{domain}", "domain": domain}

@@ -79,7 +79,7 @@ def number(raw: float) -> str:
     """Return a number as JavaScript's String(n) writes the plain ones."""
     if isinstance(raw, int):
         return str(raw)
-    return str(int(raw)) if raw.is_integer() and abs(raw) < 1e21 else repr(raw)
+    return str(int(raw)) if raw.is_integer() and abs(raw) < 1e21 else re.sub(r"e([+-])0+", r"e\1", repr(raw))
 
 
 def mail_address(raw: Any) -> str | None:

@@ -29,6 +29,49 @@ RANGES = """network,name,domain,kind,industry,size
 2001:db8::/32,Six Ltd,six.example,,Oil & Gas,small
 """
 TRACKS = ["Trial Started", "trial ended", "Meeting Attended", "Broadcast Watched", "Unsubscribed", "Whatever", "Deal Won"]
+ODD_USERS: list[Any] = [1000.0, 1.5, 9007199254740993, " 7 ", "7", "'q", "用户", "x" * 512, "y" * 513, "a:b:c", 7]
+ODD_MAILS = ["a@b@c", "no at", "A b@c.example", "Ü@x.example", "SALES@x.example", " Q@QQ.com", "x@", 7]
+ODD_URLS: list[Any] = [
+    "HTTPS://WWW.Acme.example/Pricing/?x=1#y",
+    "https://h.example:443/pricing#frag",
+    "https://h.example?x=/pricing",
+    "https://h.example/%70ricing",
+    "https://user@h.example/p@q/products/",
+    "http://h.example/",
+    "http://h.example/careers/[x]/y",
+    5,
+    None,
+]
+ODD_ADDRESSES: list[Any] = [
+    "198.51.100.7:8080",
+    "[2001:db8::1%eth0]:1",
+    "2001:db8::5%1",
+    " 198.51.100.7 , 1.1.1.1",
+    "2001:DB8:0:0::5",
+    "::ffff:198.51.100.130",
+    "198.51.100.256",
+    "",
+    7,
+    None,
+    ["198.51.100.7"],
+]
+ODD_TIMES = [
+    "2026-01-05T00:00:00.5+23:59",
+    "2026-01-05T00:00:00.1239999999-00:30",
+    "2026-01-05T24:00:00Z",
+    "2026-02-30T00:00:00Z",
+    "2026-01-05T00:00:00.Z",
+    "2026-01-05T00:00:00,5Z",
+    "2026-01-05T00:00:00+0000",
+    "2026-01-05 00:00:00z",
+    "2026-01-05T00:00Z",
+    "20260105T000000Z",
+    " 2026-01-05T00:00:00Z",
+    "２026-01-05T00:00:00Z",
+    "2000-01-01T00:00:00Z",
+    "1999-12-31T23:00:00-01:00",
+    "1999-12-31T23:00:00-00:59",
+]
 STAGES = ["visitor", "lead", "mql", "sql", "opportunity", "customer"]
 
 
@@ -49,6 +92,7 @@ class Writer:
     rng: Random
     groups: bool
     step: int
+    mood: str = "mixed"
     now: int = START
     largest: int = START
     known: list[str] = field(default_factory=list)
@@ -113,6 +157,8 @@ class Writer:
         elif roll < 0.85:
             back = int(rng.random() * 2 * DAY)
             event |= {"receivedAt": instant_text(now - back), "originalTimestamp": instant_text(now - back - late)}
+        elif roll < 0.87 and self.mood == "odd":
+            event |= {"receivedAt": instant_text(now), "timestamp": rng.choice(ODD_TIMES)}
         elif roll < 0.92:
             text = str(instant_text(now)).replace("T", rng.choice([" ", "t"])).replace("Z", rng.choice(["999z", "+00:00"]))
             event["timestamp"] = text
@@ -124,12 +170,14 @@ class Writer:
         """Return one event without times."""
         kinds = [self.page, self.track, self.identify, self.crm, self.by_lead, self.alias, self.group, self.junk]
         weights = [30, 30, 14, 8, 5, 3, 3 if self.groups else 0, 2]
+        if self.mood == "crm":
+            weights = [10, 20, 14, 40, 5, 3, 0, 0]
         event = self.rng.choices(kinds, weights)[0]()
         context = event.setdefault("context", {})
         bot = self.rng.random() < 0.03 and not any(e["type"] == "lead" for e in context.get("externalIds", []))
         context["userAgent"] = BOT if bot else HUMAN
         if self.rng.random() < 0.25:
-            context["ip"] = self.rng.choice(ADDRESSES)
+            context["ip"] = self.rng.choice(ODD_ADDRESSES if self.mood == "odd" else ADDRESSES)
         if self.rng.random() < 0.05 and event["type"] != "identify":
             context["traits"] = self.person_traits()
         return event
@@ -137,6 +185,8 @@ class Writer:
     def who(self) -> dict[str, Any]:
         """Return who does something: a cookie, a user, both, or somebody else's id."""
         rng, roll = self.rng, self.rng.random()
+        if self.mood == "dense":
+            return self.user({}) if roll < 0.6 else {"anonymousId": "a"}
         if roll < 0.4:
             return {"anonymousId": rng.choice(COOKIES)}
         if roll < 0.75:
@@ -147,7 +197,8 @@ class Writer:
 
     def user(self, event: dict[str, Any]) -> dict[str, Any]:
         """Add a registered user."""
-        event["userId"] = self.rng.choice(USERS)
+        users = ODD_USERS if self.mood == "odd" else USERS[:1] if self.mood == "dense" else USERS
+        event["userId"] = self.rng.choice(users)
         name = f"user::{event['userId']}"
         if name not in self.known:
             self.known.append(name)
@@ -175,7 +226,9 @@ class Writer:
         event = {"type": rng.choice(["page", "page", "page", "screen"]), **self.who()}
         host = rng.choice(["www.Acme.example", "u:p@shop.example:8443", "wechat.example"])
         page: dict[str, Any] = {"path": rng.choice(PATHS)}
-        if rng.random() < 0.7:
+        if self.mood == "odd":
+            page["url"] = rng.choice(ODD_URLS)
+        elif rng.random() < 0.7:
             page["url"] = f"https://{host}{page['path']}"
         if rng.random() < 0.2:
             page |= {"title": "Prices & more", "search": "?q=1", "referrer": "https://search.example/x"}
@@ -228,12 +281,12 @@ class Writer:
         rng = self.rng
         event: dict[str, Any] = {"type": "identify"}
         if rng.random() < 0.6:
-            event["anonymousId"] = rng.choice(COOKIES)
+            event["anonymousId"] = rng.choice(COOKIES[:1] if self.mood == "dense" else COOKIES)
         if rng.random() < 0.5 or "anonymousId" not in event:
             self.user(event)
         traits = self.person_traits()
         if rng.random() < 0.5:
-            traits["email"] = rng.choice(MAILS)
+            traits["email"] = rng.choice(MAILS + ODD_MAILS if self.mood == "odd" else MAILS)
         if rng.random() < 0.2:
             traits["phone"] = rng.choice(PHONES)
         if rng.random() < 0.1:
@@ -340,7 +393,8 @@ def journey(seed: int) -> Journey:
     """Return the journey of a seed: the same for ever, as long as this file stays the same."""
     rng = Random(seed)
     groups = rng.random() < 0.4
-    writer = Writer(rng, groups, rng.choice([10 * SECOND, 5 * MINUTE, HOUR, 8 * HOUR, DAY]))
+    step = rng.choice([10 * SECOND, 5 * MINUTE, HOUR, 8 * HOUR, DAY])
+    writer = Writer(rng, groups, step, rng.choice(["mixed", "mixed", "crm", "dense", "odd"]))
     lines = writer.lines(rng.choice([20, 60, 120, 300]))
     at = None if rng.random() < 0.3 else writer.largest + int(rng.random() * 60 * DAY)
     return Journey(lines, ruleset(seed, groups=groups), RANGES, at)

@@ -37,6 +37,7 @@ class Row:
     spent: dict[tuple[str, str], float] = field(default_factory=dict)
     as_of: int = 0
     awake: bool = False
+    named: tuple[int, int] = (-1, 0)
     shared: bool = False
 
     def take(self, event: Event, rules: Rules) -> None:
@@ -149,6 +150,11 @@ class Person:
     def group(self) -> Event | None:
         """Return the newest event that told the account."""
         return self.newest([event for event in self.deeds() if event.group])
+
+    def named(self, kind: str) -> list[str]:
+        """Return the values of one kind, the one named by the newest event last."""
+        rows = [row for row in self.members if ids.kind_of(row.id) == kind]
+        return [ids.value_of(row.id) for row in sorted(rows, key=lambda row: row.named)]
 
     def journey(self) -> str | None:
         """Return the journey stage of the newest event that has one."""

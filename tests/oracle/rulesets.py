@@ -211,6 +211,8 @@ def stages(rng: Random) -> str:
     """Return the ladder."""
     dwell = rng.choice(["0s", "0s", "30m", "2d", "10d"])
     text = "\n"
+    if rng.random() < 0.15:
+        text += '[[stages]]\nname = "cold"\nenter = { total = -5 }\nexit = { total = -12 }\ndwell = "1h"\n'
     if rng.random() < 0.85:
         text += '[[stages]]\nname = "lead"\nenter = { identified = true }\n'
     else:

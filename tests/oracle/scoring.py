@@ -57,8 +57,8 @@ class Score:
 
     def fit_getter(self) -> Callable[[str], Any]:
         """Return how a condition of [fit] reads the person."""
-        mails = [ids.value_of(row.id) for row in self.person.members if ids.kind_of(row.id) == "email"]
-        phones = [ids.value_of(row.id) for row in self.person.members if ids.kind_of(row.id) == "phone"]
+        mails = self.person.named("email")
+        phones = self.person.named("phone")
         address = ids.mail_address(self.traits.get("email")) or (mails[-1] if mails else None)
         number = self.traits.get("phone") or (phones[-1] if phones else None)
         group = self.person.group()

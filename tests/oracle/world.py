@@ -58,12 +58,13 @@ class World:
         """Apply what an identity hands on: what is due, its sums, its links, one judgement."""
         person = self.person(row)
         row.awake = True
+        row.named = max(row.named, (event.t, event.line))
         self.two_became_one = False
         nobodys = row.shared
         if not nobodys:
             self.told(row, person, row.as_of)
         for name in event.links:
-            self.link(row, name, row.as_of)
+            self.link(row, name, row.as_of, event)
         if nobodys:
             return
         person = self.people[row.id]
@@ -131,29 +132,28 @@ class World:
             for row in early.members:
                 self.people[row.id] = person
 
-    def link(self, row: Row, name: str, r: int) -> None:
+    def link(self, row: Row, name: str, r: int, event: Event) -> None:
         """Link the key of an event to another identity that it carries."""
         if row.shared and name not in self.people:
             return
         other, unheard = self.row(name), name not in self.people
         mine, theirs = self.person(row), self.person(other)
-        if mine is theirs:
-            return
-        refused = True
-        if mine.clashes(theirs):
+        clash = mine is not theirs and mine.clashes(theirs)
+        over = mine is not theirs and len(mine.members) + len(theirs.members) > self.rules.max_members
+        if clash:
             for one in (row, other):
                 one.shared = one.shared or one.klass == "C"
-            self.conflict(row, other, "class_a", r)
         elif row.shared or other.shared:
             return
-        elif len(mine.members) + len(theirs.members) > self.rules.max_members:
-            self.conflict(row, other, "max_members", r)
-        else:
+        if clash or over:
+            self.conflict(row, other, "class_a" if clash else "max_members", r)
+            if unheard:
+                del self.people[name]  # A refused link changes nothing.
+            return
+        other.named = max(other.named, (event.t, event.line))
+        if mine is not theirs:
             self.join(mine, theirs, other, r)
-            refused = False
-        if unheard and refused:
-            del self.people[name]  # a refused link changes nothing
-        elif unheard and other.klass == "C":
+        if unheard and other.klass == "C":
             self.to_wake.append(other)
 
     def conflict(self, row: Row, other: Row, code: str, r: int) -> None:

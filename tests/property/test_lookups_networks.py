@@ -10,9 +10,7 @@ from stream.lookups.memo import NetworkMemo
 from stream.lookups.networks import NetworkTable, Span, cidr, parse_network, span_of
 
 # Few bits set, so that networks nest, touch and repeat, and addresses meet their edges.
-_OFFSETS = st.sampled_from(
-    [0, 1, 2, 127, 128, 255, 256, 65_535, 65_536, 1 << 24, (1 << 31) - 1, 1 << 31, (1 << 32) - 1]
-)
+_OFFSETS = st.sampled_from([0, 1, 2, 127, 128, 255, 256, 65_535, 65_536, 1 << 24, (1 << 31) - 1, 1 << 31, (1 << 32) - 1])
 _V4 = st.builds(lambda at: at.to_bytes(4), _OFFSETS)
 _V6 = st.builds(lambda high, low: ((high << 96) + low).to_bytes(16), _OFFSETS, _OFFSETS)
 _ADDRESSES = st.one_of(_V4, _V6)
@@ -46,9 +44,7 @@ def test_the_narrowest_network_wins(texts: list[str], probes: list[bytes]) -> No
             assert found[0] == max(at for at, text in enumerate(texts) if text == found[1])
 
 
-@given(
-    st.lists(networks(), max_size=8), st.lists(networks(), max_size=8), st.lists(_ADDRESSES, min_size=1, max_size=20)
-)
+@given(st.lists(networks(), max_size=8), st.lists(networks(), max_size=8), st.lists(_ADDRESSES, min_size=1, max_size=20))
 def test_an_overlay_joins_what_both_say_and_adds_nothing(mine: list[str], over: list[str], probes: list[bytes]) -> None:
     base, other = table(mine), table(over)
     joined = base.overlaid(other, lambda value, above: (value[0] + 100 * (above[0] + 1), value[1]))

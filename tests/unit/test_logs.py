@@ -56,6 +56,18 @@ def test_a_traceback_stays_inside_its_line() -> None:
     assert orjson.loads(line)["error"].endswith("ValueError: why")
 
 
+def test_services_are_not_heard_below_warning_unless_debugging(capsys: pytest.CaptureFixture[str]) -> None:
+    for level in ("info", "debug"):
+        logging.config.dictConfig(config(level, "console"))
+        logging.getLogger("stream.runtime").info("[^--App]: Starting at %s", level)
+        logging.getLogger("stream.runtime").warning("[^--App]: Trouble at %s", level)
+
+    told = capsys.readouterr().err
+    assert "Starting at info" not in told
+    assert "Starting at debug" in told
+    assert told.count("Trouble") == 2
+
+
 @pytest.mark.parametrize(
     ("level", "ours", "theirs"),
     [("info", True, False), ("warning", False, False), ("debug", True, True)],

@@ -1,0 +1,36 @@
+"""The consumer group of an installation, as Kafka sees it."""
+
+from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition
+from confluent_kafka.admin import AdminClient
+
+from tests.brokers import Installation, wait_until
+
+
+def committed(installation: Installation, topic: str, partitions: int = 4) -> dict[int, int]:
+    """Return the committed offset of each partition that has one."""
+    admin = AdminClient({"bootstrap.servers": installation.broker.address, "log_level": 0})
+    wanted = [TopicPartition(installation.topic(topic), partition) for partition in range(partitions)]
+    answer = admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(installation.app, wanted)])
+    found = answer[installation.app].result().topic_partitions or []
+    return {at.partition: at.offset for at in found if at.offset >= 0}
+
+
+def members(installation: Installation) -> int:
+    """Count the members of the group."""
+    admin = AdminClient({"bootstrap.servers": installation.broker.address, "log_level": 0})
+    return len(admin.describe_consumer_groups([installation.app])[installation.app].result().members)
+
+
+def wait_until_read(installation: Installation, count: int, timeout_s: float = 40) -> None:
+    """Wait until at least `count` records of `events` are committed, and all that `people` holds by then."""
+    behind = -1
+
+    def read() -> bool:
+        nonlocal behind
+        for process in installation.processes:
+            assert process.exit_code in {None, 0, -9, 70}, process.output[-3000:]
+        if behind < 0 and sum(committed(installation, "events").values()) >= count:
+            behind = len(installation.read("people"))
+        return 0 <= behind <= committed(installation, "people", 1).get(0, 0)
+
+    wait_until(read, timeout_s, f"{count} committed records")

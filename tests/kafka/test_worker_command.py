@@ -1,0 +1,60 @@
+"""`leadstream worker` as a process: starts, tells what is wrong, ends; and a replay through it."""
+
+import sys
+
+import pytest
+
+from stream.domain import visitor
+from stream.runtime.embedded import free_port
+from tests.brokers import Installation, Process, wait_until
+
+pytestmark = pytest.mark.process
+
+READY = r"ready: \d+ rows"
+
+
+def _row(installation: Installation, key: bytes) -> visitor.Visitor:
+    """Return the newest row of a visitor in the changelog."""
+    rows = [row.value for row in installation.read(f"{installation.app}-visitors-changelog") if row.key == key]
+    return visitor.decode(rows[-1]) if rows and rows[-1] else visitor.Visitor()
+
+
+def test_it_makes_its_topics_works_and_ends_with_0(installation: Installation) -> None:
+    worker = installation.worker()
+    worker.wait_for_line(READY)
+
+    assert worker.stop() == 0, worker.output
+    assert installation.run("topics", "--check").returncode == 0
+    assert installation.run("topics").stdout.count("created") == 0
+
+
+def test_faust_itself_runs_the_same_worker(on_kafka: Installation) -> None:
+    command = [sys.executable, "-m", "faust", "-A", "stream.app", "worker", "--loglevel", "info"]
+    worker = Process(command, on_kafka.env(WEB_PORT=str(free_port())), on_kafka.folder / "faust.log", on_kafka.folder)
+    on_kafka.processes.append(worker.start())
+    worker.wait_for_line(READY)
+
+    assert worker.stop() == 0, worker.output
+
+
+def test_a_wrong_setting_is_one_line_and_exit_2(on_kafka: Installation) -> None:
+    done = on_kafka.run("worker", PARTITION="3")
+
+    assert done.returncode == 2
+    assert done.stderr == "leadstream: unknown setting LEADSTREAM_PARTITION: did you mean LEADSTREAM_PARTITIONS?\n"
+
+
+def test_a_replayed_letter_is_applied_once_however_often_it_is_replayed(installation: Installation) -> None:
+    worker = installation.worker()
+    worker.wait_for_line(READY)
+    event = b'{"type":"page","anonymousId":"a","timestamp":"2026-11-22T10:00:00Z"}'
+    headers = {f"leadstream-{name}": b"x" for name in ("reason", "message")}
+    installation.produce("dead-letters", [(b"anon::a", event)], headers=headers, partition=0)
+
+    for _ in range(2):
+        assert installation.run("deadletters", "replay").stdout == "1 dead letters replayed\n"
+    installation.produce("events", [(b"anon::a", b'{"type":"page","anonymousId":"a","messageId":"last"}')])
+
+    wait_until(lambda: _row(installation, b"anon::a").position == 3, 30, "the row of the third record")
+    assert _row(installation, b"anon::a").state.events == 2
+    assert worker.stop() == 0, worker.output

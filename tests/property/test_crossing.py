@@ -1,0 +1,117 @@
+"""The closed form of the next change equals a search that looks at every millisecond."""
+
+from typing import Any
+
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from stream.domain import stages
+from stream.domain.crossing import END, bisect, first_below
+from stream.domain.decay import DAY, Curve, value
+from stream.domain.scoring import Outlook
+from stream.domain.stages import Standing
+from tests.told import rules
+
+WINDOW = 2_500
+half_lives = st.sampled_from([40.0, 90.0, 200.0, 450.0, 1_000.0, 2_300.0])
+curves = st.dictionaries(half_lives, st.integers(-900, 900).map(lambda n: n / 10), max_size=4)
+bounds = st.dictionaries(
+    st.sampled_from(["interest", "timing", "total"]), st.integers(-300, 1_200).map(lambda n: n / 10), min_size=1
+)
+
+
+def ladder(floor: float, idle: float, exits: dict[str, float], dwell: str) -> str:
+    """Return rules with two stages that fall; idle periods are of a second."""
+    enter = {key: bound + 0.5 for key, bound in exits.items()}
+    inline = [", ".join(f"{key} = {bound}" for key, bound in table.items()) for table in (enter, exits)]
+    return (
+        f"[interest]\nfloor = {floor}\n"
+        + (f'[idle]\nafter = "1s"\npoints = {idle}\n' if idle else "")
+        + '[[stages]]\nname = "low"\nenter = { interest = 20 }\nexit = { interest = 10 }\n'
+        + f'[[stages]]\nname = "high"\nenter = {{ {inline[0]} }}\nexit = {{ {inline[1]} }}\ndwell = "{dwell}"\n'
+    )
+
+
+def naive(look: Outlook, at: int) -> dict[str, float]:
+    """Return the parts at an instant, written down a second time."""
+    interest = sum(v * 2 ** (-at / h) for h, v in look.interest.items())
+    if look.rules.idle is not None and look.active >= 0:
+        interest += look.rules.idle.points * max(0, (at - look.active) // 1_000)
+    interest = max(interest, look.rules.floor)
+    timing = sum(v * 2 ** (-at / h) for h, v in look.timing.items())
+    return {"interest": interest, "timing": timing, "total": interest + timing + look.fit}
+
+
+def misses(look: Outlook, exits: dict[str, float], at: int) -> bool:
+    parts = naive(look, at)
+    return any(parts[key] < bound - 1e-9 for key, bound in exits.items())
+
+
+def close(look: Outlook, exits: dict[str, float], at: int) -> bool:
+    """Tell whether rounding may decide: a part is within 1e-10 of its bound."""
+    parts = naive(look, at)
+    return any(abs(parts[key] - bound + 1e-9) < 1e-10 for key, bound in exits.items())
+
+
+@settings(max_examples=250, deadline=None)
+@given(
+    interest=curves, timing=curves, exits=bounds, fit=st.sampled_from([0.0, 20.0, -15.0]),
+    floor=st.sampled_from([0.0, -30.0, 12.0]), idle=st.sampled_from([0, -3, -25]), active=st.sampled_from([-1, 0, 350]),
+    dwell=st.sampled_from(["0s", "1s"]), hold=st.sampled_from([-1, 700]), after=st.integers(0, 600),
+)  # fmt: skip
+def test_the_next_change_is_the_first_millisecond_a_search_finds(
+    interest: Curve, timing: Curve, exits: dict[str, float], fit: float, floor: float, idle: int, active: int,
+    dwell: str, hold: int, after: int,
+) -> None:  # fmt: skip
+    given_rules = rules(ladder(floor, idle, exits, dwell))
+    look = Outlook(0, given_rules, fit, "D", interest=interest, timing=timing, active=active)
+    now = Standing(given_rules.stages[1], 0, hold)
+    first = max(after + 1, hold, 1_000 if dwell == "1s" else 0)
+    searched = next((t for t in range(first, first + WINDOW) if misses(look, exits, t)), None)
+    assume(searched is None or not any(close(look, exits, t) for t in (searched - 1, searched)))
+
+    move = stages.next_due(given_rules.stages, now, look, after)
+
+    if searched is not None:
+        assert move is not None
+        assert move.at == searched
+        stands = naive(look, searched)["interest"] >= 10 - 1e-9
+        assert move.to.name == ("low" if stands else "visitor")
+    elif move is not None:
+        assert move.at >= first + WINDOW
+        assert misses(look, exits, move.at) or close(look, exits, move.at)
+        assert not misses(look, exits, move.at - 1) or close(look, exits, move.at - 1)
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    curve=st.dictionaries(st.sampled_from([DAY / 24, DAY, 7.0 * DAY, 365.0 * DAY]), st.floats(0.01, 1e4), min_size=1),
+    share=st.floats(1e-6, 1.0), start=st.integers(0, 30 * DAY),
+)  # fmt: skip
+def test_a_sum_of_positive_parts_crosses_where_bisection_says(curve: Curve, share: float, start: int) -> None:
+    threshold = sum(curve.values()) * share
+    assume(threshold > 1e-6)
+
+    def below(t: int) -> bool:
+        return value(curve, 0, t) < threshold - 1e-9
+
+    found = first_below(curve, 0, threshold, start, END)
+
+    assert found is not None
+    if below(start):
+        assert found == start
+    else:
+        assert abs(found - bisect(below, start, 400 * 365 * DAY)) <= 1
+
+
+@settings(max_examples=200, deadline=None)
+@given(curve=curves, threshold=st.integers(-500, 900).map(lambda n: n / 10), data=st.data())
+def test_a_crossing_does_not_depend_on_where_the_base_lies(curve: Curve, threshold: float, data: Any) -> None:
+    base = data.draw(st.integers(1, 500))
+    moved = {h: v * 2 ** (-base / h) for h, v in curve.items()}
+    found, again = (first_below(c, b, threshold, base, END) for c, b in ((curve, 0), (moved, base)))
+
+    assert (found is None) == (again is None)
+    if found is not None and again is not None and found != again:
+        edge = min(found, again)
+        assert abs(value(curve, 0, edge) - threshold + 1e-9) < 1e-10

@@ -1,0 +1,144 @@
+"""`leadstream visitor` and `lead`: any worker is asked, the answer is shown with what it sums from."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from threading import Thread
+from typing import Any
+
+import click
+import orjson
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import unused_port
+from click.testing import CliRunner, Result
+
+from stream.cli.lead import lead
+from stream.cli.visitor import visitor
+from stream.domain.ids import lead_id
+from stream.errors import CommandError, NegativeAnswerError, UnreachableError, UsageError
+from stream.web import client
+from stream.web.service import Web
+from tests.unit.standing_worker import StandingWorker, buyer
+
+LEAD = lead_id("user::42")
+TOKEN = "s3cret"
+
+
+@pytest.fixture
+async def port(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[int]:
+    """A worker's pages behind a token, where the settings say they are."""
+    number = unused_port()
+    monkeypatch.setenv("LEADSTREAM_WEB_PORT", str(number))
+    monkeypatch.setenv("LEADSTREAM_WEB_TOKEN", TOKEN)
+    runner = web.AppRunner(Web(StandingWorker(buyer(), web_port=number, web_token=TOKEN)).application())
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", number).start()
+    yield number
+    await runner.cleanup()
+
+
+async def call(command: click.Command, *words: str) -> Result:
+    return await asyncio.to_thread(CliRunner().invoke, command, words)
+
+
+async def test_a_lead_is_shown_with_its_stage_and_the_ledger(port: int) -> None:
+    text = (await call(lead, "email::buyer@acme.example")).stdout
+    for expected in (LEAD, "anon::9f2c", "acme.example (account::acme.example", "mql (step 2)", "behaviours.attended-meeting"):
+        assert expected in text
+    assert "Why" in text
+    assert "█" in text
+
+
+async def test_a_visitor_is_shown_with_tags_and_the_ledger(port: int) -> None:
+    text = (await call(visitor, "anon::9f2c")).stdout
+    for expected in ("anon::9f2c", LEAD, "pricing", "█", "behaviours.viewed-price"):
+        assert expected in text
+    stranger = (await call(visitor, "anon::stranger")).stdout
+    assert "nobody identified" in stranger
+
+
+async def test_json_is_one_document_and_nothing_else(port: int) -> None:
+    told = orjson.loads((await call(lead, LEAD, "--json")).stdout)
+    assert told["id"] == LEAD
+    told = orjson.loads((await call(visitor, "anon::9f2c", "--json", "--at", "2027-01-01T00:00:00+00:00")).stdout)
+    assert told["asOf"] == "2027-01-01T00:00:00.000Z"
+
+
+@pytest.mark.parametrize(
+    ("words", "kind"),
+    [
+        (["anon::nobody"], NegativeAnswerError),
+        (["9f2c"], UsageError),
+        (["user::42", "--at", "soon"], UsageError),
+        (["user::42", "--at", "2001-01-01T00:00:00Z"], UsageError),
+        (["user::42", "--url", "nowhere"], UsageError),
+        (["user::42", "--url", "http://127.0.0.1:1"], UnreachableError),
+    ],
+)
+@pytest.mark.parametrize("command", [lead, visitor], ids=["lead", "visitor"])
+async def test_what_fails_is_one_line_and_its_exit_code(
+    port: int, command: click.Command, words: list[str], kind: type[CommandError]
+) -> None:
+    done = await call(command, *words)
+    assert type(done.exception) is kind, done.exception
+    assert done.stdout == ""
+
+
+async def test_a_wrong_token_says_what_to_set(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LEADSTREAM_WEB_TOKEN", "wrong")
+    done = await call(lead, LEAD)
+    assert isinstance(done.exception, UsageError)
+    assert "LEADSTREAM_WEB_TOKEN" in str(done.exception)
+
+
+@contextmanager
+def answering(*answers: tuple[int, bytes]) -> Iterator[str]:
+    """Serve these answers in turn, the last one for ever."""
+    left = list(answers)
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            status, body = left.pop(0) if len(left) > 1 else left[0]
+            self.send_response(status)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def test_a_worker_that_is_restoring_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client, "AGAIN_S", 0.0)
+    with answering((503, b'{"error": "restoring"}'), (200, b'{"id": "user::42"}')) as url:
+        done = CliRunner().invoke(lead, ["user::42", "--json", "--url", url])
+    assert orjson.loads(done.stdout) == {"id": "user::42"}
+
+
+@pytest.mark.parametrize(
+    ("answer", "says"),
+    [
+        ((503, b'{"error": "restoring"}'), "restoring"),
+        ((500, b'{"error": "met a bug"}'), "met a bug"),
+        ((502, b"<html>"), "is no leadstream worker"),
+        ((200, b"<html>"), "no worker answers"),
+    ],
+)
+def test_no_answer_to_be_had_ends_with_3(monkeypatch: pytest.MonkeyPatch, answer: tuple[int, bytes], says: str) -> None:
+    monkeypatch.setattr(client, "PATIENCE_S", 0.2)
+    monkeypatch.setattr(client, "AGAIN_S", 0.05)
+    with answering(answer) as url:
+        done = CliRunner().invoke(lead, ["user::42", "--url", url])
+    assert isinstance(done.exception, UnreachableError)
+    assert says in str(done.exception)

@@ -1,0 +1,175 @@
+"""How lag is judged: from bounds, commit, the oldest unread record, and who is there to read."""
+
+from types import SimpleNamespace
+from typing import Any, Self
+
+import orjson
+import pytest
+from aiohttp.test_utils import TestClient, TestServer
+from aiokafka import TopicPartition
+from aiokafka.errors import KafkaConnectionError
+from click.testing import CliRunner
+from rich.console import Console
+
+from stream.cli.lag import lag, show
+from stream.domain.log import Record, Snapshot, Tick, encode
+from stream.domain.state import State
+from stream.errors import UnreachableError
+from stream.ops.lag import Clock, Lag, Report, clock_of, lag_of, newest_ticks
+from stream.web.service import Web
+from tests.unit.standing_worker import StandingWorker
+
+NOW = 1_000_000
+EVENTS = TopicPartition("events", 0)
+
+
+@pytest.mark.parametrize(
+    ("case", "bounds", "committed", "oldest_ms", "members", "judged"),
+    [
+        ("all is read", (0, 10), 10, None, 1, (0, 0.0, "OK")),
+        ("an empty partition counts as read to its end", (0, 0), None, None, 1, (0, 0.0, "OK")),
+        ("nothing to read and nobody there", (0, 10), 10, None, 0, (0, 0.0, "OK")),
+        ("the commit is a second old", (0, 10), 7, NOW - 900, 1, (3, 0.9, "OK")),
+        ("just allowed", (0, 10), 7, NOW - 10_000, 1, (3, 10.0, "OK")),
+        ("behind", (0, 10), 7, NOW - 10_001, 1, (3, 10.001, "WARN")),
+        ("never committed", (0, 10), None, NOW - 60_000, 1, (10, 60.0, "WARN")),
+        ("retention took what was not read", (5, 10), 2, NOW - 60_000, 2, (5, 60.0, "WARN")),
+        ("nobody reads", (0, 10), 7, NOW - 100, 0, (3, 0.1, "STOP")),
+        ("the broker does not tell who is there", (0, 10), 7, NOW - 100, None, (3, 0.1, "OK")),
+        ("the oldest record could not be read", (0, 10), 7, None, 1, (3, None, "WARN")),
+        ("a producer's clock is ahead", (0, 10), 7, NOW + 5_000, 1, (3, 0.0, "OK")),
+        ("the commit is ahead of what the broker says", (0, 10), 12, None, 1, (0, 0.0, "OK")),
+    ],
+)
+def test_a_partition_is_judged(
+    case: str, bounds: tuple[int, int], committed: int | None, oldest_ms: int | None, members: int | None,
+    judged: tuple[int, float | None, str],
+) -> None:  # fmt: skip
+    told = lag_of(EVENTS, *bounds, committed, oldest_ms, NOW, members)
+    assert told == Lag("events", 0, committed, bounds[1], *judged), case
+
+
+@pytest.mark.parametrize(
+    ("ticks", "holder"),
+    [
+        ({}, Clock()),
+        ({0: NOW - 1000, 1: NOW - 1000, 2: NOW - 1000}, Clock(0, 1.0)),
+        ({0: NOW - 1000, 1: NOW - 90_000, 2: NOW - 1000}, Clock(1, 90.0)),
+        ({0: NOW - 1000, 2: NOW - 90_000}, Clock(1, None)),
+        ({0: NOW, 1: NOW, 2: NOW + 3000}, Clock(0, 0.0)),
+    ],
+    ids=["no tick yet", "all alike", "one lags", "one has none", "one is ahead"],
+)
+def test_the_partition_that_holds_the_clock_is_named(ticks: dict[int, int], holder: Clock) -> None:
+    assert clock_of(ticks, 3, NOW) == holder
+
+
+def test_ticks_are_found_among_what_else_is_in_the_log() -> None:
+    told: list[Record] = [Tick(0, 100), Snapshot("user::1", 1, 5, 5, State()), Tick(1, 200), Tick(0, 50)]
+    values = [*(encode(record) for record in told), b"\x09of a newer release", None]
+    records: Any = [SimpleNamespace(value=value) for value in values]
+    assert newest_ticks(records) == {0: 50, 1: 200}, "a tick may go back: the last one counts"
+
+
+REPORT = Report(
+    [
+        Lag("events", 0, 7, 10, 3, 60.0, "WARN"),
+        Lag("events", 1, None, 0, 0, 0.0, "OK"),
+        Lag("wakes", 0, 1, 9, 8, None, "STOP"),
+    ],
+    Clock(0, 61.0),
+)
+
+
+def test_the_report_is_shown_with_its_clock() -> None:
+    console = Console(width=100)
+    with console.capture() as captured:
+        console.print(show(REPORT))
+    text = captured.get()
+    for expected in ("WARN", "STOP", "60.0 s", "?", "partition 0 holds the clock, 61.0 s behind"):
+        assert expected in text
+
+
+@pytest.mark.parametrize(
+    ("clock", "says"),
+    [(Clock(), "no clock yet"), (Clock(3), "partition 3 holds the clock: nothing was heard"), (Clock(1, 2.0), "2.0 s behind")],
+)
+def test_the_clock_is_told_in_words(clock: Clock, says: str) -> None:
+    console = Console(width=100)
+    with console.capture() as captured:
+        console.print(show(Report([], clock)))
+    assert says in captured.get()
+
+
+class StandingMeter:
+    """A meter that always measures the same."""
+
+    def __init__(self, *_: object) -> None:
+        pass
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        pass
+
+    async def measure(self) -> Report:
+        return REPORT
+
+
+def test_the_command_prints_one_document(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("stream.cli.lag.LagMeter", StandingMeter)
+    done = CliRunner().invoke(lag, ["--json"])
+    document = orjson.loads(done.stdout)
+    assert document["clockPartition"] == 0
+    assert document["partitions"][0] == {
+        "topic": "events", "partition": 0, "status": "WARN", "committed": 7, "end": 10, "lag": 3, "lagSeconds": 60.0,
+    }  # fmt: skip
+    assert "WARN" in CliRunner().invoke(lag, []).stdout
+
+
+def test_kafka_that_does_not_answer_ends_the_command_with_3(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LEADSTREAM_KAFKA", "127.0.0.1:1")
+    done = CliRunner().invoke(lag, [])
+    assert isinstance(done.exception, UnreachableError)
+    assert done.exception.exit_code == 3
+
+
+async def test_a_worker_tells_the_lag_and_exposes_that_of_its_own_partitions(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("stream.web.lagging.LagMeter", StandingMeter)
+    own, other = "http://127.0.0.1:6066", "http://127.0.0.1:6067"
+    worker = StandingWorker([], {own: {"events": [0]}, other: {"events": [1], "wakes": [0]}})
+    async with TestClient(TestServer(Web(worker).application())) as client:
+        async with client.get("/v1/lag") as answer:
+            assert await answer.json() == REPORT.document()
+        async with client.get("/metrics") as answer:
+            lines = (await answer.text()).splitlines()
+    assert 'kafka_consumergroup_group_lag{group="leadstream",partition="0",topic="events"} 3.0' in lines
+    assert 'kafka_consumergroup_group_lag_seconds{group="leadstream",partition="0",topic="events"} 60.0' in lines
+    assert 'kafka_partition_latest_offset{partition="0",topic="events"} 10.0' in lines
+    assert 'leadstream_table_rows{table="people"} 0.0' in lines
+    assert "leadstream_timers_armed 0.0" in lines
+    assert not [line for line in lines if 'partition="1"' in line or 'topic="wakes"' in line]
+
+
+async def test_a_worker_whose_kafka_is_gone_says_that_it_cannot_tell(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def gone(_: object) -> Report:
+        raise KafkaConnectionError
+
+    monkeypatch.setattr("stream.web.lagging.LagMeter", StandingMeter)
+    monkeypatch.setattr(StandingMeter, "measure", gone)
+    async with TestClient(TestServer(Web(StandingWorker()).application())) as client, client.get("/v1/lag") as answer:
+        assert answer.status == 503
+        assert "could not be measured" in (await answer.json())["error"]
+
+
+@pytest.mark.parametrize(("ready", "alive", "status"), [(True, True, 200), (False, True, 503), (True, False, 503)])
+async def test_ready_means_restored_and_kafka_reachable(*, ready: bool, alive: bool, status: int) -> None:
+    worker = StandingWorker()
+    worker.standing.ready, worker.standing.alive = ready, alive
+    async with TestClient(TestServer(Web(worker).application())) as client:
+        async with client.get("/health/ready") as answer:
+            assert answer.status == status
+            assert await answer.json() == {"ready": status == 200, "restored": ready, "kafka": alive, "partitions": 5}
+        async with client.get("/health/live") as answer:
+            assert answer.status == 200

@@ -1,0 +1,66 @@
+"""Who is due when: one armed instant per lead, in order of instant and lead."""
+
+from stream.domain.timers import Timers
+
+
+def armed(**instants: int) -> Timers:
+    timers = Timers()
+    for lead, at in instants.items():
+        timers.arm(lead, at)
+    return timers
+
+
+def test_due_leads_come_in_order_of_instant_then_lead() -> None:
+    timers = armed(c=5, b=7, a=7, d=9)
+
+    assert list(timers.due(8)) == ["c", "a", "b"]
+    assert list(timers.due(8)) == []
+    assert len(timers) == 1
+
+
+def test_an_instant_is_due_at_itself() -> None:
+    assert list(armed(a=7).due(6)) == []
+    assert list(armed(a=7).due(7)) == ["a"]
+
+
+def test_arming_again_replaces_the_instant() -> None:
+    timers = armed(a=5)
+    timers.arm("a", 9)
+
+    assert timers.at("a") == 9
+    assert list(timers.due(8)) == []
+    assert list(timers.due(9)) == ["a"]
+
+
+def test_arming_the_same_instant_twice_is_due_once() -> None:
+    timers = armed(a=5)
+    timers.arm("a", 5)
+
+    assert list(timers.due(5)) == ["a"]
+
+
+def test_an_earlier_instant_overtakes() -> None:
+    timers = armed(a=9)
+    timers.arm("a", 5)
+
+    assert list(timers.due(20)) == ["a"]
+
+
+def test_nothing_disarms() -> None:
+    timers = armed(a=5, b=5)
+    timers.arm("a", None)
+    timers.disarm("b")
+    timers.disarm("nobody")
+
+    assert (timers.at("a"), len(timers), list(timers.due(9))) == (None, 0, [])
+
+
+def test_a_lead_armed_anew_while_the_clock_runs_is_due_in_its_turn() -> None:
+    timers = armed(a=1, b=3)
+    seen = []
+    for lead in timers.due(5):
+        seen.append(lead)
+        if seen == ["a"]:
+            timers.arm("a", 4)
+
+    assert seen == ["a", "b", "a"]

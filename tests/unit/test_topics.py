@@ -1,0 +1,91 @@
+"""The topics of an installation: names, partitions, how long and how large."""
+
+from datetime import timedelta
+
+import pytest
+
+from stream.runtime.topics import Topic, topic_table
+from stream.settings import Settings
+
+DAY_MS = 86_400_000
+
+
+def _topics(**chosen: object) -> dict[str, Topic]:
+    return {topic.name: topic for topic in topic_table(Settings(_env_file=None, **chosen))}  # type: ignore[arg-type]
+
+
+def test_every_topic_of_the_design_is_there() -> None:
+    assert set(_topics()) == {
+        "events",
+        "wakes",
+        "people",
+        "members",
+        "stage-changes",
+        "account-changes",
+        "lead-states",
+        "dead-letters",
+        "leadstream-visitors-changelog",
+        "leadstream-people-changelog",
+        "leadstream-accounts-changelog",
+    }
+
+
+def test_the_prefix_is_for_topics_and_the_app_for_changelogs() -> None:
+    topics = _topics(topic_prefix="eu.", app="brand")
+
+    assert {"eu.events", "eu.people", "brand-visitors-changelog"} <= set(topics)
+
+
+def test_people_decide_in_one_partition_and_all_else_scales() -> None:
+    counts = {name: topic.partitions for name, topic in _topics(partitions=12).items()}
+
+    assert {name for name, count in counts.items() if count == 1} == {"people", "leadstream-people-changelog"}
+    assert set(counts.values()) == {1, 12}
+
+
+@pytest.mark.parametrize(
+    ("name", "days"),
+    [
+        ("events", 7),
+        ("wakes", 7),
+        ("people", 7),
+        ("members", 7),
+        ("stage-changes", 30),
+        ("account-changes", 30),
+        ("dead-letters", 14),
+    ],
+)
+def test_logs_are_kept_for_days(name: str, days: int) -> None:
+    config = _topics()[name].config
+
+    assert (config["cleanup.policy"], config["retention.ms"]) == ("delete", str(days * DAY_MS))
+
+
+def test_retention_is_a_setting() -> None:
+    assert _topics(retention_wakes=timedelta(hours=2))["wakes"].config["retention.ms"] == "7200000"
+
+
+@pytest.mark.parametrize("name", ["lead-states", "leadstream-visitors-changelog", "leadstream-people-changelog"])
+def test_rows_are_compacted_but_not_within_a_day(name: str) -> None:
+    config = _topics()[name].config
+
+    assert (config["cleanup.policy"], config["min.compaction.lag.ms"]) == ("compact", str(DAY_MS))
+    assert "retention.ms" not in config
+
+
+def test_the_largest_event_fits_into_a_dead_letter_with_its_headers() -> None:
+    topics = _topics()
+
+    sizes = {name: int(topic.config["max.message.bytes"]) for name, topic in topics.items()}
+    assert sizes["dead-letters"] - sizes["events"] == 64 * 1024
+
+
+def test_times_are_those_of_the_sender_everywhere() -> None:
+    assert {topic.config["message.timestamp.type"] for topic in _topics().values()} == {"CreateTime"}
+
+
+@pytest.mark.parametrize(("copies", "needed"), [(1, "1"), (2, "1"), (3, "2")])
+def test_three_copies_survive_the_loss_of_one_machine(copies: int, needed: str) -> None:
+    topics = _topics(replication=copies).values()
+
+    assert {(topic.replication, topic.config["min.insync.replicas"]) for topic in topics} == {(copies, needed)}
