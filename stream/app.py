@@ -15,6 +15,7 @@ from aiokafka.errors import KafkaConnectionError
 from stream.agents.latch import keep_flags
 from stream.agents.leadstream import Leadstream
 from stream.agents.people import MAX_CUTS, PeopleLog
+from stream.agents.reloading import Reloading
 from stream.agents.rules import RulesInForce
 from stream.agents.topics import Topics
 from stream.agents.visitors import MAX_CHANGED_ROWS, Visitors
@@ -38,6 +39,7 @@ from stream.runtime.topics import changelog, create_missing, is_embedded, topic_
 from stream.runtime.work import Work
 from stream.settings import Settings
 from stream.settings import load as load_settings
+from stream.web.service import Web, url_of
 
 GC_THRESHOLD = (20_000, 20, 1000)
 """Rows are bytes and untracked structs: the collector finds nothing, but looks at everything while a table is restored."""
@@ -124,6 +126,7 @@ def create(settings: Settings) -> App:
         flow, rows, topics, lambda stages: Intake(lookups, settings.phone_region, stages), rules, metrics
     )
     state.people_log = PeopleLog(flow, fold, topics, metrics)
+    state.services += [Web, lambda _: Reloading(lookups)]
     app.duties = Duties(flow, topics.events, lambda tp, until: cast("Visitors", state.visitors).tick(tp.partition, until))
     _agents(app, state.visitors, state.people_log, topics, settings.partitions)
     return app
@@ -142,6 +145,7 @@ def _conf(settings: Settings) -> dict[str, Any]:
         "topic_allow_declare": False,
         "table_standby_replicas": 0,
         "web_enabled": False,
+        "canonical_url": url_of(settings.advertised),
         "consumer_auto_offset_reset": "earliest",
         "consumer_group_instance_id": settings.instance,
         "consumer_max_fetch_size": 1 << 20,

@@ -154,7 +154,7 @@ async def _letters(settings: Settings, wanted: Filter, *, superseded: bool = Tru
     async with consumer_client(settings) as consumer:
         letters = sorted(
             [letter async for letter in _read(consumer, topic, partitions, wanted.since_ms)],
-            key=lambda letter: (letter.at_ms, letter.place),
+            key=lambda letter: letter.at_ms,  # equal ones stay as they lie in the log
         )
     back = set() if superseded else {letter.headers.get(REPLAYED, b"").decode() for letter in letters}
     for letter in letters:

@@ -46,15 +46,15 @@ class Pages:
             await asyncio.sleep(0.1)
 
     async def of_companies(self, devices: Iterable[str], count: int) -> list[dict[str, Any]]:
-        """Return the first `count` visitors behind whose address a business was found, and who are no robots."""
-        found: list[dict[str, Any]] = []
+        """Return the first visitor, no robot, of each of the first `count` businesses that are found by address."""
+        found: dict[str, dict[str, Any]] = {}
         for device in devices:
             visitor = await self._get(f"/v1/visitors/anon::{device}")
             if visitor and visitor["company"] and visitor["company"]["kind"] == "business" and not visitor["bot"]:
-                found.append(visitor)
+                found.setdefault(visitor["company"]["name"], visitor)
             if len(found) == count:
                 break
-        return found
+        return list(found.values())
 
     async def _get(self, path: str) -> Any:
         """Return the answer; None where there is none."""

@@ -25,7 +25,7 @@ def _stage_change(fact: Fact) -> str:
     stage, score = data["stage"], data["score"]
     ends = "" if score["nextCrossingAt"] is None else f", {score['nextStageIfIdle']} on {clock(score['nextCrossingAt'])}"
     return (
-        f"{clock(fact['time'])} {ARROWS[stage['direction']]} [bold]{escape(name_of(data))}[/]{escape(company_of(data))}: "
+        f"{clock(fact['time']):9} {ARROWS[stage['direction']]} [bold]{escape(name_of(data))}[/]{escape(company_of(data))}: "
         f"{stage['from']['name']} → [bold]{stage['to']['name']}[/] "
         f"[cyan]{escape(data['reason']['text'] or data['reason']['code'])}[/] "
         f"[dim]({data['reason']['code']}; {score['total']:.0f} points, {score['grade']}, {data['route']}{ends})[/]"
@@ -33,7 +33,7 @@ def _stage_change(fact: Fact) -> str:
 
 
 def _of_a_person(fact: Fact) -> str:
-    data, at = fact["data"], clock(fact["time"])
+    data, at = fact["data"], f"{clock(fact['time']):9}"
     match fact["type"]:
         case "lead.merged.v1":
             return f"{at} [magenta]⇄[/] {fact['subject']} is the same person as {data['into']}"
@@ -48,7 +48,7 @@ def visitor_line(visitor: Fact) -> str:
     tags = ", ".join(f"{escape(tag['tag'])} {tag['weight']:.1f}" for tag in visitor["tags"][:3]) or "no topic yet"
     company = escape(visitor["company"]["name"])
     return (
-        f"{clock(visitor['asOf'])} [blue]◌[/] somebody at [bold]{company}[/] [dim]({visitor['id']})[/]: "
+        f"{clock(visitor['asOf']):9} [blue]◌[/] somebody at [bold]{company}[/] [dim]({visitor['id']})[/]: "
         f"{visitor['interest']:.0f} points of interest in {visitor['events']} events; [cyan]{tags}[/]"
     )
 
@@ -75,7 +75,7 @@ def clock(instant: str) -> str:
     """
     moment = instants.parse(instant) // 1000
     today = abs(moment * 1000 - int(time.time() * 1000)) < DAY_MS // 2
-    return time.strftime("%H:%M:%S " if today else "%d %b %y", time.gmtime(moment))
+    return time.strftime("%H:%M:%S" if today else "%d %b %y", time.gmtime(moment))
 
 
 @dataclass

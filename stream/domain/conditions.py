@@ -80,12 +80,15 @@ class Wanted:
         """Tell whether a value, or for a list any element of it, is allowed; null and objects never are."""
         if isinstance(value, str):
             text = value.lower()
-            return any(test(text) for test in self.globs)
+            for test in self.globs:  # noqa: SIM110 - half the time of a generator
+                if test(text):
+                    return True
+            return False
         if isinstance(value, bool):
             return value in self.flags
-        if isinstance(value, int | float):
+        if isinstance(value, (int, float)):
             return value in self.numbers or self._within(value)
-        if isinstance(value, list | tuple):
+        if isinstance(value, (list, tuple)):
             return any(self.accepts(element) for element in value)
         return False
 
@@ -111,4 +114,7 @@ class Conditions:
 
     def holds(self, get: Callable[[str], Any]) -> bool:
         """Tell whether every key holds; `get` gives the value of a key (`traits.bant.budget`), None: absent."""
-        return all(wanted.accepts(get(key)) for key, wanted in self.pairs)
+        for key, wanted in self.pairs:  # noqa: SIM110 - half the time of a generator
+            if not wanted.accepts(get(key)):
+                return False
+        return True

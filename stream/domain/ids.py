@@ -70,6 +70,11 @@ def is_identifying(node: str, typed_email: str = "B") -> bool:
     return class_of(kind_of(node), typed_email) in {"A", "B"}
 
 
+def is_device(node: str, typed_email: str = "B") -> bool:
+    """Tell whether this identity is of class C; nearly all that ask are cookies."""
+    return node.startswith("anon:") or class_of(kind_of(node), typed_email) == "C"
+
+
 def lead_id(node: str) -> str:
     """Return the id of the lead whose first identified member this is.
 

@@ -15,7 +15,8 @@ _MINUTE: Final = re.compile(r"(\d{4})-(\d\d)-(\d\d)[Tt ]([01]\d|2[0-3]):([0-5]\d
 _REST: Final = re.compile(r"([0-5]\d)(?:\.(\d+))?(?:[Zz]|([+-])([01]\d|2[0-3]):([0-5]\d))", re.ASCII)
 _MINUTE_LENGTH: Final = 17
 _SHOWN: Final = 64
-_USUAL_LENGTH: Final = 29  # with milliseconds and an offset
+_SECONDS: Final = {f"{second:02d}.": second * 1000 for second in range(60)}
+_DECIMALS: Final = {f"{ms:03d}Z": ms for ms in range(1000)}
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _EPOCH_DAY: Final = date(1970, 1, 1).toordinal()
 _CYCLE_YEARS: Final = 400
@@ -34,9 +35,16 @@ def parse(text: str) -> int:
     >>> parse("2026-11-22T10:00:00.0009Z"), parse("2026-11-22 11:00:00+01:00")
     (1795341600000, 1795341600000)
     """
-    rest = _rest if len(text) <= _USUAL_LENGTH else _read_rest
     try:
-        ms = _minute(text[:_MINUTE_LENGTH]) + rest(text[_MINUTE_LENGTH:])
+        return _minute(text[:_MINUTE_LENGTH]) + _SECONDS[text[17:20]] + _DECIMALS[text[20:]]
+    except (BadInstant, KeyError):
+        return _unusual(text)
+
+
+def _unusual(text: str) -> int:
+    """Read an instant that is not written as we write it."""
+    try:
+        ms = _minute(text[:_MINUTE_LENGTH]) + _rest(text[_MINUTE_LENGTH:])
     except BadInstant:
         ms = LATEST + 1
     if ms > LATEST:
@@ -86,7 +94,7 @@ def _day(year: int, month: int, day: int) -> int:
         raise BadInstant(msg) from error
 
 
-def _read_rest(text: str) -> int:
+def _rest(text: str) -> int:
     """Return the milliseconds that seconds, decimals and offset add to the minute."""
     parts = _REST.fullmatch(text)
     if parts is None:
@@ -97,6 +105,3 @@ def _read_rest(text: str) -> int:
         return ms
     offset = (int(hours) * 60 + int(minutes)) * 60_000
     return ms - offset if sign == "+" else ms + offset
-
-
-_rest = lru_cache(maxsize=65_536)(_read_rest)

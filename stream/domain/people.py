@@ -263,9 +263,10 @@ class People:
 
     def _renew(self, person: Person, *, told: bool) -> None:
         """Read a person's sums again after a snapshot, and who it is only where that was told anew."""
-        view = self._views.pop(person.id, None)
-        if view is not None and not told:
-            self._views[person.id] = View(person, view.members, self.rules, view.profile)
+        if told:
+            self._views.pop(person.id, None)
+        elif (view := self._views.get(person.id)) is not None:
+            view.refresh()
 
     # -- stages
 

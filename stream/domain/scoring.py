@@ -67,11 +67,14 @@ class Outlook:
 
     def holds(self, bounds: Bounds, at: int) -> bool:
         """Tell whether every bound is reached at `at` (numbers: at least, less 1e-9; grade: at least)."""
-        return not any(self.below(key, bound, at) for key, bound in bounds.items())
+        return not self.falls(bounds, at)
 
     def falls(self, bounds: Bounds, at: int, periods: int | None = None) -> bool:
         """Tell whether any bound is missed at `at`: an exit holds."""
-        return any(self.below(key, bound, at, periods) for key, bound in bounds.items())
+        for key, bound in bounds.items():  # noqa: SIM110 - asked at every event; a generator costs as much as the answer
+            if self.below(key, bound, at, periods):
+                return True
+        return False
 
     def below(self, key: str, bound: Bound, at: int, periods: int | None = None) -> bool:
         """Tell whether one part is below its bound."""

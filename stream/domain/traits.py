@@ -43,9 +43,9 @@ def trim(known: dict[str, Trait]) -> None:
     total = sum(size(path, trait.value) for path, trait in known.items()) if len(known) * LEAF > TOTAL else 0
     if len(known) <= LEAVES and total <= TOTAL:
         return
-    for path in sorted(known, key=lambda path: known[path].t):
-        if len(known) <= LEAVES and total <= TOTAL:
-            return
+    oldest = iter(sorted(known, key=lambda path: known[path].t))
+    while len(known) > LEAVES or total > TOTAL:
+        path = next(oldest)
         total -= size(path, known.pop(path).value)
 
 
@@ -53,7 +53,9 @@ def size(path: str, value: Any) -> int:
     """Return about how many characters a leaf takes."""
     if isinstance(value, str):
         return len(path) + len(value)
-    return len(path) + (sum(size("", one) for one in value) + len(value) if isinstance(value, list | tuple) else 24)
+    if isinstance(value, dict):
+        return len(path) + sum(size(name, one) + 1 for name, one in value.items())
+    return len(path) + (sum(size("", one) + 1 for one in value) if isinstance(value, list | tuple) else 24)
 
 
 def _characters(calls: Any) -> int:

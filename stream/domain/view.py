@@ -20,15 +20,18 @@ class View:
         person: whom to read.
         members: its identities, those without a snapshot included.
         rules: the ruleset in force.
-        profile: who it is, where that is known already.
     """
 
-    def __init__(
-        self, person: Person, members: Sequence[Identity], rules: Ruleset, profile: Profile | None = None
-    ) -> None:
+    def __init__(self, person: Person, members: Sequence[Identity], rules: Ruleset) -> None:
         self.person, self.members, self.rules = person, members, rules
-        self.states = [member.state for member in members]
-        self.profile = profile or Profile(members, rules)
+        self.profile = Profile(members, rules)
+        self.identified = any(class_of(kind_of(m.node), rules.typed_email) in ("A", "B") for m in members)
+        self._routes: dict[tuple[str, str | None, str], str] = {}
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Read the members' sums again, where nothing new was told of who they are."""
+        self.states = [member.state for member in self.members]
         self._look: Outlook | None = None
 
     @property
@@ -36,11 +39,6 @@ class View:
         """The journey stage of the newest event that has one."""
         newest = max(self.states, key=lambda s: (s.journey_t, s.journey_stamp), default=None)
         return newest.journey if newest is not None else None
-
-    @property
-    def identified(self) -> bool:
-        """Whether a member of class A or B makes it a lead."""
-        return any(class_of(kind_of(m.node), self.rules.typed_email) in ("A", "B") for m in self.members)
 
     def outlook(self, base: int) -> Outlook:
         """Return the score as a function of time from `base` (ms) on."""
@@ -80,11 +78,12 @@ class View:
 
     def earn_bonuses(self) -> None:
         """Give each sequence's bonus that the members' behaviours have completed, once."""
+        done = {step for state in self.states for step in state.times}
         for sequence in self.rules.sequences.values():
-            if sequence.name in self.person.bonuses:
+            if sequence.name in self.person.bonuses or not done.issuperset(sequence.steps):
                 continue
             times = {step: sorted(t for s in self.states for t in s.times.get(step, ())) for step in sequence.steps}
-            at = completed_at(sequence, times) if all(times.values()) else None
+            at = completed_at(sequence, times)
             if at is not None:
                 self.person.bonuses[sequence.name] = Bonus(at, sequence.points, sequence.half_life_ms)
                 self._look = None
@@ -93,12 +92,14 @@ class View:
         """Return the route of the first rule that matches at `at`; `nurture` where none does."""
         if not self.rules.routes:
             return "nurture"
-        facts = {
-            "stage": self.person.stage,
-            "grade": self.profile.grade,
-            "journey": self.journey,
-            "intent": scoring.intent(self._direct_points(at)),
-        }
+        decided = self.person.stage, self.journey, scoring.intent(self._direct_points(at))
+        route = self._routes.get(decided)
+        if route is None:
+            route = self._routes[decided] = self._route(*decided)
+        return route
+
+    def _route(self, stage: str, journey: str | None, intent: str) -> str:
+        facts = {"stage": stage, "grade": self.profile.grade, "journey": journey, "intent": intent}
         for route in self.rules.routes:
             if route.match.holds(lambda key: facts[key] if key in facts else self.profile.get(key)):
                 return route.route
@@ -107,11 +108,14 @@ class View:
     def _direct_points(self, at: int) -> float:
         points = 0.0
         for state in self.states:
-            for name, worth in decay.worth(state.points, state.landmark, at).items():
-                behaviour = self.rules.behaviours.get(name)
-                if behaviour is not None and behaviour.intent == "direct":
-                    points += worth
+            for h, part in state.points.items():
+                direct = sum([value for name, value in part.items() if self._is_direct(name)])
+                points += direct * 2.0 ** ((state.landmark - at) / h)
         return points
+
+    def _is_direct(self, name: str) -> bool:
+        behaviour = self.rules.behaviours.get(name)
+        return behaviour is not None and behaviour.intent == "direct"
 
 
 def heaviest(weights: Iterable[dict[str, float]]) -> list[tuple[str, float]]:

@@ -3,13 +3,14 @@
 `apply` is the rule: row + event + ruleset -> row + snapshot. It changes the row in place; it reads no clock.
 """
 
+from bisect import insort
 from dataclasses import dataclass
 
 import msgspec
 
 from stream.domain import decay, traits
 from stream.domain.event import Company, Event
-from stream.domain.ids import class_of, kind_of
+from stream.domain.ids import is_device
 from stream.domain.log import FORMAT, Snapshot, Unreadable
 from stream.domain.ruleset.model import Behaviour, Match, Ruleset
 from stream.domain.state import NEVER, State
@@ -78,7 +79,7 @@ def apply(
     _seen(state, event)
     if not event.bot:
         _gather(row, event, rules.match(event), rules)
-        if not row.listened and (event.links or class_of(kind_of(event.node), rules.typed_email) != "C"):
+        if not row.listened and (event.links or not is_device(event.node, rules.typed_email)):
             row.listened = True
     return Outcome(row, "applied", _snapshot(row, event) if row.listened else None, late)
 
@@ -173,8 +174,7 @@ def _score(row: Visitor, event: Event, behaviour: Behaviour, rules: Ruleset) -> 
             state.counts[key] = state.counts.get(key, 0) + 1
     if name in rules.sequenced:
         times = state.times.setdefault(name, [])
-        times.append(t)
-        times.sort()
+        insort(times, t)
         del times[:-TIMES]
 
 
@@ -198,7 +198,7 @@ def _weigh(state: State, event: Event, match: Match, behaviour: Behaviour, rules
         return
     for tag in match.tags:
         decay.add(state.tags, tag.name, tag.half_life_ms, weight, t, state.landmark)
-    if sum(map(len, state.tags.values())) > rules.max_tags:
+    if sum([len(part) for part in state.tags.values()]) > rules.max_tags:
         _evict(state, rules)
 
 

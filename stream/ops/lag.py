@@ -2,13 +2,19 @@
 
 import asyncio
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Self
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import KafkaError
+from aiokafka.errors import (
+    GroupCoordinatorNotAvailableError,
+    GroupLoadInProgressError,
+    KafkaError,
+    NotCoordinatorForGroupError,
+)
 
 from stream.domain.log import Tick, Unreadable, decode
 from stream.errors import UnreachableError, UsageError
@@ -23,6 +29,9 @@ TAILS = (200, 4_000, 40_000)
 CONNECT_S = 10.0
 PATIENCE_S = 20.0
 """How long a measurement may take."""
+AGAIN_S = 0.2
+NOT_YET = (GroupCoordinatorNotAvailableError, GroupLoadInProgressError, NotCoordinatorForGroupError)
+"""A cluster answers so until it has made, or moved, the place where it keeps commits."""
 FETCH_BYTES = 64 * 1024
 SOURCES = ("events", "wakes", "people")
 
@@ -128,7 +137,7 @@ def newest_ticks(records: Iterable[ConsumerRecord]) -> dict[int, int]:
 
 
 class LagMeter:
-    """Measures as often as asked over one connection; `async with` connects and hangs up.
+    """Measures as often as asked; `async with` connects and hangs up.
 
     Raises:
         UnreachableError: Kafka does not answer.
@@ -139,21 +148,16 @@ class LagMeter:
         self._settings = settings
         self._topics = tuple(settings.topic_prefix + name for name in SOURCES)
         self._admin = AIOKafkaAdminClient(**settings.client())
-        self._consumer = AIOKafkaConsumer(
-            **settings.client(), auto_offset_reset="earliest", fetch_max_wait_ms=50, max_partition_fetch_bytes=FETCH_BYTES
-        )
 
     async def __aenter__(self) -> Self:
         try:
             await asyncio.wait_for(self._admin.start(), CONNECT_S)
-            await asyncio.wait_for(self._consumer.start(), CONNECT_S)
         except (KafkaError, OSError, TimeoutError) as error:
-            await self.__aexit__()
+            await self._admin.close()
             raise self._unreachable() from error
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self._consumer.stop()
         await self._admin.close()
 
     async def measure(self) -> Report:
@@ -167,9 +171,10 @@ class LagMeter:
     async def _measure(self) -> Report:
         places = await self._places()
         committed, members = await self._committed(places), await self._members()
-        first = await self._consumer.beginning_offsets(places)
-        ends = await self._consumer.end_offsets(places)
-        oldest = await self._oldest({tp: max(first[tp], committed.get(tp, 0)) for tp in places}, ends)
+        async with self._reading() as consumer:
+            first = await consumer.beginning_offsets(places)
+            ends = await consumer.end_offsets(places)
+            oldest = await _oldest(consumer, {tp: max(first[tp], committed.get(tp, 0)) for tp in places}, ends)
         now_ms = int(time.time() * 1000)
         lags = [lag_of(tp, first[tp], ends[tp], committed.get(tp), oldest.get(tp), now_ms, members) for tp in places]
         return Report(lags, await self._clock(places, first, ends))
@@ -177,6 +182,19 @@ class LagMeter:
     def _unreachable(self) -> UnreachableError:
         where = ",".join(self._settings.kafka)
         return UnreachableError(f"Kafka does not answer at {where}: start it, or set {PREFIX}KAFKA=host:port")
+
+    @asynccontextmanager
+    async def _reading(self) -> AsyncIterator[AIOKafkaConsumer]:
+        """Connect a consumer, to be assigned once: aiokafka may never stop one that was just assigned anew."""
+        consumer = AIOKafkaConsumer(
+            **self._settings.client(), auto_offset_reset="earliest", fetch_max_wait_ms=50, max_partition_fetch_bytes=FETCH_BYTES
+        )
+        try:
+            await consumer.start()
+            await asyncio.sleep(0)  # aiokafka cannot stop tasks that have not begun
+            yield consumer
+        finally:
+            await consumer.stop()
 
     async def _places(self) -> list[TopicPartition]:
         present = set(await self._admin.list_topics())
@@ -191,7 +209,12 @@ class LagMeter:
         ]
 
     async def _committed(self, places: list[TopicPartition]) -> dict[TopicPartition, int]:
-        found = await self._admin.list_consumer_group_offsets(self._settings.app, partitions=places)
+        found = None
+        while found is None:
+            try:
+                found = await self._admin.list_consumer_group_offsets(self._settings.app, partitions=places)
+            except NOT_YET:
+                await asyncio.sleep(AGAIN_S)
         return {tp: at.offset for tp, at in found.items() if at.offset >= 0}
 
     async def _members(self) -> int | None:
@@ -203,47 +226,52 @@ class LagMeter:
         groups = [group for answer in answers for group in answer.groups]
         return sum(len(group[5]) for group in groups) if groups and not groups[0][0] else None
 
-    async def _oldest(self, starts: dict[TopicPartition, int], ends: dict[TopicPartition, int]) -> dict[TopicPartition, int]:
-        """Read the first record behind each commit; `ends` grows where fetch answers know better.
-
-        Asked for its end, the embedded broker names the first record of the last batch; what comes with records is right.
-        """
-        consumer, oldest, waiting = self._consumer, dict[TopicPartition, int](), set(starts)
-        consumer.assign(list(starts))
-        for tp, offset in starts.items():
-            consumer.seek(tp, offset)
-        deadline = time.monotonic() + ANSWER_S
-        while waiting and time.monotonic() < deadline:
-            for tp, records in (await consumer.getmany(*waiting, timeout_ms=50)).items():
-                oldest[tp] = records[0].timestamp
-            for tp in waiting & set(starts):
-                highwater = consumer.highwater(tp)
-                if highwater is None:
-                    continue
-                ends[tp] = max(ends[tp], highwater)
-                if tp in oldest or ends[tp] <= starts[tp]:
-                    waiting = waiting - {tp}
-        return oldest
-
     async def _clock(
         self, places: list[TopicPartition], first: dict[TopicPartition, int], ends: dict[TopicPartition, int]
     ) -> Clock:
-        events, people = (
-            [tp for tp in places if tp.topic == topic] for topic in (self._topics[0], self._topics[2])
-        )
+        partitions = sum(tp.topic == self._topics[0] for tp in places)
+        people = next(tp for tp in places if tp.topic == self._topics[2])
         ticks: dict[int, int] = {}
-        for length in TAILS:
-            start = max(first[people[0]], ends[people[0]] - length)
-            ticks = newest_ticks(await self._read(people[0], start, ends[people[0]]))
-            if len(ticks) == len(events) or start == first[people[0]]:
-                break
-        return clock_of(ticks, len(events), int(time.time() * 1000))
+        if first[people] == ends[people]:
+            return Clock()
+        async with self._reading() as consumer:
+            consumer.assign([people])
+            for length in TAILS:
+                start = max(first[people], ends[people] - length)
+                ticks = newest_ticks(await _read(consumer, people, start, ends[people]))
+                if len(ticks) == partitions or start == first[people]:
+                    break
+        return clock_of(ticks, partitions, int(time.time() * 1000))
 
-    async def _read(self, tp: TopicPartition, start: int, end: int) -> list[ConsumerRecord]:
-        consumer, records = self._consumer, list[ConsumerRecord]()
-        consumer.assign([tp])
-        consumer.seek(tp, start)
-        deadline = time.monotonic() + ANSWER_S
-        while await consumer.position(tp) < end and time.monotonic() < deadline:
-            records += (await consumer.getmany(tp, timeout_ms=200)).get(tp, [])
-        return records
+
+async def _oldest(
+    consumer: AIOKafkaConsumer, starts: dict[TopicPartition, int], ends: dict[TopicPartition, int]
+) -> dict[TopicPartition, int]:
+    """Return the Kafka timestamp of the first record behind each commit; `ends` grows where fetch answers know better.
+
+    Asked for its end, the embedded broker names the first record of the last batch; what comes with records is right.
+    """
+    oldest: dict[TopicPartition, int] = {}
+    waiting = set(starts)
+    consumer.assign(list(starts))
+    for tp, offset in starts.items():
+        consumer.seek(tp, offset)
+    deadline = time.monotonic() + ANSWER_S
+    while waiting and time.monotonic() < deadline:
+        for tp, records in (await consumer.getmany(*waiting, timeout_ms=50)).items():
+            oldest[tp] = records[0].timestamp
+        for tp, highwater in [(tp, consumer.highwater(tp)) for tp in waiting]:
+            if highwater is not None:
+                ends[tp] = max(ends[tp], highwater)
+                if tp in oldest or ends[tp] <= starts[tp]:
+                    waiting.discard(tp)
+    return oldest
+
+
+async def _read(consumer: AIOKafkaConsumer, tp: TopicPartition, start: int, end: int) -> list[ConsumerRecord]:
+    records: list[ConsumerRecord] = []
+    consumer.seek(tp, start)
+    deadline = time.monotonic() + ANSWER_S
+    while await consumer.position(tp) < end and time.monotonic() < deadline:
+        records += (await consumer.getmany(tp, timeout_ms=200)).get(tp, [])
+    return records

@@ -1,7 +1,5 @@
 """What is fetched of one partition, as one item: records in offset order, unpacked in C."""
 
-
-
 from collections.abc import Sequence
 from hashlib import blake2b
 from typing import Any, NamedTuple, Protocol

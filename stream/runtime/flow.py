@@ -1,7 +1,5 @@
 """What a worker's parts share: where each partition stands, what it owes, and who may still send."""
 
-
-
 import asyncio
 import logging
 import time

@@ -1,7 +1,5 @@
 """Ordered sending: one lane a target partition. Concurrent sends of batches to one partition have no order."""
 
-
-
 import asyncio
 import time
 from collections.abc import Callable, Sequence

@@ -1,7 +1,5 @@
 """The producer: idempotent, and able to send a record batch as it was put together."""
 
-
-
 from collections.abc import Iterable
 from typing import Any
 

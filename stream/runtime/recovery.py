@@ -1,7 +1,5 @@
 """Restoring tables by whole batches, while the partitions that stayed here go on."""
 
-
-
 import asyncio
 import gc
 import logging

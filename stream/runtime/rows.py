@@ -22,6 +22,8 @@ class RowPart(Generic[R]):
         self.changelog, self.stored = changelog, stored
         self._decode, self._encode = decode, encode
         self.changed: dict[bytes, R] = {}
+        self._written: dict[bytes, R] = {}
+        """What the last checkpoint wrote, still decoded: who was here a second ago often is again."""
         self._raw: Rows = {key: stored[key] for key in stale if key in stored}
         self._outputs: list[asyncio.Future[None]] = []
         self._positions: dict[TP, Position] = {}
@@ -29,7 +31,7 @@ class RowPart(Generic[R]):
 
     def get(self, key: bytes) -> R | None:
         """Return a row to change or to look at."""
-        row = self.changed.get(key)
+        row = self.changed.get(key) or self._written.get(key)
         if row is not None:
             return row
         stored = self.stored.get(key)
@@ -73,6 +75,7 @@ class RowPart(Generic[R]):
         self.stored.update(rows)
         raw = {key: self.stored[key] for key in self._raw} | rows
         work = Work(self.changelog, self._outputs, [list(raw.items())] if raw else [], self._positions, received=self.received)
+        self._written = self.changed
         self.changed, self._raw, self._outputs, self._positions, self.received = {}, {}, [], {}, []
         return work
 

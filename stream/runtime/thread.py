@@ -1,7 +1,5 @@
 """The consumer thread: fetches whole batches, seeks, commits, and knows when its requests left."""
 
-
-
 import asyncio
 import time
 from collections.abc import Iterable, Mapping
@@ -35,7 +33,11 @@ class BatchThread(driver.AIOKafkaConsumerThread):
         return consumer
 
     async def _fetch_records(
-        self, consumer: Any, active_partitions: Any, timeout: float | None = None, max_records: int | None = None
+        self,
+        consumer: Any,
+        active_partitions: Any,
+        timeout: float | None = None,  # noqa: ASYNC109 - Faust's
+        max_records: int | None = None,
     ) -> Any:
         fetcher = consumer._fetcher
         if consumer._closed or fetcher._closed:

@@ -14,7 +14,8 @@ MARK = Mark(changelog=40, partitions=8, last=99, print="abc", rules="r1")
 
 def found(**changed: Any) -> Found:
     usual: dict[str, Any] = {
-        "committed": 100, "mark": MARK, "stored": None, "state_at": None, "first": 0, "end": 500, "partitions": 8, "changelog": 40,
+        "committed": 100, "mark": MARK, "stored": None, "state_at": None,
+        "first": 0, "end": 500, "partitions": 8, "changelog": 40,
     }  # fmt: skip
     return Found(EVENTS, **(usual | changed))
 
@@ -47,7 +48,9 @@ def test_a_partition_goes_on(kafka: Found, goes_on: Resume) -> None:
     [
         pytest.param(found(end=99), r"events-3 ends at 99, but was read up to 100.*topics --adopt", id="recreated, shorter"),
         pytest.param(
-            found(committed=None, mark=None, stored=(100, MARK), end=20), "ends at 20, but was read up to 100", id="its commits went with it"
+            found(committed=None, mark=None, stored=(100, MARK), end=20),
+            "ends at 20, but was read up to 100",
+            id="its commits went with it",
         ),
         pytest.param(found(partitions=12), r"events has 12 partitions, its state was made with 8", id="repartitioned"),
         pytest.param(found(changelog=39), r"changelog of events-3 ends at 39, the commit says 40", id="changelog cut"),

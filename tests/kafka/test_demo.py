@@ -4,12 +4,14 @@ import os
 import re
 import signal
 import sys
+import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
 import pytest
 
+from schemas.documents import Lag, LeadDocument, LeadPage, Visitor
 from stream.demo import make_log
 from stream.runtime.embedded import free_port
 from tests.brokers import ROOT, Broker, Process
@@ -41,6 +43,12 @@ def start(tmp_path: Path) -> Iterator[Start]:
 
 def children(process: Process) -> list[psutil.Process]:
     return psutil.Process(process.pid).children(recursive=True)
+
+
+def get(url: str) -> bytes:
+    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(url, timeout=10) as answer:
+        body: bytes = answer.read()
+        return body
 
 
 def left_behind(folder: Path) -> list[Path]:
@@ -79,6 +87,20 @@ def test_ctrl_c_leaves_nothing_behind(start: Start, tmp_path: Path, how: signal.
     assert "stage changes, the first after" in demo.output
     assert psutil.wait_procs(family, timeout=10)[1] == []
     assert left_behind(tmp_path) == []
+
+
+def test_the_addresses_it_prints_answer(start: Start) -> None:
+    demo = start("--rate", "400")
+    demo.wait_for_line(r"◌ somebody at Halcyon Oil", 90)
+    page = demo.wait_for_line(r"pages +(http://\S+)/$")[1]
+
+    ada = LeadDocument.model_validate_json(get(f"{page}/v1/leads/email::ada.brandt@halcyon-oil.example"))
+    assert (ada.stage.name, ada.account and ada.account.domain) == ("sql", "halcyon-oil.example")
+    assert ada.score.total > 120
+    assert ada.id in {lead.id for lead in LeadPage.model_validate_json(get(f"{page}/v1/leads")).leads}
+    for name, model in (("a visitor", Visitor), ("lag, metrics", Lag)):
+        model.model_validate_json(get(demo.wait_for_line(rf"{name} +(\S+)")[1]))
+    assert b"leadstream_applied_total" in get(f"{page}/metrics")
 
 
 @pytest.mark.kafka

@@ -13,7 +13,7 @@ EVENTS = ("Demo Requested", "Quote Requested", "Webinar Attended", "Whatever")
 
 def traffic(seed: int, count: int, users: int = 40, cookies: int = 400) -> Iterator[Pair]:
     """Yield (key, value) of `count` records."""
-    chance, last = random.Random(seed), None
+    chance, last = random.Random(seed), None  # noqa: S311 - no secret
     for number in range(count):
         if last is None or chance.random() >= 0.03:
             last = _record(chance, f"{seed}-{number}", users, cookies)
@@ -23,7 +23,8 @@ def traffic(seed: int, count: int, users: int = 40, cookies: int = 400) -> Itera
 def _record(chance: random.Random, message: str, users: int, cookies: int) -> Pair:
     when = datetime.fromtimestamp(time.time() - abs(chance.gauss(0, 0.5)), UTC)
     event: dict[str, object] = {
-        "messageId": message, "type": "track", "event": chance.choice(EVENTS), "timestamp": when.isoformat(timespec="milliseconds"),
+        "messageId": message, "type": "track", "event": chance.choice(EVENTS),
+        "timestamp": when.isoformat(timespec="milliseconds"),
         "properties": {"url": chance.choice(PLACES)}, "context": {"ip": f"203.0.113.{chance.randrange(255)}"},
     }  # fmt: skip
     cookie = f"c{chance.randrange(cookies)}"

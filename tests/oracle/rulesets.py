@@ -1,6 +1,7 @@
 """Seeded rulesets that use every part of section 6."""
 
 import json
+from collections.abc import Mapping
 from random import Random
 
 HALF_LIVES = ["1h", "12h", "3d", "7d", "14d", "30d", "90d"]
@@ -156,15 +157,15 @@ def behaviours(rng: Random) -> str:
         return f"cap = {{ points = {points} }}" if rng.random() < 0.6 else ""
 
     blocks = [
-        'tried]\nmatch = { type = "track", event = "Trial *" }\npoints = 30\nweight = 1.0\nintent = "direct"\n'
-        f'journey = "decision"\n{half_life()}\n{cap(50)}',
-        'attended]\nmatch = { type = "track", event = "Meeting Attended" }\npoints = 50\n'
-        f'journey = "consideration"\n{half_life()}',
-        f'watched]\nmatch = {{ event = "broadcast watched" }}\npoints = 30\nweight = 0.7\n{half_life()}',
-        f'left]\nmatch = {{ type = "track", event = "Unsubscribed" }}\npoints = -{rng.choice([10, 25, 60])}\n{cap(40)}',
-        f'careers]\nmatch = {{ type = "page", url = "*/careers/*" }}\npoints = -10\nweight = 0.2\n{cap(15)}',
-        f'priced]\nmatch = {{ type = ["page", "screen"], url = "*/pricing" }}\npoints = 10\nweight = 0.9\n'
-        f'intent = "direct"\njourney = "decision"\n{half_life()}\n{cap(20)}',
+        f"""tried]\nmatch = {{ type = "track", event = "Trial *" }}\npoints = 30\nweight = 1.0\nintent = "direct"
+journey = "decision"\n{half_life()}\n{cap(50)}""",
+        f"""attended]\nmatch = {{ type = "track", event = "Meeting Attended" }}\npoints = 50
+journey = "consideration"\n{half_life()}""",
+        f"""watched]\nmatch = {{ event = "broadcast watched" }}\npoints = 30\nweight = 0.7\n{half_life()}""",
+        f"""left]\nmatch = {{ type = "track", event = "Unsubscribed" }}\npoints = -{rng.choice([10, 25, 60])}\n{cap(40)}""",
+        f"""careers]\nmatch = {{ type = "page", url = "*/careers/*" }}\npoints = -10\nweight = 0.2\n{cap(15)}""",
+        f"""priced]\nmatch = {{ type = ["page", "screen"], url = "*/pricing" }}\npoints = 10\nweight = 0.9
+intent = "direct"\njourney = "decision"\n{half_life()}\n{cap(20)}""",
         'won]\nmatch = { event = ["Deal Won", "Order Completed"] }\npoints = 40\n',
         'moved]\nmatch = { event = "Lead Stage Changed" }\npoints = 1\n',
     ]
@@ -231,14 +232,14 @@ def stages(rng: Random) -> str:
     return text + '[[stages]]\nname = "customer"\nowner = "crm"\n'
 
 
-def table(name: str, enter: dict[str, object], leave: dict[str, object], dwell: str) -> str:
+def table(name: str, enter: Mapping[str, object], leave: Mapping[str, object], dwell: str) -> str:
     """Return one engine stage."""
     text = f'[[stages]]\nname = "{name}"\nenter = {inline(enter)}\n'
     text += f"exit = {inline(leave)}\n" if leave else ""
     return text + f'dwell = "{dwell}"\n'
 
 
-def inline(values: dict[str, object]) -> str:
+def inline(values: Mapping[str, object]) -> str:
     """Return an inline table."""
     return "{ " + ", ".join(f"{key} = {json.dumps(value)}" for key, value in values.items()) + " }"
 

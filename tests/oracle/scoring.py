@@ -53,7 +53,8 @@ class Score:
         raw = decayed(self.interest_parts, at) + (self.idle(at) if idle is None else idle)
         interest = max(float(self.rules.floor), raw)
         fit, timing = sum(self.fits.values()), decayed(self.timing_parts, at)
-        return {"total": interest + fit + timing, "fit": fit, "interest": interest, "timing": timing, "grade": self.grade}
+        total = interest + fit + timing
+        return {"total": total, "fit": fit, "interest": interest, "timing": timing, "grade": self.grade}
 
     def fit_getter(self) -> Callable[[str], Any]:
         """Return how a condition of [fit] reads the person."""
@@ -139,16 +140,21 @@ class Score:
         if exits(stage, self.at(begin)):
             return begin
         low = begin
-        cuts = 64 if last - begin > 64 * self.rules.longest / 2 else 8
-        for n in range(1, cuts + 1):
-            high = begin + (last - begin) * n // cuts
+        for high in self.looks(begin, last):
             if exits(stage, self.at(high)):
                 while high - low > 1:
                     middle = (low + high) // 2
-                    low, high = (low, middle) if exits(stage, self.at(middle)) else (middle, high)
+                    low, high = (low, middle) if exits(stage, self.at(middle)) else (middle, high)  # noqa: PLW2901
                 return high
             low = high
         return None
+
+    def looks(self, begin: int, last: int) -> list[int]:
+        """Return where to look in (begin, last]; a score dips and rises again where negative parts outlive positive ones."""
+        if all(part[1] >= 0 for part in self.interest_parts):
+            return [begin + (last - begin) * n // 4 for n in range(1, 5)]
+        growing = [begin + int(1000 * 1.08**n) for n in range(400)]
+        return [*(at for at in growing if at < last), last]
 
     def why(self, stage: dict[str, Any], at: int) -> str:
         """Return `idle` if it is the idle period that ends right now that makes the stage fall, else `decay`."""

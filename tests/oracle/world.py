@@ -48,7 +48,7 @@ class World:
         elif row.awake or row.klass != "C" or event.links:
             self.snapshot(row, event)
             while self.to_wake:
-                self.wake(self.to_wake.pop(0), event)
+                self.wake(self.to_wake.pop(0), row.as_of)
 
     def row(self, name: str) -> Row:
         """Return the row of an identity, a new one if there is none."""
@@ -58,11 +58,11 @@ class World:
         """Apply what an identity hands on: what is due, its sums, its links, one judgement."""
         person = self.person(row)
         row.awake = True
-        row.named = max(row.named, (event.t, event.line))
         self.two_became_one = False
         nobodys = row.shared
         if not nobodys:
             self.told(row, person, row.as_of)
+            row.named = max(row.named, (event.t, event.line))
         for name in event.links:
             self.link(row, name, row.as_of, event)
         if nobodys:
@@ -85,9 +85,9 @@ class World:
         person.collect_bonuses(self.rules)
         return person
 
-    def wake(self, row: Row, event: Event) -> None:
+    def wake(self, row: Row, r: int) -> None:
         """Apply what an identity brings when somebody first listens to it."""
-        row.as_of = max(row.as_of, event.r)
+        row.as_of = max(row.as_of, r)
         if row.shared:
             row.awake = True
             return

@@ -12,9 +12,10 @@ from stream.cli.pages import Pages, busiest
 from stream.settings import Settings
 
 VISITORS: dict[str, Any] = {
-    "anon::acme": {"id": "anon::acme", "bot": False, "company": {"kind": "business"}},
+    "anon::acme": {"id": "anon::acme", "bot": False, "company": {"name": "Acme", "kind": "business"}},
+    "anon::other": {"id": "anon::other", "bot": False, "company": {"name": "Other", "kind": "business"}},
     "anon::isp": {"id": "anon::isp", "bot": False, "company": {"kind": "isp"}},
-    "anon::robot": {"id": "anon::robot", "bot": True, "company": {"kind": "business"}},
+    "anon::robot": {"id": "anon::robot", "bot": True, "company": {"name": "Robots", "kind": "business"}},
     "anon::nobody": {"id": "anon::nobody", "bot": False, "company": None},
 }
 
@@ -48,9 +49,9 @@ def settings(server: TestServer, **more: Any) -> Settings:
 
 async def test_visitors_of_businesses_are_found(server: TestServer) -> None:
     async with Pages(settings(server)) as opened:
-        devices = ["gone", "isp", "robot", "nobody", "acme", "acme"]
+        devices = ["gone", "isp", "robot", "nobody", "acme", "acme", "other"]
         assert await opened.of_companies(devices, 1) == [VISITORS["anon::acme"]]
-        assert len(await opened.of_companies(devices, 9)) == 2
+        assert await opened.of_companies(devices, 9) == [VISITORS["anon::acme"], VISITORS["anon::other"]]
 
 
 async def test_a_token_is_sent_where_there_is_one(server: TestServer, asked: list[str]) -> None:

@@ -65,7 +65,7 @@ def test_other_facts_have_a_line_too(kind: str, data: dict[str, Any], shown: str
 def test_an_instant_of_today_is_a_time_and_another_day_a_date() -> None:
     now = time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime())
 
-    assert clock(now).strip() == now[11:19]
+    assert clock(now) == now[11:19]
     assert clock("2001-02-03T00:00:00.000Z") == "03 Feb 01"
 
 

@@ -4,7 +4,8 @@ import pytest
 
 from stream.domain.log import Unreadable
 from stream.domain.person import Identity, Person
-from stream.domain.rows import META, LogRow, Rows
+from stream.domain.rows import META, RULESET, LogRow, Rows
+from stream.domain.state import State
 
 
 def table() -> tuple[dict[bytes, bytes], Rows]:
@@ -32,12 +33,37 @@ def test_a_cut_holds_what_changed_and_the_log_last_all_at_one_position() -> None
     rows.cut(LogRow(8))
     rows.keep(Identity("user::2"))
 
-    cut = rows.cut(LogRow(9, {0: 5}, b"rules"))
+    cut = rows.cut(LogRow(9, {0: 5}))
 
     assert [key for key, _ in cut] == [b"i:user::2", META]
     assert {value[:9] for _, value in cut} == {b"\x01" + (9).to_bytes(8, "big")}
     assert set(stored) == {b"i:user::1", b"p:lead_1", b"i:user::2", META}
-    assert Rows(stored).log() == LogRow(9, {0: 5}, b"rules")
+    assert Rows(stored).log() == LogRow(9, {0: 5})
+
+
+def test_sums_are_a_row_of_their_own_that_a_change_of_person_does_not_write_again() -> None:
+    stored, rows = table()
+    identity = Identity("user::1", state=State(events=3))
+    rows.keep_sums(identity)
+    assert [key for key, _ in rows.cut(LogRow())] == [b"i:user::1", b"s:user::1", META]
+
+    read = rows.identity("user::1")
+    assert read == identity
+    read.person = "lead_1"
+    rows.keep(read)
+
+    assert [key for key, _ in rows.cut(LogRow())] == [b"i:user::1", META]
+    assert Rows(stored).identity("user::1") == Identity("user::1", person="lead_1", state=State(events=3))
+
+
+def test_an_empty_table_takes_the_ruleset_and_keeps_it() -> None:
+    stored, rows = table()
+    assert rows.ruleset(b"first") == b"first"
+    assert [key for key, _ in rows.cut(LogRow())] == [RULESET, META]
+
+    again = Rows(stored)
+    assert again.ruleset(b"second") == b"first"
+    assert [key for key, _ in again.cut(LogRow())] == [META]
 
 
 def test_an_empty_table_begins_a_new_log() -> None:

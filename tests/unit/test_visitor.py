@@ -9,7 +9,7 @@ from stream.domain.event import Company, Event, Group, Link
 from stream.domain.log import Unreadable
 from stream.domain.ruleset.model import Ruleset
 from stream.domain.state import NEVER, State
-from stream.domain.visitor import REMEMBERED, Outcome, Visitor
+from stream.domain.visitor import DAYS, REMEMBERED, REPLAYS, Outcome, Visitor
 from tests.told import BEHAVIOURS, DAY, HOUR, LADDER, SECOND, START, copied, happened, rules
 
 PLAIN = rules()
@@ -111,13 +111,11 @@ def test_a_cap_counts_per_day_of_the_event(points: int, zone: str, hours: list[i
     assert row.state.counts == {"x": len(hours)}
 
 
-def test_days_whose_points_are_gone_are_forgotten() -> None:
-    ruleset = rules(
-        '[behaviours.x]\nmatch = { type = "page" }\npoints = 10\nhalf_life = "1h"\ncap = { points = 25 }\n' + LADDER
-    )
-    row = told(happened("page", A, START), happened("page", A, START + DAY), happened("page", A, START + 9 * DAY), ruleset=ruleset)
+def test_the_newest_days_of_a_cap_are_remembered() -> None:
+    row = told(*(happened("page", A, START + n * DAY) for n in range(DAYS + 2)), ruleset=capped())
 
-    assert list(row.caps["x"].values()) == [10.0]
+    assert len(row.caps["x"]) == DAYS
+    assert min(row.caps["x"]) == START // DAY + 2
 
 
 # -- tags that leave
@@ -231,6 +229,15 @@ def test_a_replay_is_taken_once() -> None:
     places: list[dict[str, Any]] = [{"replayed": p} for p in (("dead", 0, 7), ("dead", 0, 7), ("dead", 0, 8), ("dead", 1, 7))]
 
     assert outcomes(*zip(events, places, strict=True)) == ["applied", "duplicate", "applied", "applied"]
+
+
+def test_the_newest_replays_are_remembered() -> None:
+    row: Visitor | None = None
+    for offset in range(REPLAYS + 1):
+        row = visitor.apply(row, happened("page", A, START), offset, PLAIN, replayed=("dead", 0, offset)).row
+
+    assert row is not None
+    assert row.replayed == {"dead:0": list(range(1, REPLAYS + 1))}
 
 
 def test_an_echo_makes_no_row() -> None:

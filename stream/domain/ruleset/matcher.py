@@ -33,7 +33,7 @@ class Column:
         if isinstance(value, str):
             bits = self.memo.get(value)
             return self._learn(value) if bits is None else bits
-        if isinstance(value, list | tuple):
+        if isinstance(value, (list, tuple)):
             bits = 0
             for element in value:
                 bits |= self.bits(element)
@@ -101,7 +101,8 @@ class Matcher:
         self._own = {tag.name: tag.half_life_ms for _, tag in self._tags if tag.half_life_ms is not None}
         self._default = self._sources[0][1][1] if self._sources else default_half_life_ms
         self._plans: dict[int, Plan] = {}
-        self._named: dict[tuple[int, Any], Match] = {}
+        self._named: dict[tuple[int, tuple[tuple[str, ...], ...]], Match] = {}
+        self._shapes: dict[tuple[Any, ...], int] = {}
         self._split(columns.by_key)
 
     def _split(self, by_key: dict[str, Column]) -> None:
@@ -124,15 +125,14 @@ class Matcher:
         plan = self._plans.get(mask) or self._learn(mask)
         if not plan.sources:
             return plan.match
-        given = [_texts(read(event)) for read, _ in plan.sources]
-        return self._with_sources(mask, plan, given) if any(given) else plan.match
+        given = tuple([_texts(read(event)) for read, _ in plan.sources])
+        return self._named.get((mask, given)) or self._learn_named(mask, plan, given)
 
     def _mask(self, event: Event) -> int:
-        mask = 0
-        for column, value in zip(self._member_columns, self._members(event), strict=True):
-            if value is not None:
-                bits = column.memo.get(value)
-                mask |= column.bits(value) if bits is None else bits
+        members = self._members(event)
+        mask = self._shapes.get(members)
+        if mask is None:
+            mask = self._learn_shape(members)
         if properties := event.properties:
             for name, column in self._properties:
                 value = properties.get(name)
@@ -142,6 +142,19 @@ class Matcher:
             value = read(event)
             if value is not None:
                 mask |= column.bits(value)
+        return mask
+
+    def _learn_shape(self, members: tuple[str | None, ...]) -> int:
+        """Remember what the event's own members (type, event, url ...) say together."""
+        mask, length = 0, 0
+        for column, value in zip(self._member_columns, members, strict=True):
+            if value is not None:
+                mask |= column.bits(value)
+                length += len(value)
+        if length <= LONGEST_TEXT:
+            if len(self._shapes) >= REMEMBERED:
+                self._shapes.clear()
+            self._shapes[members] = mask
         return mask
 
     def _learn(self, mask: int) -> Plan:
@@ -159,18 +172,15 @@ class Matcher:
         self._plans[mask] = plan
         return plan
 
-    def _with_sources(self, mask: int, plan: Plan, given: list[tuple[str, ...]]) -> Match:
-        key = (mask, tuple(given))
-        match = self._named.get(key)
-        if match is None:
-            match = Match(plan.match.where, plan.match.behaviour, self._topics(plan, given))
-            if sum(len(text) for texts in given for text in texts) <= LONGEST_TEXT:
-                if len(self._named) >= REMEMBERED:
-                    self._named.clear()
-                self._named[key] = match
+    def _learn_named(self, mask: int, plan: Plan, given: tuple[tuple[str, ...], ...]) -> Match:
+        match = Match(plan.match.where, plan.match.behaviour, self._topics(plan, given))
+        if sum(len(text) for texts in given for text in texts) <= LONGEST_TEXT:
+            if len(self._named) >= REMEMBERED:
+                self._named.clear()
+            self._named[mask, given] = match
         return match
 
-    def _topics(self, plan: Plan, given: list[tuple[str, ...]]) -> tuple[Topic, ...]:
+    def _topics(self, plan: Plan, given: tuple[tuple[str, ...], ...]) -> tuple[Topic, ...]:
         """Join the explicit tags and those of the `from` rules; of two such rules the first says how a tag fades."""
         half_lives = {tag.name: self._default for tag in plan.tags}
         named: dict[str, float] = {}
@@ -188,4 +198,4 @@ def _texts(value: Any) -> tuple[str, ...]:
         return ()
     if isinstance(value, str):
         return (value,)
-    return tuple(each for each in value if isinstance(each, str)) if isinstance(value, list | tuple) else ()
+    return tuple([each for each in value if isinstance(each, str)]) if isinstance(value, (list, tuple)) else ()

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from math import inf
 from typing import Any, Protocol
 
 from stream.domain.event import Event
@@ -58,7 +59,7 @@ class Dwell:
     def factor(self, properties: Mapping[str, Any]) -> float:
         """Return the factor of the last step reached; 1.0 without a finite number >= 0."""
         seconds = properties.get(self.property)
-        if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not 0 <= seconds < float("inf"):
+        if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not 0 <= seconds < inf:
             return 1.0
         factor = self.steps[0][1]
         for at, value in self.steps:
