@@ -17,7 +17,6 @@ LEAD_ID = re.compile(r"lead_[0-9a-f]{16}")
 LEADS = b"p:lead_"
 
 _HEAD = len(FORMAT) + 8
-_encode = msgspec.msgpack.Encoder().encode
 _identity = msgspec.msgpack.Decoder(Identity).decode
 _person = msgspec.msgpack.Decoder(Person).decode
 
@@ -57,6 +56,7 @@ class Copy:
         """Return a fold that holds nothing but this person and its members."""
         for member in person.members:
             self._row(b"i:" + member.encode())
+            self._row(b"s:" + member.encode())
         return People(self.rows, 1, self._people.app, self._people.rules)
 
     def _survivor(self, id_: str) -> Person | None:
@@ -69,9 +69,7 @@ class Copy:
 
     def _row(self, key: bytes) -> memoryview | None:
         """Copy a row, uncut changes included, and return its body."""
-        rows = self._people.rows
-        changed = rows._changed.get(key)  # noqa: SLF001 -- what is decoded and not yet cut
-        data = rows.stored.get(key) if changed is None else FORMAT + bytes(8) + _encode(changed)
+        data = self._people.rows.bytes_of(key)
         if data is None:
             return None
         self.rows[key] = data
@@ -116,8 +114,6 @@ def visitor(
 
 def lead_ids(people: People) -> Iterator[str]:
     """Yield the id of every lead there ever was, merged ones included, in no order; the fold may go on meanwhile."""
-    rows = people.rows
-    new = [key for key in rows._changed if key not in rows.stored]  # noqa: SLF001 -- not yet cut
-    for key in [*rows.stored, *new]:
+    for key in people.rows.keys():  # noqa: SIM118 -- no mapping
         if key.startswith(LEADS):
             yield key[2:].decode()

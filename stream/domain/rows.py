@@ -94,6 +94,16 @@ class Rows:
             self.size += len(key) + len(self.stored.get(key, b"")) + NEW_ROW
         self._changed[key] = row
 
+    def bytes_of(self, key: bytes) -> bytes | None:
+        """Return a row's bytes as of now, uncut changes included; their position is that of the next cut, so 0."""
+        changed = self._changed.get(key)
+        return self.stored.get(key) if changed is None else FORMAT + bytes(8) + _body(key, changed)
+
+    def keys(self) -> Iterator[bytes]:
+        """Yield the key of every row, uncut ones included; the rows may change meanwhile."""
+        new = [key for key in self._changed if key not in self.stored]
+        yield from [*self.stored, *new]
+
     def cut(self, log: LogRow) -> list[tuple[bytes, bytes]]:
         """Return the changed rows as bytes, the log's own last; what was decoded is dropped."""
         head = FORMAT + log.next.to_bytes(8, "big")

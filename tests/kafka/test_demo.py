@@ -91,7 +91,7 @@ def test_ctrl_c_leaves_nothing_behind(start: Start, tmp_path: Path, how: signal.
 
 def test_the_addresses_it_prints_answer(start: Start) -> None:
     demo = start("--rate", "400")
-    demo.wait_for_line(r"◌ somebody at Halcyon Oil", 90)
+    demo.wait_for_line("▼ Dora", 90)  # long after Ada was told of: her rows have been stored and read again
     page = demo.wait_for_line(r"pages +(http://\S+)/$")[1]
 
     ada = LeadDocument.model_validate_json(get(f"{page}/v1/leads/email::ada.brandt@halcyon-oil.example"))

@@ -88,7 +88,7 @@ def test_a_late_line_is_worth_what_it_would_have_been_on_time(run: Simulate) -> 
 
 
 def test_a_device_becomes_a_lead_with_its_past(run: Simulate) -> None:
-    document = run(line(START, anonymousId="a"), line(START + HOUR, type="identify", userId="1", anonymousId="a"))
+    document = run(line(START, anonymousId="a"), line(START + HOUR, type="identify", event="", userId="1", anonymousId="a"))
 
     assert [visitor["lead"] for visitor in document["visitors"]] == [LEAD_1, LEAD_1]
     assert [lead["members"] for lead in document["leads"]] == [["anon::a", "user::1"]]
@@ -158,7 +158,7 @@ def test_by_default_the_end_is_the_largest_receive_time(run: Simulate) -> None:
 
 
 def test_facts_are_ordered_by_time_subject_sequence(run: Simulate) -> None:
-    document = run(*(line(START + n % 3 * SECOND, userId=str(n)) for n in range(9)), at=START + 30 * DAY)
+    document = run(*(line(START + n % 3 * SECOND, userId=f"u{n}") for n in range(9)), at=START + 30 * DAY)
 
     keys = [(f["time"], f["subject"], f["sequence"]) for f in document["stageChanges"]]
     assert keys == sorted(keys)
@@ -306,7 +306,7 @@ def test_facts_in_words(type_: str, data: dict[str, Any], expected: tuple[str, s
 
 def test_long_tables_are_cut_and_say_so(run: Simulate) -> None:
     context = {"ip": "192.0.2.7", "traits": {"email": "x@acme.example"}}
-    lines = [line(START + n, userId=str(n), context=context) for n in range(SHOWN + 5)] + [b"nonsense"]
+    lines = [line(START + n, userId=f"u{n}", context=context) for n in range(SHOWN + 5)] + [b"nonsense"]
     console = Console(width=200)
     with console.capture() as captured:
         show(run(*lines), console)

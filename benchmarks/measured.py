@@ -1,0 +1,69 @@
+"""What a process costs while it reads a topic: CPU time of all its threads against what its group has committed."""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from benchmarks.kafka import Kafka
+from tests.brokers import Process
+
+FROM, TO = 0.05, 0.97
+"""The span that counts: behind the start, before the end waits for its last commit."""
+EVERY_S = 0.25
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A topic to be read by a group."""
+
+    topic: str
+    group: str
+    partitions: int
+    total: int
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a run took; `cpu_us` is user + system time an event."""
+
+    cpu_us: float
+    per_second: float
+    cores: float
+    rss_mb: float
+
+
+def until_read(kafka: Kafka, process: Process, reading: Reading, limit_s: float = 900) -> Cost:
+    """Watch a process until its group has committed everything; raises where it ends before."""
+    watched, samples, rss = psutil.Process(process.pid), [(time.monotonic(), 0, 0.0)], 0
+    limit = time.monotonic() + limit_s
+    while samples[-1][1] < reading.total:
+        if process.exit_code is not None or time.monotonic() > limit:
+            raise RuntimeError(f"{process.command} read {samples[-1][1]} of {reading.total}:\n{process.output[-3000:]}")
+        done, times = kafka.committed(reading.group, reading.topic, reading.partitions), watched.cpu_times()
+        samples.append((time.monotonic(), done, times.user + times.system))
+        rss = max(rss, watched.memory_info().rss)
+        time.sleep(EVERY_S)
+    return _cost([s for s in _steps(samples) if s[1] >= FROM * reading.total], reading.total, rss)
+
+
+def _steps(samples: list[tuple[float, int, float]]) -> list[tuple[float, int, float]]:
+    """Return the first sample at each committed offset: between commits the processor works on what is not committed yet."""
+    return [now for before, now in zip(samples, samples[1:], strict=False) if now[1] > before[1]]
+
+
+def _cost(span: list[tuple[float, int, float]], total: int, rss: int) -> Cost:
+    inner = [sample for sample in span if sample[1] <= TO * total]
+    if len(inner) < 2:
+        inner = span
+    if len(inner) < 2:
+        raise RuntimeError("it went too fast to be measured: take more events")
+    (began, first, cpu), (ended, last, cpu_end) = inner[0], inner[-1]
+    seconds, used, count = ended - began, cpu_end - cpu, last - first
+    return Cost(used / count * 1e6, count / seconds, used / seconds, rss / 2**20)
+
+
+def log_of(folder: Path, name: str) -> Path:
+    """Return where a process writes what it says."""
+    return folder / f"{name}.log"

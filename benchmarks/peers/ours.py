@@ -1,0 +1,188 @@
+"""The job on our engine: `stream.runtime` as `stream/app.py` wires it, the rules being the job's. It also drops repeats.
+
+`KAFKA` is the broker, `APP` the consumer group, `JOB` the topic read, `OUTPUT` the topic written. Run by the `faust` command.
+"""
+
+import gc
+import os
+from datetime import UTC, datetime
+from hashlib import blake2b
+from typing import Any, cast
+
+import faust
+import msgspec
+import orjson
+
+from benchmarks.peers.job import DOWN, HALF_LIFE_MS, PARTITIONS, UP
+from stream.runtime import transport
+from stream.runtime.batches import Batch, BatchSchema
+from stream.runtime.duties import Duties
+from stream.runtime.flow import Flow
+from stream.runtime.lanes import Message
+from stream.runtime.partstore import PartStore
+from stream.runtime.recovery import BatchTableManager
+from stream.runtime.rows import RowPart, RowTable
+
+REMEMBERED, ID_BYTES = 256, 6
+MAX_CHANGED_ROWS = 100_000
+FORMAT = b"\x01"
+JOB, OUTPUT, CHANGELOG = os.environ["JOB"], os.environ["OUTPUT"], f"{os.environ['APP']}-visitors-changelog"
+
+
+class Row(msgspec.Struct, array_like=True, gc=False):
+    landmark: int
+    newest: int
+    total: float = 0.0
+    hot: bool = False
+    count: int = 0
+    recent: bytes = b""
+    tags: dict[str, float] = {}
+    position: int = 0
+
+
+class Properties(msgspec.Struct, gc=False):
+    tag: str
+    where: float
+    what: float
+
+
+class Event(msgspec.Struct, rename="camel", gc=False):
+    message_id: str
+    timestamp: str
+    properties: Properties
+
+
+_event = msgspec.json.Decoder(Event).decode
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(Row).decode
+_minutes: dict[str, int] = {}
+
+
+def encode(row: Row) -> bytes:
+    return FORMAT + row.position.to_bytes(8, "big") + _encode(row)
+
+
+def decode(data: bytes) -> Row:
+    return _decode(memoryview(data)[9:])
+
+
+def apply(part: RowPart[Row], batch: Batch) -> list[tuple[bytes, bytes]]:
+    """Apply a batch to its partition; returns what rose over the threshold."""
+    outputs = []
+    for record in batch.records:
+        key = cast("bytes", record.key)
+        row, position = part.get(key), record.offset + 1
+        if row is not None and position <= row.position:
+            continue
+        event = _event(cast("bytes", record.value))
+        name = blake2b(event.message_id.encode(), digest_size=ID_BYTES).digest()
+        t = millis(event.timestamp)
+        if row is None:
+            row = Row(t, t)
+        elif known(row.recent, name):
+            continue
+        row.position, row.recent = position, (row.recent + name)[-REMEMBERED * ID_BYTES :]
+        part.put(key, row)
+        if rises(row, event, t):
+            told = {"visitor": key.decode(), "count": row.count, "to": "hot", "score": row.total, "at": row.newest}
+            outputs.append((key, orjson.dumps(told)))
+    return outputs
+
+
+def known(recent: bytes, name: bytes) -> bool:
+    """Tell whether a message id is among the recent ones."""
+    at = recent.find(name)
+    while at >= 0:
+        if at % ID_BYTES == 0:
+            return True
+        at = recent.find(name, at + 1)
+    return False
+
+
+def rises(row: Row, event: Event, t: int) -> bool:
+    """Add an event's weight; tell whether the score rose over the threshold."""
+    properties = event.properties
+    row.newest = newest = max(t, row.newest)
+    factor = scale = 2.0 ** ((newest - row.landmark) / HALF_LIFE_MS)
+    if t != newest:
+        factor = 2.0 ** ((t - row.landmark) / HALF_LIFE_MS)
+    if row.hot and row.total / scale < DOWN:
+        row.hot = False
+    weight, tag, tags = properties.where * properties.what * factor, properties.tag, row.tags
+    tags[tag] = tags.get(tag, 0.0) + weight
+    row.total += weight
+    if row.hot or row.total / scale < UP:
+        return False
+    row.hot = True
+    row.count += 1
+    return True
+
+
+def millis(text: str) -> int:
+    """Return the milliseconds of an RFC 3339 instant in UTC; a minute is read once."""
+    minute = _minutes.get(text[:16])
+    if minute is None:
+        if len(_minutes) > 10_000:
+            _minutes.clear()
+        minute = _minutes[text[:16]] = int(datetime.fromisoformat(text[:16]).replace(tzinfo=UTC).timestamp()) * 1000
+    return minute + int(text[17:19] + text[20:23])
+
+
+class App(faust.App):
+    flow: Flow
+    duties: Duties
+
+    async def on_start(self) -> None:
+        await super().on_start()
+        self.add_dependency(self.duties)
+
+    def _create_directories(self) -> None:
+        """Make none: nothing is kept on disk."""
+
+
+def create() -> App:
+    transport.register()
+    gc.set_threshold(20_000, 20, 1000)
+    app = App(
+        os.environ["APP"],
+        broker=f"leadstream://{os.environ['KAFKA']}",
+        store="part://",
+        TableManager=BatchTableManager,
+        topic_partitions=PARTITIONS,
+        topic_disable_leader=True,
+        topic_allow_declare=False,
+        web_enabled=False,
+        consumer_auto_offset_reset="earliest",
+        consumer_max_fetch_size=1 << 20,
+        broker_commit_interval=0.9,
+        broker_commit_every=10**9,
+        producer_linger=0,
+        producer_max_batch_size=900_000,
+        producer_max_request_size=1_400_000,
+        stream_buffer_maxsize=16,
+        stream_recovery_delay=0.0,
+        stream_wait_empty=True,
+    )
+    flow = app.flow = Flow(app, sources={JOB: (CHANGELOG, PARTITIONS)}, outputs=(OUTPUT,), limit_s=5.0)
+    schema = BatchSchema(key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
+    table = app.Table("visitors", partitions=PARTITIONS, key_type=bytes, value_type=bytes, schema=schema)
+    rows = RowTable(lambda: cast("PartStore", table.data), CHANGELOG, decode, encode)
+    flow.tables = {CHANGELOG: rows}
+    app.duties = Duties(flow, ticking="", tick=lambda _tp, _until: None)
+
+    @app.agent(app.topic(JOB, partitions=PARTITIONS, schema=BatchSchema()))
+    async def count(stream: Any) -> None:
+        async for delivered in stream:
+            batch = flow.accept(delivered)
+            if batch is not None:
+                part = rows.open(batch.tp.partition)
+                for key, value in apply(part, batch):
+                    part.sent(flow.put(OUTPUT, key, Message(key, value)))
+                flow.progress[batch.tp].applied = batch.next
+                part.done(batch)
+                await flow.room(part, MAX_CHANGED_ROWS)
+
+    return app
+
+
+app = create()
