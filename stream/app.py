@@ -4,7 +4,7 @@ import gc
 import os
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from importlib import resources
 from typing import Any, cast
 
@@ -128,6 +128,7 @@ def create(settings: Settings) -> App:
     state.people_log = PeopleLog(flow, fold, topics, metrics)
     state.services += [Web, lambda _: Reloading(lookups)]
     app.duties = Duties(flow, topics.events, lambda tp, until: cast("Visitors", state.visitors).tick(tp.partition, until))
+    app.on_partitions_assigned.connect(_counting(metrics), weak=False)
     _agents(app, state.visitors, state.people_log, topics, settings.partitions)
     return app
 
@@ -198,6 +199,13 @@ def _agents(app: App, visitors: Visitors, people_log: PeopleLog, topics: Topics,
             batch = flow.accept(delivered)
             if batch is not None:
                 await flow.room(people_log.take(batch), MAX_CUTS)
+
+
+def _counting(metrics: Metrics) -> Callable[..., Awaitable[None]]:
+    async def count(*_: Any, **__: Any) -> None:
+        metrics.rebalances.inc()
+
+    return count
 
 
 def _observe(metrics: Metrics, works: list[Work], seconds: float) -> None:

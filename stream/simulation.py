@@ -5,7 +5,6 @@ from typing import Any
 
 import orjson
 
-from schemas.event import Rejected
 from stream.domain import documents, visitor
 from stream.domain.event import Event
 from stream.domain.instants import parse
@@ -39,14 +38,14 @@ class Simulation:
         """Apply one line, its newline removed or not."""
         self.line += 1
         event = self.intake.read_line(line.rstrip(b"\r\n"), self.received)
-        if isinstance(event, Rejected):
+        if isinstance(event, Event):
+            self._apply(event)
+        else:
             self.rejected.append({"line": self.line, "reason": event.reason, "message": event.message})
-            return
-        self.received = event.r
-        self.clock = max(self.clock, event.r)
-        self._apply(event)
 
     def _apply(self, event: Event) -> None:
+        self.received = event.r
+        self.clock = max(self.clock, event.r)
         outcome = visitor.apply(self.rows.get(event.node), event, self.line, self.rules)
         if outcome.row is not None:
             self.rows[event.node] = outcome.row

@@ -28,7 +28,7 @@ from stream.runtime.embedded import EmbeddedBroker, free_port
 from stream.runtime.topics import create_missing, topic_table
 from stream.settings import Settings, load
 
-FADES_AFTER_S = (8.0, 20.0)
+FADES_AFTER_S = (5.0, 20.0)
 """How long after the beginning the story's forgotten lead loses her stage: two thirds of the replay within these."""
 PATIENCE_S = 40.0
 VISITORS_SHOWN = 3

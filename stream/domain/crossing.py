@@ -69,13 +69,12 @@ def _least(curve: Curve, base: int, a: int, b: int) -> float:
 
 
 def _first_true(holds: Callable[[int], bool], safe: Callable[[int, int], bool], start: int, end: int) -> int | None:
+    """Return the first ms in (start, end) at which `holds`, given it does not at `start`; `safe`: nowhere in a stretch."""
     stretches = [(start, end - 1)]
     while stretches:
         a, b = stretches.pop()
         if safe(a, b):
             continue
-        if holds(a):
-            return a
         if b - a <= 1:
             if holds(b):
                 return b

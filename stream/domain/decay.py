@@ -44,11 +44,16 @@ def rebase(sums: Sums, landmark: int, to: int) -> None:
             part[name] *= factor
 
 
+def left(age_ms: int, h: float) -> float:
+    """Return the share that is left at an age; before its time (a clock may lie behind it) at most `2 ** FAR`."""
+    return 2.0 ** min(-age_ms / h, FAR)  # type: ignore[no-any-return]  # a float of floats
+
+
 def worth(sums: Sums, landmark: int, at: int) -> dict[str, float]:
-    """Return what every name is worth at `at`, an instant not before its parts."""
+    """Return what every name is worth at `at`."""
     total: dict[str, float] = {}
     for h, part in sums.items():
-        factor = 2.0 ** ((landmark - at) / h)
+        factor = left(at - landmark, h)
         for name, value in part.items():
             total[name] = total.get(name, 0.0) + value * factor
     return total
@@ -57,7 +62,7 @@ def worth(sums: Sums, landmark: int, at: int) -> dict[str, float]:
 def accumulate(curve: Curve, sums: Sums, landmark: int, base: int) -> None:
     """Add all sums, whatever their names, to a curve that starts at `base`."""
     for h, part in sums.items():
-        curve[h] = curve.get(h, 0.0) + sum(part.values()) * 2.0 ** ((landmark - base) / h)
+        curve[h] = curve.get(h, 0.0) + sum(part.values()) * left(base - landmark, h)
 
 
 def value(curve: Curve, base: int, at: int) -> float:

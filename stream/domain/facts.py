@@ -174,8 +174,10 @@ def _fell(stage: Stage, look: Outlook, at: int, code: str) -> str:
         if not look.below(key, bound, at):
             continue
         if key in scoring.PARTS:
-            told.append(f"{key} fell to {look.part(key, at):.1f} (stays from {float(bound):g})")
+            value = f"{look.part(key, at):.1f}"
+            reached = "" if float(value) >= float(bound) else f" to {value},"
+            told.append(f"{key} fell{reached} below {float(bound):g}")
         else:
-            told.append(f"{key} is {look.grade if key == 'grade' else look.identified} (stays from {bound})")
+            told.append(f"{key} is {look.grade if key == 'grade' else look.identified} (stays with {bound})")
     why = ", ".join(told)
     return f"{why}, no interaction for {look.periods(at)} idle periods" if code == "idle" else why

@@ -110,13 +110,13 @@ class People:
 
     def run_clock(self, offset: int, clock: int) -> None:
         """Do for every lead what is due until `clock`, each at its own instant, in order of (instant, lead id)."""
-        for lead in self.timers.due(clock):
+        for at, lead in self.timers.due(clock):
             person = self.rows.person(lead)
             if person is None or person.id != lead:
                 continue
             view = self.view(person)
             move = stages.next_due(self.rules.stages, view.standing(), view.outlook(person.as_of), person.as_of)
-            if move is not None and move.at <= clock:
+            if move is not None and move.at <= at:  # else the timer was a lower bound: the lead waits for its turn
                 self._do_due(view, move, Cause(offset, move.at))
             self._arm(person)
 

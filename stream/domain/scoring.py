@@ -107,7 +107,7 @@ class Outlook:
         if key == "interest":
             return None if floor >= threshold - MARGIN else first_below(self.interest, self.base, threshold - idle, a, b)
         joined = _sum(self.interest, self.timing)
-        while a < b:  # the floor makes a total the greater of two sums: it is below when both are
+        while True:  # the floor makes a total the greater of two sums: it is below when both are
             over = first_below(joined, self.base, threshold - self.fit - idle, a, b)
             if over is None:
                 return None
@@ -115,7 +115,6 @@ class Outlook:
             if on_floor is None or on_floor == over:
                 return on_floor
             a = on_floor
-        return None
 
     def _stretches(self, start: int) -> Iterator[tuple[int, int]]:
         """Cut the future where an idle period becomes full; ends once more of them change nothing."""
@@ -124,7 +123,7 @@ class Outlook:
             yield start, END
             return
         positive = sum(v for v in self.interest.values() if v > 0)
-        while True:
+        while start < END:
             n = self.periods(start)
             if positive + self._idle_points(n) <= self.rules.floor:
                 yield start, END

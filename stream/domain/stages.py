@@ -8,6 +8,7 @@ CRM owns, or holds, is not the engine's to move. One change at a time; between e
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from stream.domain.crossing import END
 from stream.domain.ruleset.model import Stage
 from stream.domain.scoring import Outlook
 
@@ -55,7 +56,7 @@ def next_due(ladder: Sequence[Stage], now: Standing, score: Outlook, after: int)
     if now.stage.owner == "crm" or leave is None:
         return None
     at = score.first_fall(leave, max(after + 1, now.free_at))
-    if at is None:
+    if at is None or at > END:
         return None
     full = score.periods(at)
     idled = full > score.periods(at - 1) and not score.falls(leave, at, full - 1)

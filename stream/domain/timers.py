@@ -30,10 +30,10 @@ class Timers:
         """Return the lead's instant: nothing is due for it before; None: nothing ever."""
         return self._armed.get(lead)
 
-    def due(self, clock: int) -> Iterator[str]:
-        """Yield leads whose instant is at or before `clock`, in order of (instant, lead); each is disarmed first."""
+    def due(self, clock: int) -> Iterator[tuple[int, str]]:
+        """Yield (instant, lead) of the leads due at or before `clock`, in that order; each is disarmed first."""
         while self._heap and self._heap[0][0] <= clock:
             at, lead = heappop(self._heap)
             if self._armed.get(lead) == at:
                 del self._armed[lead]
-                yield lead
+                yield at, lead

@@ -53,7 +53,7 @@ class View:
             decay.accumulate(look.timing, state.timing, state.landmark, base)
             look.active = max(look.active, state.active)
         for bonus in self.person.bonuses.values():
-            worth = bonus.points * 2.0 ** ((bonus.t - base) / bonus.half_life_ms)
+            worth = bonus.points * decay.left(base - bonus.t, bonus.half_life_ms)
             look.interest[bonus.half_life_ms] = look.interest.get(bonus.half_life_ms, 0.0) + worth
         return look
 
@@ -70,7 +70,7 @@ class View:
         look = self.outlook(max(at, self.person.as_of))
         interest = points_rows(self.states, at)
         for name, bonus in self.person.bonuses.items():
-            points = bonus.points * 2.0 ** ((bonus.t - at) / bonus.half_life_ms)
+            points = bonus.points * decay.left(at - bonus.t, bonus.half_life_ms)
             interest.append(Explained(f"sequences.{name}", 1, points))
         interest += scoring.idle_row(self.rules.idle, look.periods(at))
         fits = [Explained(f"fit.{fit.name}", 1, fit.points) for fit in self.profile.fits]
@@ -110,7 +110,7 @@ class View:
         for state in self.states:
             for h, part in state.points.items():
                 direct = sum([value for name, value in part.items() if self._is_direct(name)])
-                points += direct * 2.0 ** ((state.landmark - at) / h)
+                points += direct * decay.left(at - state.landmark, h)
         return points
 
     def _is_direct(self, name: str) -> bool:

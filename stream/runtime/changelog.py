@@ -13,6 +13,8 @@ from stream.runtime.work import Work
 
 CHECK_S = 10.0
 """How often the ends are compared even when nothing is written."""
+ANSWER_S = 2.0
+"""No checkpoint is made while an answer is awaited."""
 
 
 class Ends(Protocol):
@@ -55,8 +57,11 @@ class Changelogs:
         at[tp] = offset + count - 1
 
     async def check(self, lock: asyncio.Lock, owned: Callable[[], Iterable[TP]]) -> None:
-        """Raise `SecondWriter` if a changelog of ours grew without us; between checkpoints only."""
-        async with lock:
+        """Raise `SecondWriter` if a changelog of ours grew without us; between checkpoints only.
+
+        Raises `TimeoutError` or `KafkaError` where Kafka does not answer.
+        """
+        async with lock, asyncio.timeout(ANSWER_S):
             known = {tp: self.last(tp) for tp in owned()}
             ends = await self._ends(known)
         still = set(owned())

@@ -46,7 +46,7 @@ class Duties(Service):
                 await self._flow.changelogs.check(self._flow.checkpoint.lock, self._owned)
             except SecondWriter as cause:
                 die(cause)
-            except KafkaError as cause:
+            except (KafkaError, TimeoutError) as cause:
                 log.warning("the ends of the changelogs could not be asked: %r", cause)
 
     def _owned(self) -> set[TP]:

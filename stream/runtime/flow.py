@@ -107,7 +107,7 @@ class Flow:
         return {table.changelog_topic.get_topic_name(): cast("PartStore", table.data) for table in self.app.tables.values()}
 
     def _parts(self) -> Iterable[Part]:
-        return [part for table in self.tables.values() for part in table.parts.values()]
+        return [part for table in self.tables.values() for part in list(table.parts.values())]
 
     @property
     def alive(self) -> bool:
@@ -181,10 +181,12 @@ class Flow:
             changelog = cast("TP", self.changelog_of(tp))
             at = committed.get(tp)
             mark = read_mark(at.metadata) if at is not None else None
+            # building a fold may take seconds: the loop must turn meanwhile
+            state_at = await asyncio.to_thread(self.tables[changelog.topic].position, tp.partition)
             found[tp] = resume(
                 Found(
                     tp, None if at is None else at.offset, mark, self._stored_mark(tp, changelog),
-                    self.tables[changelog.topic].position(tp.partition),
+                    state_at,
                     *ends[tp], self.counts[tp.topic], self.changelogs.last(changelog),
                 )
             )  # fmt: skip

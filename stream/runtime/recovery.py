@@ -88,6 +88,7 @@ class BatchRecovery(Recovery):
         if title == "active" and self.need_recovery() and (ready := self._complete(consumer)):
             await consumer.perform_seek(ready)
             self.flow.running |= ready
+            log.info("kept: %d partitions go on while the others are restored", len(ready))
             consumer.resume_partitions(ready)  # fetched as soon as the recovery resumes the flow
 
     def _complete(self, consumer: "BatchConsumer") -> set[TP]:

@@ -19,9 +19,11 @@ from stream.web.held import Held, now_ms
 from stream.web.peers import HOP, Peers
 from stream.web.question import Page
 
-SLICE = 5_000
-"""Ids looked at between two breaths of the loop."""
-DOCUMENTS = 10
+IDS = 20_000
+"""Ids gathered between two breaths of the loop."""
+PERSONS = 200
+"""Persons looked at between two."""
+DOCUMENTS = 5
 """Documents made between two."""
 
 
@@ -139,14 +141,14 @@ class Lookups:
             if person is not None and person.id == id_ and person.identified and page.wants(person.stage, person.route):
                 yield id_
             looked += 1
-            if looked % SLICE == 0:
+            if looked % PERSONS == 0:
                 await self._breathe(people)
 
     async def _ids(self, people: People) -> list[str]:
         ids: list[str] = []
         for n, id_ in enumerate(asking.lead_ids(people)):
             ids.append(id_)
-            if n % SLICE == SLICE - 1:
+            if n % IDS == IDS - 1:
                 await self._breathe(people)
         return ids
 

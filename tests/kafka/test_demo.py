@@ -56,7 +56,7 @@ def left_behind(folder: Path) -> list[Path]:
 
 
 def test_once_shows_the_story_with_reasons_and_ends_by_itself(start: Start, tmp_path: Path) -> None:
-    demo = start("--once", "--rate", "400")
+    demo = start("--once", "--rate", "800")
 
     assert demo.wait(90) == 0, demo.output
     for wanted in (
@@ -74,23 +74,8 @@ def test_once_shows_the_story_with_reasons_and_ends_by_itself(start: Start, tmp_
     assert left_behind(tmp_path) == []
 
 
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
-def test_ctrl_c_leaves_nothing_behind(start: Start, tmp_path: Path, how: signal.Signals) -> None:
-    demo = start("--rate", "400")
-    demo.wait_for_line("▲", 60)
-    family = children(demo)
-    assert len(family) >= 2  # a broker and a worker
-
-    demo.signal(how)
-
-    assert demo.wait(30) == 0, demo.output
-    assert "stage changes, the first after" in demo.output
-    assert psutil.wait_procs(family, timeout=10)[1] == []
-    assert left_behind(tmp_path) == []
-
-
-def test_the_addresses_it_prints_answer(start: Start) -> None:
-    demo = start("--rate", "400")
+def test_the_addresses_it_prints_answer_until_ctrl_c_and_then_nothing_is_left(start: Start, tmp_path: Path) -> None:
+    demo = start("--rate", "800")
     demo.wait_for_line("▼ Dora", 90)  # long after Ada was told of: her rows have been stored and read again
     page = demo.wait_for_line(r"pages +(http://\S+)/$")[1]
 
@@ -102,13 +87,34 @@ def test_the_addresses_it_prints_answer(start: Start) -> None:
         model.model_validate_json(get(demo.wait_for_line(rf"{name} +(\S+)")[1]))
     assert b"leadstream_applied_total" in get(f"{page}/metrics")
 
+    ends_without_a_trace(demo, signal.SIGINT, tmp_path)
+
+
+def test_a_supervisors_stop_leaves_nothing_either(start: Start, tmp_path: Path) -> None:
+    demo = start("--rate", "800")
+    demo.wait_for_line("▲", 60)
+
+    ends_without_a_trace(demo, signal.SIGTERM, tmp_path)
+
+
+def ends_without_a_trace(demo: Process, how: signal.Signals, folder: Path) -> None:
+    family = children(demo)
+    assert len(family) >= 2  # a broker and a worker
+
+    demo.signal(how)
+
+    assert demo.wait(30) == 0, demo.output
+    assert "stage changes, the first after" in demo.output
+    assert psutil.wait_procs(family, timeout=10)[1] == []
+    assert left_behind(folder) == []
+
 
 @pytest.mark.kafka
 def test_any_kafka_and_any_access_log_will_do(start: Start, kafka: Broker, tmp_path: Path) -> None:
     log = tmp_path / "access.log"
     log.write_text("\n".join(make_log.lines()[:200]))
 
-    demo = start("--once", "--rate", "400", "--kafka", kafka.address, "--events", str(log), "--format", "combined")
+    demo = start("--once", "--rate", "800", "--kafka", kafka.address, "--events", str(log), "--format", "combined")
 
     assert demo.wait(90) == 0, demo.output
     assert "222 events sent" in demo.output

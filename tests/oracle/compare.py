@@ -22,9 +22,9 @@ def differences(ours: dict[str, Any], theirs: dict[str, Any], limit: int = 12) -
         other = {name(part, one): one for one in theirs[part] if shown(part, one)}
         found += [f"{part}: only the oracle has {key}" for key in mine if key not in other]
         found += [f"{part}: only the engine has {key}" for key in other if key not in mine]
-        for key in mine:
+        for key, one in mine.items():
             if key in other:
-                compare(f"{part} {key}", mine[key], other[key], found)
+                compare(f"{part} {key}", one, other[key], found)
         if not found and not in_order(part, theirs[part]):
             found.append(f"{part}: not ordered by time, subject, sequence")
     return found[:limit]
@@ -54,21 +54,31 @@ def compare(place: str, ours: Any, theirs: Any, found: list[str], key: str = "")
         compare_weights(place, {t["tag"]: t["weight"] for t in ours}, {t["tag"]: t["weight"] for t in theirs}, found)
     elif key == "explain":
         compare_weights(place, ledger(ours), ledger(theirs), found)
-    elif key == "company" and ours and theirs:
-        compare(place, {c: ours[c] for c in COMPANY}, {c: theirs.get(c) for c in COMPANY}, found)
-    elif key == "traits":
-        compare(place, {k: v for k, v in ours.items() if k != "company"}, {k: v for k, v in theirs.items() if k != "company"}, found)
-    elif key == "account" and ours and theirs:
-        compare(place, ours, {c: theirs.get(c) for c in ours}, found)
     elif isinstance(ours, dict) and isinstance(theirs, dict):
-        for member in [*ours, *(m for m in theirs if m not in ours)]:
-            where = f"{place}.{member}"
-            if member not in ours or member not in theirs:
-                found.append(f"{where}: only {'the oracle' if member in ours else 'the engine'} has it")
-            else:
-                compare(where, ours[member], theirs[member], found, member)
+        compare_members(place, *comparable(key, ours, theirs), found)
     elif not same(ours, theirs, key):
         found.append(f"{place}: oracle {ours!r}, engine {theirs!r}")
+
+
+def comparable(key: str, ours: dict[str, Any], theirs: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return what of two objects the contract fixes."""
+    if key == "company":
+        return {c: ours[c] for c in COMPANY}, {c: theirs.get(c) for c in COMPANY}
+    if key == "account":
+        return ours, {c: theirs.get(c) for c in ours}
+    if key == "traits":
+        return {k: v for k, v in ours.items() if k != "company"}, {k: v for k, v in theirs.items() if k != "company"}
+    return ours, theirs
+
+
+def compare_members(place: str, ours: dict[str, Any], theirs: dict[str, Any], found: list[str]) -> None:
+    """Compare two objects member by member."""
+    for member in [*ours, *(m for m in theirs if m not in ours)]:
+        where = f"{place}.{member}"
+        if member not in ours or member not in theirs:
+            found.append(f"{where}: only {'the oracle' if member in ours else 'the engine'} has it")
+        else:
+            compare(where, ours[member], theirs[member], found, member)
 
 
 def ledger(rows: list[dict[str, Any]]) -> dict[str, float]:

@@ -193,7 +193,7 @@ def email_kind(address: str) -> str:
     return "free" if domain in {"gmail.com", "qq.com", "163.com"} else "business"
 
 
-def message_hash(event: dict[str, Any], own_time: bool, r: int) -> str:
+def message_hash(event: dict[str, Any], r: int, *, own_time: bool) -> str:
     """Return the messageId, or the one that stands for it."""
     given = event.get("messageId")
     if given:

@@ -14,6 +14,7 @@ TYPES = frozenset({"track", "page", "screen", "identify", "group", "alias"})
 RFC3339 = re.compile(r"(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d):(\d\d)(?:\.(\d+))?(?:([Zz])|([+-])(\d\d):(\d\d))")
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 YEAR_2000 = 946_684_800_000
+TIMES = ("receivedAt", "timestamp", "sentAt", "originalTimestamp")
 STAGE_EVENT = "Lead Stage Changed"
 
 
@@ -72,7 +73,7 @@ def instant(raw: Any) -> int:
 
 def times(event: dict[str, Any], before: int | None) -> tuple[int, int]:
     """Return (event time, receive time) of a line that follows one received at `before`."""
-    given = {n: event.get(n) for n in ("receivedAt", "timestamp", "sentAt", "originalTimestamp")}
+    given = {name: event.get(name) for name in TIMES}
     received = next((value for value in given.values() if value is not None), None)
     if received is not None:
         r = instant(received)
@@ -95,10 +96,13 @@ def times(event: dict[str, Any], before: int | None) -> tuple[int, int]:
 
 def echo_times(event: dict[str, Any], before: int | None) -> tuple[int, int]:
     """Return the times of an echo of ours, which is never a dead letter."""
+    given = (event.get(name) for name in TIMES)
+    received = next((value for value in given if value is not None), None)
     try:
-        return times({name: event.get(name) for name in ("receivedAt", "timestamp")}, before)
+        r = before or 0 if received is None else instant(received)
     except DeadLetterError:
-        return before or 0, before or 0
+        r = before or 0
+    return r, r
 
 
 def depth(value: Any) -> int:
@@ -121,7 +125,7 @@ def is_bot(agent: Any) -> bool:
 
 def is_stage_event(body: dict[str, Any]) -> bool:
     """Tell whether this is a CRM's word on a stage."""
-    return body["type"] == "track" and body["event"] == STAGE_EVENT
+    return (body["type"], body.get("event")) == ("track", STAGE_EVENT)
 
 
 def is_echo(body: dict[str, Any]) -> bool:
@@ -196,7 +200,7 @@ def read(line: bytes, number: int, before: int | None, stages: set[str], ranges:
         type=body["type"],
         t=t,
         r=r,
-        message=ids.message_hash(body, own_time, r),
+        message=ids.message_hash(body, r, own_time=own_time),
         body=body,
         context=context,
         traits={} if bot else ids.own_traits(body),

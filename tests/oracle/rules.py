@@ -71,11 +71,10 @@ class Rules:
     def explain_event(self, event: Event) -> None:
         """Fill in what the rules say of an event that is no bot's: behaviour, points before caps, timing, tags."""
         get = event_getter(event)
-        for name, rule in self.part("behaviours").items():
-            if holds(rule["match"], get):
-                break
-        else:
+        matching = [(name, rule) for name, rule in self.part("behaviours").items() if holds(rule["match"], get)]
+        if not matching:
             return
+        name, rule = matching[0]
         event.behaviour = name
         event.intent = rule.get("intent", "contextual")
         event.journey = rule.get("journey")
@@ -165,7 +164,7 @@ def holds(match: dict[str, Any], get: Callable[[str], Any]) -> bool:
     return all(fits(wanted, get(key)) for key, wanted in match.items())
 
 
-def fits(wanted: Any, value: Any) -> bool:
+def fits(wanted: Any, value: Any) -> bool:  # noqa: PLR0911 - one line a kind
     """Tell whether one value is what a condition wants."""
     if isinstance(value, list):
         return any(fits(wanted, one) for one in value)

@@ -126,7 +126,7 @@ route = "discard"
 
 def ruleset(seed: int, *, groups: bool) -> bytes:
     """Return one ruleset; with `groups` its fit leaves companies behind addresses alone."""
-    rng = Random(seed)
+    rng = Random(seed)  # noqa: S311 - chance, not secrets
     parts = [head(rng, seed), WHERE if rng.random() < 0.7 else "", behaviours(rng), tags(rng)]
     if rng.random() < 0.6:
         parts.append('\n[dwell]\nproperty = "dwell_s"\nsteps = [[5, 0.5], [10, 1.0], [60, 1.5]]\n')

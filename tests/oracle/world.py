@@ -1,7 +1,7 @@
 """The law of time and of people, line by line: sections 3, 7 and 11 of the contract."""
 
-# Decided: a key of class A or B is a lead before its links are followed, so that `lead.merged.v1` is sent also for a lead that the
-# same event made; conflicts are told at once, in the order of the links; only devices are woken.
+# Decided: a key of class A or B is a lead before its links are followed, so that `lead.merged.v1` is sent also for a lead
+# that the same event made; conflicts are told at once, in the order of the links; only devices are woken.
 
 from typing import Any
 

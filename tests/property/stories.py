@@ -2,11 +2,14 @@
 
 from typing import Any
 
+from hypothesis import settings
 from hypothesis import strategies as st
 
 from stream.domain.event import Company, Event, Group, Link
 from tests.told import BEHAVIOURS, DAY, HOUR, LADDER, LEAD_1, LEAD_2, MINUTE, START, Log, happened, rules
 
+slow = settings(deadline=None, max_examples=60)
+"""A story takes tens of milliseconds."""
 RULES = rules(
     BEHAVIOURS
     + """

@@ -2,17 +2,16 @@
 
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from stream.domain import visitor
 from stream.domain.event import Event
 from stream.domain.log import Snapshot, Tick, decode, encode
 from stream.domain.people import People
-from tests.property.stories import RULES, events, logged
+from tests.property.stories import RULES, events, logged, slow
 from tests.told import DAY, START, Log, replay, without_offset
 
-slow = settings(deadline=None, max_examples=120)
 ONE = "user::1"
 
 
@@ -59,7 +58,7 @@ def test_a_repeated_snapshot_changes_nothing(story: list[Event], data: Any) -> N
 
 @slow
 @given(events([ONE], linking=False), st.data(), st.booleans())
-def test_ticks_anywhere_change_no_byte_for_a_lead_with_one_live_identity(story: list[Event], data: Any, *, restart: bool) -> None:
+def test_ticks_anywhere_change_no_byte_for_a_lead_with_one_live_identity(story: list[Event], data: Any, restart: bool) -> None:  # noqa: FBT001
     log = logged(story)
     with_ticks: list[bytes] = []
     earliest = START

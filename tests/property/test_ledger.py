@@ -1,14 +1,13 @@
 """Every number is explained: the ledger sums to the total at any instant."""
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from stream.domain import documents
 from stream.domain.event import Event
-from tests.property.stories import RULES, events, logged
+from tests.property.stories import RULES, events, logged, slow
 from tests.told import DAY, Log
 
-slow = settings(deadline=None, max_examples=120)
 
 
 def check(total: float, rows: list[dict[str, float]]) -> None:

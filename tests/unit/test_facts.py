@@ -50,15 +50,15 @@ FULL = Stage("full", 2, enter={"identified": True, "interest": 60.0, "grade": "B
         ),
         pytest.param(LOW, Move(Stage("bare", 2), 0, "merge"), {}, "", id="raised into a stage that asks nothing"),
         pytest.param(
-            FULL, Move(LOW, 0, "decay"), {"interest": {1.0: 39.9}, "grade": "C"}, "interest fell to 39.9 (stays from 40)",
+            FULL, Move(LOW, 0, "decay"), {"interest": {1.0: 39.9}, "grade": "C"}, "interest fell to 39.9, below 40",
             id="only what fell is told",
         ),
         pytest.param(
-            FULL, Move(LOW, 0, "threshold_down"), {"interest": {1.0: 80.0}, "grade": "D"}, "grade is D (stays from C)", id="the grade",
+            FULL, Move(LOW, 0, "threshold_down"), {"interest": {1.0: 80.0}, "grade": "D"}, "grade is D (stays with C)", id="the grade",
         ),
         pytest.param(
             Stage("known", 2, enter={"identified": True}, exit={"identified": True}), Move(LOW, 0, "decay"),
-            {"identified": False}, "identified is False (stays from True)", id="nobody known any more",
+            {"identified": False}, "identified is False (stays with True)", id="nobody known any more",
         ),
         pytest.param(Stage("bare", 2), Move(LOW, 0, "merge"), {}, "", id="left one that asks nothing"),
     ],
@@ -159,7 +159,7 @@ def test_what_changes_next_if_nothing_happens_is_what_then_changes() -> None:
 
     after = told(log)
     assert (after["time"], after["data"]["stage"]["to"]["name"]) == (score["nextCrossingAt"], score["nextStageIfIdle"])
-    assert after["data"]["reason"]["text"] == "interest fell to 40.0 (stays from 40)"
+    assert after["data"]["reason"]["text"] == "interest fell below 40"
     assert (after["data"]["score"]["nextCrossingAt"], after["data"]["score"]["nextStageIfIdle"]) == (None, None)
 
 

@@ -195,6 +195,43 @@ def test_after_a_restart_what_is_due_is_still_due() -> None:
     assert replay(log.records, log.rules, cuts={1}) == log.out
 
 
+def test_a_person_that_is_no_lead_is_read_again_and_has_no_timer() -> None:
+    log = Log()
+    log.add(asked(node=COOKIE, links=["weibo::w"]), happened("page", COOKIE, START + HOUR, links=[USER]))
+
+    assert replay(log.records, log.rules, cuts={1, 2, 3}) == log.out
+    assert len(log.people.timers) == 1
+
+
+LONG = BEHAVIOURS.replace('"10d"', '"30000000d"')
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param(BEHAVIOURS + LADDER.replace("exit = { interest = 40 }", 'exit = { interest = 40 }\ndwell = "9000000d"'), id="dwell"),
+        pytest.param('[crm]\nhold = "9000000d"\n' + BEHAVIOURS + LADDER, id="hold"),
+        pytest.param('[idle]\nafter = "3000000d"\npoints = -500\n' + LONG + LADDER, id="an idle period"),
+        pytest.param('[idle]\nafter = "1000000d"\npoints = -1\n[interest]\nfloor = -99\n' + LONG + LADDER, id="idle periods"),
+    ],
+)
+def test_what_is_due_after_the_year_9999_is_never_due(text: str) -> None:
+    log = Log(rules(text))
+    log.add(asked(), crm("mql", START))
+
+    assert log.facts[-1]["data"]["score"]["nextCrossingAt"] is None
+
+
+@pytest.mark.parametrize("years", [1, 25, 7_900])
+def test_a_lead_whose_clock_lies_before_what_joins_it_is_no_error(years: int) -> None:
+    then = START + years * 365 * DAY
+    log = Log(rules(BEHAVIOURS.replace('"10d"', '"1h"') + LADDER))
+    log.add(asked(then, COOKIE, links=["weibo::w"]), happened("page", USER, START), happened("page", USER, START, links=[COOKIE]))
+
+    assert log.person(COOKIE).as_of == START
+    assert log.document(USER, then)["score"]["interest"] == pytest.approx(80.0)
+
+
 # -- the CRM's word
 
 

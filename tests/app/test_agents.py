@@ -1,0 +1,238 @@
+"""The agents on a flow that sends nothing: what each record becomes."""
+
+import asyncio
+import json
+from collections.abc import Sequence
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from faust.types import TP
+
+from stream.agents.people import PeopleLog
+from stream.agents.rules import RULESET_KEY, RulesInForce
+from stream.agents.topics import Topics
+from stream.agents.visitors import Visitors
+from stream.app import shipped_ruleset
+from stream.domain import log, visitor
+from stream.domain.people import People
+from stream.intake import Intake
+from stream.lookups import Lookups
+from stream.ops.metrics import Metrics
+from stream.runtime.atomic import AtomicTable
+from stream.runtime.batches import Batch
+from stream.runtime.lanes import Message
+from stream.runtime.partstore import PartStore
+from stream.runtime.producer import partition_of
+from stream.runtime.rows import RowTable
+from stream.runtime.ticks import Progress
+from tests.app.test_partstore import store
+
+PARTITIONS = 4
+NOW = 1_790_000_000_000
+TOPICS = Topics.of("")
+LOOKUPS = Lookups()
+
+
+class Flow:
+    """Keeps what is put."""
+
+    def __init__(self) -> None:
+        self.counts = dict.fromkeys(("events", "stage-changes", "lead-states", "wakes", "dead-letters"), PARTITIONS)
+        self.progress: dict[TP, Progress] = {}
+        self.outbox = self
+        self.sent: list[tuple[str, int, Message]] = []
+
+    def put(self, topic: str, where: Any, what: Any) -> "asyncio.Future[None]":
+        partition = where if isinstance(where, int) else partition_of(where, self.counts[topic])
+        self.sent += [(topic, partition, message) for message in ([what] if isinstance(what, Message) else what)]
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        done.set_result(None)
+        return done
+
+    def take(self, topic: str) -> list[Message]:
+        found = [message for name, _, message in self.sent if name == topic]
+        self.sent = [sent for sent in self.sent if sent[0] != topic]
+        return found
+
+
+class Bench:
+    """Both agents over one fake flow."""
+
+    def __init__(self) -> None:
+        self.flow, self.metrics, self.store = Flow(), Metrics(), store()
+        flow: Any = self.flow
+        self.offsets: dict[TP, int] = {}
+        rules = shipped_ruleset()
+        table = RowTable(self._store, "visitors-changelog", visitor.decode, visitor.encode)
+        people = AtomicTable(store, "people-changelog", lambda stored: People(stored, PARTITIONS, "app", rules))
+        self.visitors = Visitors(
+            flow, table, TOPICS, lambda stages: Intake(LOOKUPS, None, stages), RulesInForce(rules), self.metrics
+        )  # fmt: skip
+        self.people = PeopleLog(flow, people, TOPICS, self.metrics)
+
+    def _store(self) -> PartStore:
+        return self.store
+
+    def batch(self, topic: str, partition: int, records: Sequence[Any]) -> Batch:
+        tp = TP(topic, partition)
+        start = self.offsets.get(tp, 0)
+        self.flow.progress.setdefault(tp, Progress(start))
+        for number, record in enumerate(records):
+            record.offset = start + number
+        self.offsets[tp] = start + len(records)
+        return Batch(tp, start, start + len(records), list(records))
+
+    def events(self, *records: Any, partition: int | None = None) -> None:
+        where = partition_of(records[0].key, PARTITIONS) if partition is None else partition
+        self.visitors.take_events(self.batch("events", where, records))
+
+    def count(self, name: str, **labels: str) -> float:
+        return self.metrics.registry.get_sample_value(name, labels) or 0.0
+
+    def counted(self) -> dict[str, float]:
+        names = ("applied", "duplicates", "echoes", "own", "forwarded")
+        counts = {name: self.count(f"leadstream_{name}_total") for name in names}
+        counts["events"] = self.count("leadstream_events_total", topic="events")
+        return {name: count for name, count in counts.items() if count}
+
+
+def record(key: bytes | None, value: bytes | None, *headers: tuple[str, bytes], at: int = NOW) -> Any:
+    return SimpleNamespace(key=key, value=value, headers=list(headers), timestamp=at, offset=0)
+
+
+def told(message: str = "m", **members: Any) -> bytes:
+    return json.dumps({"messageId": message, "type": "track", "event": "Demo Requested"} | members).encode()
+
+
+@pytest.fixture
+async def bench() -> Bench:
+    return Bench()
+
+
+async def test_an_anonymous_event_changes_a_row_and_nothing_else(bench: Bench) -> None:
+    bench.events(record(b"anon::c1", told(anonymousId="c1")))
+    assert bench.counted() == {"applied": 1, "events": 1}
+    assert bench.flow.sent == []
+
+
+async def test_a_known_visitor_sends_a_snapshot_behind_a_tick_that_does_not_claim_its_time(bench: Bench) -> None:
+    bench.events(record(b"user::42", told(userId="42")))
+    tick, snapshot = (log.decode(message.value or b"") for message in bench.flow.take("people"))
+    assert tick == log.Tick(partition_of(b"user::42", PARTITIONS), NOW - 1)
+    assert isinstance(snapshot, log.Snapshot)
+    assert (snapshot.node, snapshot.version, snapshot.r) == ("user::42", 1, NOW)
+
+
+@pytest.mark.parametrize(
+    ("second", "becomes"),
+    [
+        pytest.param(record(b"anon::c1", told(anonymousId="c1")), "duplicates", id="the same messageId again"),
+        pytest.param(
+            record(b"anon::c1", told("n", anonymousId="c1"), ("leadstream-internal", b"erase")), "own", id="a record of ours"
+        ),
+        pytest.param(
+            record(
+                b"anon::c1",
+                told("n", event="Lead Stage Changed", properties={"stage": "mql", "changedBy": "leadstream"}, anonymousId="c1"),
+            ),
+            "echoes",
+            id="our own change coming back",
+        ),
+        pytest.param(record(b"anon::c1", told("n", anonymousId="c1")), "applied", id="another event"),
+    ],
+)
+async def test_a_second_record_is_exactly_one_of_the_kinds(bench: Bench, second: Any, becomes: str) -> None:
+    bench.events(record(b"anon::c1", told(anonymousId="c1")), second)
+    expected = {"applied": 1.0, "events": 2.0}
+    expected[becomes] = expected.get(becomes, 0) + 1
+    assert bench.counted() == expected
+
+
+async def test_a_bad_record_becomes_a_dead_letter_with_its_own_headers_and_ours(bench: Bench) -> None:
+    bench.events(record(b"k", b"{nonsense", ("trace", b"1"), ("leadstream-reason", b"forged")))
+    (letter,) = bench.flow.take("dead-letters")
+    headers = dict(letter.headers)
+    assert (letter.key, letter.value, headers["trace"]) == (b"k", b"{nonsense", b"1")
+    assert headers["leadstream-reason"] == b"not_json"
+    assert headers["leadstream-first-seen"] == b"2026-09-21T14:13:20.000Z"
+    assert headers["leadstream-offset"] == b"0"
+    assert len([name for name, _ in letter.headers if name == "leadstream-reason"]) == 1
+    assert bench.count("leadstream_dead_letters_total", reason="not_json") == 1
+
+
+async def test_a_misplaced_event_goes_where_its_key_belongs_and_is_applied_once(bench: Bench) -> None:
+    right = partition_of(b"user::7", PARTITIONS)
+    wrong = (right + 1) % PARTITIONS
+    bench.events(record(b"whatever", told(userId="7"), ("trace", b"1"), at=NOW - 5), partition=wrong)
+    ((topic, partition, message),) = bench.flow.sent
+    assert (topic, partition, message.key, message.at_ms) == ("events", right, b"user::7", NOW - 5)
+    assert dict(message.headers) == {"trace": b"1", "leadstream-forwarded-from": f"{wrong}:0".encode()}
+    for _ in range(2):
+        bench.events(record(message.key, message.value, *message.headers), partition=right)
+    assert bench.counted() == {"forwarded": 1, "applied": 1, "duplicates": 1, "events": 3}
+
+
+async def test_a_record_that_the_row_has_applied_is_not_applied_again(bench: Bench) -> None:
+    batch = bench.batch("events", partition_of(b"anon::c1", PARTITIONS), [record(b"anon::c1", told(anonymousId="c1"))])
+    bench.visitors.take_events(batch)
+    bench.visitors.take_events(batch)
+    assert bench.counted() == {"applied": 1, "duplicates": 1, "events": 2}
+
+
+async def test_a_wake_is_answered_with_all_that_was_before_and_again_when_it_is_repeated(bench: Bench) -> None:
+    bench.events(record(b"anon::c1", told(anonymousId="c1")))
+    wake = record(b"anon::c1", log.encode(log.Wake("anon::c1", NOW + 5)))
+    for _ in range(2):
+        bench.visitors.take_wakes(bench.batch("wakes", partition_of(b"anon::c1", PARTITIONS), [wake]))
+    first, second = bench.flow.take("people")
+    assert first == second
+    snapshot = log.decode(first.value or b"")
+    assert isinstance(snapshot, log.Snapshot)
+    assert (snapshot.wake, snapshot.r, snapshot.version) == (True, NOW + 5, 1)
+    bench.events(record(b"anon::c1", told("n", anonymousId="c1")))
+    assert len(bench.flow.take("people")) == 2
+
+
+async def test_wakes_hold_nothing_but_wakes(bench: Bench) -> None:
+    with pytest.raises(log.Unreadable):
+        bench.visitors.take_wakes(bench.batch("wakes", 0, [record(b"k", log.encode(log.Tick(0, 1)))]))
+
+
+async def test_an_empty_partition_takes_the_ruleset_of_its_worker(bench: Bench) -> None:
+    bench.events(record(b"anon::c1", told(anonymousId="c1")))
+    part = bench.visitors.table.open(partition_of(b"anon::c1", PARTITIONS))
+    rows = dict(part.take().rows[0])
+    assert (rows[RULESET_KEY] or b"")[9:] == shipped_ruleset().text
+    assert set(rows) == {RULESET_KEY, b"anon::c1"}
+
+
+async def test_another_ruleset_in_force_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
+    own = shipped_ruleset()
+    stored = RulesInForce(own).row() + b"# another\n"
+    rules = RulesInForce(own)
+    for _ in range(2):
+        assert rules.of(stored).hash != own.hash
+    assert len([message for message in caplog.messages if "is in force" in message]) == 1
+
+
+async def test_what_people_decide_goes_out_with_the_headers_of_its_topic(bench: Bench) -> None:
+    bench.events(record(b"user::42", told(userId="42", anonymousId="c1")))
+    log_records = [record(None, message.value) for message in bench.flow.take("people")]
+    bench.people.take(bench.batch("people", 0, log_records))
+    change = bench.flow.take("stage-changes")[0]
+    headers = dict(change.headers)
+    assert headers["content-type"] == b"application/cloudevents+json"
+    assert int(headers["leadstream-lag-ms"]) >= 0
+    assert bench.flow.take("lead-states")[0].value == change.value
+    (wake,) = bench.flow.take("wakes")
+    assert (wake.key, wake.headers) == (b"anon::c1", [("leadstream-internal", b"wake")])
+    await asyncio.sleep(0)
+    assert bench.count("leadstream_stage_change_latency_seconds_count") >= 1
+
+
+async def test_a_history_makes_the_clock_wait_for_it(bench: Bench) -> None:
+    bench.events(record(b"anon::c1", told(anonymousId="c1", receivedAt="2026-01-01T00:00:00Z"), ("leadstream-history", b"1")))
+    progress = bench.flow.progress[TP("events", partition_of(b"anon::c1", PARTITIONS))]
+    progress.answered(1, NOW)
+    assert progress.until(NOW) == 1_767_225_600_000 - 1000

@@ -1,0 +1,260 @@
+"""Lanes, open partitions, cuts, changelogs, the watchdog: each alone."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from faust.types import TP
+
+from stream.runtime import atomic, lanes
+from stream.runtime.atomic import AtomicTable
+from stream.runtime.batches import Batch
+from stream.runtime.changelog import Changelogs
+from stream.runtime.fatal import SecondWriter
+from stream.runtime.faults import Fault, Faults
+from stream.runtime.lanes import Message, Outbox
+from stream.runtime.producer import Pair
+from stream.runtime.rows import RowTable
+from stream.runtime.watchdog import Stale, Watchdog
+from stream.runtime.work import Work
+from tests.app.test_partstore import load, row, store
+
+LOG = TP("log", 0)
+EVENTS = TP("events", 0)
+
+
+class Kafka:
+    """A producer that keeps batches of at most `size` records and acknowledges when told to."""
+
+    def __init__(self, size: int = 2, offset: int = 0) -> None:
+        self.size, self.offset = size, offset
+        self.batches: list[list[tuple[Any, ...]]] = []
+        self.pending: list[asyncio.Future[Any]] = []
+
+    def _ensure_producer(self) -> "Kafka":
+        return self
+
+    def create_batch(self) -> Any:
+        kept: list[tuple[Any, ...]] = []
+
+        def append(_: int, at: int, key: bytes | None, value: bytes | None, headers: list[Any]) -> object:
+            if len(kept) >= self.size:
+                return None
+            kept.append((at, key, value, headers))
+            return True
+
+        return SimpleNamespace(_builder=SimpleNamespace(append=append), close=lambda: None, kept=kept)
+
+    async def send_batch(self, batch: Any, topic: str, partition: int) -> "asyncio.Future[Any]":
+        self.batches.append([(topic, partition), *batch.kept])
+        sent: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self.pending.append(sent)
+        return sent
+
+    async def send_many(self, _topic: str, _partition: int, rows: Sequence[Pair], _at: int) -> list[tuple[Any, int]]:
+        pieces = [list(rows[i : i + self.size]) for i in range(0, len(rows), self.size)]
+        acks = []
+        for piece in pieces:
+            done: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+            done.set_result(SimpleNamespace(offset=self.offset))
+            self.offset += len(piece)
+            acks.append((done, len(piece)))
+        return acks
+
+
+async def turn(times: int = 10) -> None:
+    for _ in range(times):
+        await asyncio.sleep(0)
+
+
+def outbox(kafka: Any) -> Outbox:
+    return Outbox(lambda: kafka, lambda: None)
+
+
+async def test_a_lane_sends_in_the_order_of_putting_and_is_done_when_all_is_acknowledged() -> None:
+    kafka = Kafka(size=2)
+    box = outbox(kafka)
+    first = box.put("t", 0, [Message(b"1", b"a"), Message(b"2", b"b"), Message(b"3", b"c", [("h", b"1")], 77)])
+    second = box.put("t", 0, [Message(None, b"d")])
+    await turn()
+    assert [[sent[1] for sent in batch[1:]] for batch in kafka.batches] == [[b"1", b"2"], [b"3", None]]
+    assert kafka.batches[1][1] == (77, b"3", b"c", [("h", b"1")])
+    kafka.pending[0].set_result(None)
+    await turn()
+    assert not first.done()
+    kafka.pending[1].set_result(None)
+    await turn()
+    assert first.done()
+    assert second.done()
+    box.stop()
+
+
+async def test_a_message_that_cannot_be_sent_ends_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    died: list[BaseException] = []
+    monkeypatch.setattr(lanes, "die", died.append)
+    kafka = Kafka()
+    box = outbox(kafka)
+    box.put("t", 0, [Message(b"1", b"a")])
+    await turn()
+    kafka.pending[0].set_exception(OSError("refused"))
+    await turn()
+    assert [str(cause) for cause in died] == ["refused"]
+    box.stop()
+
+
+async def test_a_worker_that_stood_still_sends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    died: list[BaseException] = []
+    monkeypatch.setattr(lanes, "die", died.append)
+
+    def guard() -> None:
+        raise Stale("frozen")
+
+    kafka: Any = Kafka()
+    Outbox(lambda: kafka, guard).put("t", 0, [Message(b"1", b"a")])
+    await turn()
+    assert [str(cause) for cause in died] == ["frozen"]
+    assert kafka.batches == []
+
+
+def rows_of(table_store: Any) -> RowTable[bytes]:
+    return RowTable(lambda: table_store, "log", lambda data: data, lambda data: data)
+
+
+async def test_a_checkpoint_takes_each_changed_row_once_and_then_nothing_is_owed() -> None:
+    kept = store()
+    part = rows_of(kept).open(0)
+    assert not part.owes
+    for version in (1, 2):
+        part.put(b"k", row(version))
+    part.put_raw(b"\x00rules", row(0))
+    part.done(Batch(EVENTS, 0, 9, []))
+    assert part.bytes_of(b"k") == row(2)
+    work = part.take()
+    assert work.rows == [[(b"\x00rules", row(0)), (b"k", row(2))]]
+    assert {tp: at.next for tp, at in work.positions.items()} == {EVENTS: 9}
+    assert kept.part(0)[b"k"] == row(2)
+    assert part.get(b"k") == row(2)
+    assert part.get(b"other") is None
+    assert not part.owes
+
+
+async def test_stale_rows_are_written_again_by_the_first_checkpoint() -> None:
+    kept = store()
+    load(kept, (b"k", row(7)), (b"k", row(3)))
+    part = rows_of(kept).open(0)
+    assert part.owes
+    assert part.take().rows == [[(b"k", row(7))]]
+
+
+class Fold:
+    """A fold whose rows say how far it is."""
+
+    def __init__(self, stored: Mapping[bytes, bytes]) -> None:
+        self.next = int.from_bytes(stored.get(b"\x00log", row(0))[1:9], "big")
+        self.size = 0
+
+    def cut(self) -> list[Pair]:
+        self.size = 0
+        return [(b"a", row(self.next)), (b"gone", None), (b"\x00log", row(self.next))]
+
+
+async def test_a_cut_is_made_when_a_batch_is_full_and_each_is_a_record_batch_of_its_own() -> None:
+    kept = store()
+    table = AtomicTable(lambda: kept, "log", Fold)
+    assert table.position(0) is None
+    part = table.open(0)
+    part.fold.next, part.fold.size = 4, atomic.CUT_BYTES + 1
+    part.cut_if_full()
+    part.fold.next = 6
+    part.done(Batch(TP("people", 0), 0, 6, []))
+    work = part.take()
+    assert work.atomic
+    assert [rows[-1] for rows in work.rows] == [(b"\x00log", row(4)), (b"\x00log", row(6))]
+    assert table.position(0) == 6
+    assert not part.owes
+    assert kept.part(0) == {b"a": row(6), b"\x00log": row(6)}
+
+
+async def test_a_fold_is_kept_with_its_partition_and_built_anew_after_a_load() -> None:
+    kept = store()
+    table = AtomicTable(lambda: kept, "log", Fold)
+    fold = table.open(0).fold
+    table.reset()
+    assert table.open(0).fold is fold
+    load(kept, (b"\x00log", row(12)))
+    assert table.open(0).fold is not fold
+    assert table.position(0) == 12
+    kept.parts.clear()
+    table.reset()
+    assert table.parts == {}
+
+
+async def test_stale_rows_of_older_cuts_are_written_in_pieces() -> None:
+    kept = store()
+    large = b"x" * (atomic.CUT_BYTES // 2)
+    for key in (b"a", b"b", b"c"):
+        load(kept, (key, row(7, large)), (key, row(3)))
+    work = AtomicTable(lambda: kept, "log", Fold).open(0).take()
+    assert sorted(len(rows) for rows in work.rows) == [1, 2]
+
+
+def changelogs(kafka: Any, kept: Any, end: int = 0) -> Changelogs:
+    async def ends(tps: Any) -> dict[TP, tuple[int, int]]:
+        return dict.fromkeys(tps, (0, end))
+
+    return Changelogs(lambda: kafka, ends, lambda: {"log": kept})
+
+
+async def test_rows_follow_each_other_in_a_changelog() -> None:
+    kept = store()
+    logs = changelogs(Kafka(size=2), kept)
+    await logs.append(Work(LOG, rows=[[(b"a", b"1"), (b"b", b"2"), (b"c", b"3")]]))
+    assert logs.last(LOG) == 2
+    await logs.append(Work(LOG, rows=[[(b"d", b"4")]]))
+    assert logs.last(LOG) == 3
+
+
+async def test_an_acknowledgement_that_does_not_follow_tells_a_second_writer() -> None:
+    kept = store()
+    kept.at[LOG] = 10
+    with pytest.raises(SecondWriter, match="expected offset 11, got 12"):
+        await changelogs(Kafka(offset=12), kept).append(Work(LOG, rows=[[(b"a", b"1")]]))
+
+
+async def test_a_cut_that_does_not_fit_one_batch_is_refused() -> None:
+    work = Work(LOG, rows=[[(b"a", b"1"), (b"b", b"2"), (b"c", b"3")]], atomic=True)
+    with pytest.raises(ValueError, match="must be one"):
+        await changelogs(Kafka(size=2), store()).append(work)
+
+
+async def test_a_changelog_that_grew_without_us_tells_a_second_writer_though_nothing_is_written() -> None:
+    kept = store()
+    kept.at[LOG] = 10
+    await changelogs(Kafka(), kept, end=11).check(asyncio.Lock(), lambda: {LOG})
+    with pytest.raises(SecondWriter, match="expected the end 11, found 12"):
+        await changelogs(Kafka(), kept, end=12).check(asyncio.Lock(), lambda: {LOG})
+
+
+@pytest.mark.parametrize(
+    ("turned", "heartbeat", "says"), [(10.0, 0.0, "the loop stood still"), (0.0, 10.0, "no good heartbeat"), (0.0, 0.0, "")]
+)
+async def test_a_process_that_stood_still_or_is_cut_off_may_not_send(turned: float, heartbeat: float, says: str) -> None:
+    now = asyncio.get_running_loop().time()
+    watchdog = Watchdog(5.0, lambda: now - heartbeat)
+    watchdog.turned_at = now - turned
+    if says:
+        with pytest.raises(Stale, match=says):
+            watchdog.check()
+    else:
+        watchdog.check()
+
+
+async def test_a_fault_is_injected_at_its_time_only() -> None:
+    faults = Faults("commit:2")
+    await faults.reach("commit")
+    await faults.reach("outputs")
+    with pytest.raises(Fault):
+        await faults.reach("commit")
+    await Faults("", 0.0).reach("commit")

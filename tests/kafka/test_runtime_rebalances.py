@@ -1,0 +1,71 @@
+"""Partitions move between workers; Kafka itself goes and comes back."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.brokers import Broker, Installation, KafkaNode, kafka_jars, wait_until
+from tests.kafka.group import committed, members, wait_until_read
+from tests.kafka.replay import verify
+from tests.kafka.traffic import traffic
+
+COUNT = 600
+
+
+@pytest.fixture
+def own_kafka(tmp_path: Path) -> Iterator[Installation]:
+    """An installation on a Kafka of its own, to be ended and started again."""
+    node = KafkaNode(tmp_path / "kafka", kafka_jars())
+    node.format()
+    node.start()
+    made = Installation(Broker(node.address, "kafka", node), tmp_path)
+    made.run("topics")
+    yield made
+    made.close()
+    node.process.kill()
+
+
+def test_partitions_that_stay_go_on_while_those_that_move_are_restored(on_kafka: Installation) -> None:
+    on_kafka.run("topics")
+    on_kafka.produce("events", traffic(1, COUNT))
+    first = on_kafka.worker()
+    wait_until_read(on_kafka, COUNT)
+    second = on_kafka.worker()
+    wait_until(lambda: members(on_kafka) == 2, 20, "two members")
+    second.wait_for_line("ready: ")
+    on_kafka.produce("events", traffic(2, COUNT))
+    wait_until_read(on_kafka, 2 * COUNT)
+    second.kill()
+    wait_until(lambda: members(on_kafka) == 1, 20, "one member")
+    on_kafka.produce("events", traffic(3, COUNT))
+    wait_until_read(on_kafka, 3 * COUNT)
+    assert "kept" in first.output
+    assert first.stop() == 0
+    assert verify(on_kafka).wrong == []
+
+
+def test_kafka_ends_and_comes_back_and_nothing_is_lost(own_kafka: Installation) -> None:
+    node = own_kafka.broker.process
+    assert node is not None
+    own_kafka.produce("events", traffic(4, COUNT))
+    worker = own_kafka.worker()
+    wait_until_read(own_kafka, COUNT)
+    node.process.kill()
+    assert worker.wait(40) == 70
+    node.start()
+    own_kafka.produce("events", traffic(5, COUNT))
+    again = own_kafka.worker()
+    again.wait_for_line("ready: ")
+    wait_until_read(own_kafka, 2 * COUNT)
+    assert again.stop() == 0
+    assert verify(own_kafka).wrong == []
+    assert sum(committed(own_kafka, "events").values()) >= 2 * COUNT
+
+
+def test_a_worker_without_kafka_says_so_and_ends_with_3(own_kafka: Installation) -> None:
+    node = own_kafka.broker.process
+    assert node is not None
+    node.process.kill()
+    worker = own_kafka.worker()
+    assert worker.wait() == 3
