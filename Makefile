@@ -50,8 +50,8 @@ coverage: $(DEV)  ## the tests again, measured, also in the worker processes
 	$(BIN)/coverage report --include='stream/domain/*' --fail-under=100
 	$(BIN)/coverage report --fail-under=90
 
-bench: $(DEV)  ## what a core can do
-	@for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
+bench: $(DEV)  ## what a core can do, and others on the same job; writes docs/benchmarks.md
+	$(BIN)/python -m benchmarks.run
 
 lock:  ## the newest versions that fit, with their hashes
 	uv pip compile -q pyproject.toml --extra build --generate-hashes --universal --no-emit-index-url --no-header -o requirements.lock

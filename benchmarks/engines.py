@@ -74,7 +74,10 @@ def run(chosen: Sequence[Engine], events: int, visitors: int, runs: int) -> list
     """Run each engine `runs` times in turn and return them with what they cost."""
     commands = {engine.name: list(engine.command()) for engine in chosen}
     with tempfile.TemporaryDirectory(prefix="leadstream-bench-") as made, kafka() as broker:
-        inputs = {slow: _publish(broker, *(n // (SLOW_SHARE if slow else 1) for n in (events, visitors))) for slow in {e.slow for e in chosen}}
+        inputs = {
+            slow: _publish(broker, *(n // (SLOW_SHARE if slow else 1) for n in (events, visitors)))
+            for slow in {e.slow for e in chosen}
+        }
         for number in range(runs):
             for engine in chosen:
                 cost = _run_once(broker, engine, commands[engine.name], inputs[engine.slow], Path(made))
@@ -96,7 +99,7 @@ def _run_once(broker: Kafka, engine: Engine, command: Sequence[str], given: Inpu
     settings = {"KAFKA": broker.address, "APP": app, "JOB": given.topic, "OUTPUT": output, "STATE": str(state)}
     process = Process(command, os.environ | {"PYTHONPATH": str(ROOT)} | settings, log, folder).start()
     try:
-        cost = until_read(broker, process, Reading(given.topic, app, job.PARTITIONS, given.events))
+        cost = until_read(broker, [process], Reading(given.topic, app, job.PARTITIONS, given.events))
     finally:
         process.stop(15)
     right = given.dropped if engine.drops_repeats else given.counted
@@ -162,7 +165,9 @@ def table(ran: Iterable[Engine]) -> list[tuple[str, ...]]:
     """Return a line an engine: name, CPU of an event, events a second, cores, memory, our share of theirs."""
     ran = list(ran)
     ours = next((engine.cpu_us for engine in ran if engine.name == "leadstream"), None)
-    lines: list[tuple[str, ...]] = [("engine", "CPU us/event", "single runs", "events/s", "cores", "RSS MB", "leadstream's share")]
+    lines: list[tuple[str, ...]] = [
+        ("engine", "CPU us/event", "single runs", "events/s", "cores", "RSS MB", "leadstream's share")
+    ]
     for engine in ran:
         per_second, cores, rss = (
             statistics.median(getattr(cost, what) for cost in engine.costs) for what in ("per_second", "cores", "rss_mb")

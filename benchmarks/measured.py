@@ -1,8 +1,9 @@
 """What a process costs while it reads a topic: CPU time of all its threads against what its group has committed."""
 
+import itertools
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import psutil
 
@@ -34,23 +35,29 @@ class Cost:
     rss_mb: float
 
 
-def until_read(kafka: Kafka, process: Process, reading: Reading, limit_s: float = 900) -> Cost:
-    """Watch a process until its group has committed everything; raises where it ends before."""
-    watched, samples, rss = psutil.Process(process.pid), [(time.monotonic(), 0, 0.0)], 0
+def until_read(kafka: Kafka, processes: Sequence[Process], reading: Reading, limit_s: float = 900) -> Cost:
+    """Watch processes until their group has committed everything; raises where one ends before."""
+    watched, samples, rss = [psutil.Process(process.pid) for process in processes], [(time.monotonic(), 0, 0.0)], 0
     limit = time.monotonic() + limit_s
     while samples[-1][1] < reading.total:
-        if process.exit_code is not None or time.monotonic() > limit:
-            raise RuntimeError(f"{process.command} read {samples[-1][1]} of {reading.total}:\n{process.output[-3000:]}")
-        done, times = kafka.committed(reading.group, reading.topic, reading.partitions), watched.cpu_times()
-        samples.append((time.monotonic(), done, times.user + times.system))
-        rss = max(rss, watched.memory_info().rss)
+        for process in processes:
+            if process.exit_code is not None or time.monotonic() > limit:
+                raise RuntimeError(f"{process.command} read {samples[-1][1]} of {reading.total}:\n{process.output[-3000:]}")
+        done = kafka.committed(reading.group, reading.topic, reading.partitions)
+        samples.append((time.monotonic(), done, sum(cpu_s(one) for one in watched)))
+        rss = max(rss, sum(one.memory_info().rss for one in watched))
         time.sleep(EVERY_S)
     return _cost([s for s in _steps(samples) if s[1] >= FROM * reading.total], reading.total, rss)
 
 
+def cpu_s(process: psutil.Process) -> float:
+    times = process.cpu_times()
+    return times.user + times.system
+
+
 def _steps(samples: list[tuple[float, int, float]]) -> list[tuple[float, int, float]]:
     """Return the first sample at each committed offset: between commits the processor works on what is not committed yet."""
-    return [now for before, now in zip(samples, samples[1:], strict=False) if now[1] > before[1]]
+    return [now for before, now in itertools.pairwise(samples) if now[1] > before[1]]
 
 
 def _cost(span: list[tuple[float, int, float]], total: int, rss: int) -> Cost:
@@ -62,8 +69,3 @@ def _cost(span: list[tuple[float, int, float]], total: int, rss: int) -> Cost:
     (began, first, cpu), (ended, last, cpu_end) = inner[0], inner[-1]
     seconds, used, count = ended - began, cpu_end - cpu, last - first
     return Cost(used / count * 1e6, count / seconds, used / seconds, rss / 2**20)
-
-
-def log_of(folder: Path, name: str) -> Path:
-    """Return where a process writes what it says."""
-    return folder / f"{name}.log"

@@ -17,7 +17,6 @@ from stream.domain.log import encode
 from stream.domain.people import People
 from stream.domain.ruleset.load import load
 from stream.domain.ruleset.model import Ruleset
-from stream.domain.visitor import Visitor
 from stream.rulesets import default_text
 
 SEED = 20_261_125
@@ -46,7 +45,7 @@ def _options() -> argparse.Namespace:
 
 
 def _records(count: int, rules: Ruleset) -> Iterator[bytes]:
-    rows: dict[str, Visitor] = {}
+    rows: dict[str, visitor.Visitor] = {}
     for number, event in enumerate(_events(count), 1):
         outcome = visitor.apply(rows.get(event.node), event, number, rules)
         if outcome.row is not None and outcome.snapshot is not None:

@@ -7,7 +7,7 @@ import gc
 import os
 from datetime import UTC, datetime
 from hashlib import blake2b
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import faust
 import msgspec
@@ -19,9 +19,11 @@ from stream.runtime.batches import Batch, BatchSchema
 from stream.runtime.duties import Duties
 from stream.runtime.flow import Flow
 from stream.runtime.lanes import Message
-from stream.runtime.partstore import PartStore
 from stream.runtime.recovery import BatchTableManager
 from stream.runtime.rows import RowPart, RowTable
+
+if TYPE_CHECKING:
+    from stream.runtime.partstore import PartStore
 
 REMEMBERED, ID_BYTES = 256, 6
 MAX_CHANGED_ROWS = 100_000

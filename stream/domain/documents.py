@@ -20,8 +20,7 @@ class TooEarly(ValueError):  # noqa: N818 - what it is
 
 def visitor(node: str, state: State, rules: Ruleset, lead: str | None, at: int, as_of: int) -> dict[str, Any]:
     """Return a visitor's document with sums as of `at` (ms), shown as of `as_of`."""
-    rows = scoring.ledger(points_rows([state], at), rules.floor, [])
-    points = decay.value(_curve(state, at), at, at)
+    rows = points_rows([state], at)
     company = state.company
     return {
         "id": node,
@@ -33,8 +32,8 @@ def visitor(node: str, state: State, rules: Ruleset, lead: str | None, at: int, 
         "company": None if company is None else company_block(company),
         "lead": lead,
         "tags": facts.tags_block(heaviest([decay.worth(state.tags, state.landmark, at)])),
-        "interest": max(rules.floor, points),
-        "explain": facts.explain_block(rows),
+        "interest": max(rules.floor, sum([row.points for row in rows])),
+        "explain": facts.explain_block(scoring.ledger(rows, rules.floor, [])),
     }
 
 
@@ -80,9 +79,3 @@ def lead(view: View, at: int, as_of: int, *, decided: bool) -> dict[str, Any]:
 def person_base(view: View, at: int) -> int:
     """Return the instant from which the future is asked: the clock, or `at` where that is later."""
     return max(view.person.as_of, at)
-
-
-def _curve(state: State, at: int) -> decay.Curve:
-    curve: decay.Curve = {}
-    decay.accumulate(curve, state.points, state.landmark, at)
-    return curve

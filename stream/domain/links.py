@@ -46,16 +46,16 @@ class Links:
             if code is not None:
                 self._refuse(key, other, code, cause)
                 continue
-            self._named(other, link, snap)
+            self._named(other, link, snap, cause)
             if theirs is None:
                 person = self._join(person, other, cause)
             elif theirs is not person:
                 person = self._unite(person, theirs, cause)
         return person
 
-    def _named(self, other: Identity, link: Link, snap: Snapshot) -> None:
-        if link.kind or snap.t > other.named_t:
-            other.named_t = max(other.named_t, snap.t)
+    def _named(self, other: Identity, link: Link, snap: Snapshot, cause: "Cause") -> None:
+        if link.kind or snap.t >= other.named_t:
+            other.name_at(snap.t, cause.offset)
             other.kind = link.kind or other.kind
             self.rows.keep(other)
             owner = self.rows.person(other.person)

@@ -182,7 +182,7 @@ class People:
         if snap.judged:
             told = told or (snap.kind or identity.kind) != identity.kind or kind_of(snap.node) in ("email", "phone")
             identity.kind = snap.kind or identity.kind
-            identity.named_t = max(identity.named_t, snap.t)
+            identity.name_at(snap.t, offset)
         identity.state = snap.state
         self.rows.keep_sums(identity)
         if person is not None:
@@ -319,18 +319,24 @@ class People:
 
 
 def _news(new: State, old: State, offset: int) -> tuple[bool, bool]:
-    """Date what a snapshot tells anew by its place in the log: among equal times the later applied counts.
+    """Stamp what a snapshot tells anew with its place in the log.
 
     Returns whether it tells anew who somebody is, and whether behaviours of sequences were done.
     """
-    told = new.company_t != old.company_t or new.account_t != old.account_t or new.groups != old.groups
-    told = told or new.company != old.company or new.account != old.account
+    here, told = offset + 1, False
     for path, trait in new.traits.items():
         known = old.traits.get(path)
-        if known is not None and known.t == trait.t and known.value == trait.value:
-            trait.stamp = known.stamp
-        else:
-            trait.stamp, told = offset + 1, True
-    same = new.journey == old.journey and new.journey_t == old.journey_t
-    new.journey_stamp = old.journey_stamp if same else offset + 1
-    return told, new.times != old.times
+        same = known is not None and known.t == trait.t and known.value == trait.value
+        trait.stamp = known.stamp if same and known is not None else here
+        told = told or not same
+    for id_, call in new.groups.items():
+        before = old.groups.get(id_)
+        call.stamp = here if before is None or before.t != call.t else before.stamp
+        told = told or before != call
+    same_company = (new.company, new.company_t) == (old.company, old.company_t)
+    same_account = (new.account, new.account_t) == (old.account, old.account_t)
+    same_journey = (new.journey, new.journey_t) == (old.journey, old.journey_t)
+    new.company_stamp = old.company_stamp if same_company else here
+    new.account_stamp = old.account_stamp if same_account else here
+    new.journey_stamp = old.journey_stamp if same_journey else here
+    return told or not (same_company and same_account), new.times != old.times

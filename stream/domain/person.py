@@ -24,8 +24,14 @@ class Identity(msgspec.Struct, array_like=True):
     shared: bool = False
     kind: str = ""
     named_t: int = NEVER
+    named_stamp: int = 0
     refused: bytes = b""
     state: State = msgspec.field(default_factory=State)
+
+    def name_at(self, t: int, offset: int) -> None:
+        """Remember that an event of `t` names it; among equal times the later in the log counts."""
+        if t >= self.named_t:
+            self.named_t, self.named_stamp = t, offset + 1
 
 
 class Bonus(msgspec.Struct, array_like=True):

@@ -1,6 +1,7 @@
 """Who a person is: merged traits, company, fit and grade. Changes with what is told, not with time."""
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 from stream.domain import scoring
@@ -19,7 +20,8 @@ class Profile:
         self.group = self._newest_group()
         self.company = self._newest_company()
         self.traits = self._merged_traits()
-        self.fits = [fit for fit in rules.fit.values() if fit.match.holds(self.get)]
+        asked = cache(self.get)
+        self.fits = [fit for fit in rules.fit.values() if fit.match.holds(asked)]
         self.fit = sum(fit.points for fit in self.fits)
         self.grade = scoring.grade_of(rules, self.fit, len({fit.bant for fit in self.fits if fit.bant}))
 
@@ -45,9 +47,9 @@ class Profile:
             return self._group_account(*self.group)
         mails = [m for m in self.members if kind_of(m.node) == "email" and m.kind == "business"]
         if mails:
-            domain = value_of(max(mails, key=lambda m: m.named_t).node).rpartition("@")[2]
+            domain = value_of(max(mails, key=_named).node).rpartition("@")[2]
             return _account(f"account::{domain}", self._name_of(domain), domain, "business", 1.0)
-        newest = max(self.members, key=lambda m: m.state.account_t, default=None)
+        newest = max(self.members, key=lambda m: (m.state.account_t, m.state.account_stamp), default=None)
         company = newest.state.account if newest is not None else None
         if company is None:
             return None
@@ -71,14 +73,14 @@ class Profile:
         if trait is not None and trait.value is not None and trait.kind:
             return trait.kind
         named = [m for m in self.members if kind_of(m.node) == kind and m.kind]
-        return max(named, key=lambda m: m.named_t).kind if named else None
+        return max(named, key=_named).kind if named else None
 
     def _newest_group(self) -> tuple[str, GroupCall] | None:
         groups = [group for m in self.members if (group := m.state.group()) is not None]
-        return max(groups, key=lambda group: group[1].t, default=None)
+        return max(groups, key=lambda group: (group[1].t, group[1].stamp), default=None)
 
     def _newest_company(self) -> Company | None:
-        newest = max(self.members, key=lambda m: m.state.company_t, default=None)
+        newest = max(self.members, key=lambda m: (m.state.company_t, m.state.company_stamp), default=None)
         return newest.state.company if newest is not None else None
 
     def _merged_traits(self) -> dict[str, Trait]:
@@ -97,6 +99,10 @@ class Profile:
     def _name_of(self, domain: str) -> str:
         companies = (m.state.company for m in self.members)
         return next((c.name for c in companies if c is not None and c.domain == domain and c.name), domain)
+
+
+def _named(member: Identity) -> tuple[int, int]:
+    return member.named_t, member.named_stamp
 
 
 def _text(trait: Trait | None) -> str | None:

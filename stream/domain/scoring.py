@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from stream.domain import decay
 from stream.domain.crossing import END, MARGIN, first_below
@@ -12,8 +13,7 @@ LETTERS = "ABCD"
 PARTS = ("interest", "fit", "timing", "total")
 
 
-@dataclass(frozen=True, slots=True)
-class Explained:
+class Explained(NamedTuple):
     """A row of the ledger: `points` that `count` events (or conditions, or idle periods) make."""
 
     rule: str

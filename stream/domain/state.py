@@ -25,12 +25,14 @@ class GroupCall(msgspec.Struct, array_like=True):
 
     t: int
     traits: dict[str, Trait]
+    stamp: int = 0
 
 
 class State(msgspec.Struct, array_like=True):
     """The sums and facts of one source identity. Instants are ms; `landmark` is that of all three sums.
 
-    `company` is the newest answer, `account` the newest that may name an account.
+    `company` is the newest answer, `account` the newest that may name an account. A stamp is the place in the `people` log at
+    which something was told: among equal times the later applied counts.
     """
 
     as_of: int = NEVER
@@ -54,6 +56,8 @@ class State(msgspec.Struct, array_like=True):
     account_t: int = NEVER
     journey: str | None = None
     journey_t: int = NEVER
+    company_stamp: int = 0
+    account_stamp: int = 0
     journey_stamp: int = 0
 
     def group(self) -> tuple[str, GroupCall] | None:

@@ -44,7 +44,7 @@ def _general(text: str) -> bytes | None:
     first = text.partition(",")[0].strip()
     if first.startswith("["):
         inside, closed, port = first[1:].partition("]")
-        return _without_zone(inside) if closed and ":" in inside and (not port or _is_port(port)) else None
+        return _without_zone(inside) if closed and (not port or _is_port(port)) else None
     if first.count(":") == 1:
         host, _, port = first.partition(":")
         return pack(host) if _is_port(":" + port) else None

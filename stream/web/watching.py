@@ -1,5 +1,7 @@
 """What is asked by those who watch: `/v1/lag`, `/metrics`, `/health/…`."""
 
+from contextlib import suppress
+
 import orjson
 from aiohttp import web
 from aiokafka.errors import KafkaError
@@ -49,6 +51,7 @@ class Watching:
         for table, rows in self._held.rows().items():
             metrics.rows.labels(table).set(rows)
         metrics.recovery.set(self._worker.flow.recovery_s)
+        self._forget_clocks()
         return web.Response(body=generate_latest(metrics.registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     async def live(self, _: web.Request) -> web.Response:
@@ -60,6 +63,14 @@ class Watching:
         flow = self._worker.flow
         state = {"ready": self._worker.ready, "restored": flow.ready, "kafka": flow.alive, "partitions": len(flow.running)}
         return _json(state, 200 if self._worker.ready else NotNow.status)
+
+    def _forget_clocks(self) -> None:
+        """Tell nothing of partitions that went: another worker tells of them."""
+        topic = self._worker.topics.events
+        for partition in range(self._worker.settings.partitions):
+            if not self._held.holds(TP(topic, partition)):
+                with suppress(KeyError):
+                    self._worker.metrics.clock_lag.remove(str(partition))
 
     def _own(self) -> Report:
         report = self._lagging.report

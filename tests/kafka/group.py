@@ -1,5 +1,7 @@
 """The consumer group of an installation, as Kafka sees it."""
 
+from functools import cache
+
 from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 
@@ -9,9 +11,15 @@ ENDED = {None, 0, -9, 70}
 """Exit codes a test may have provoked."""
 
 
+@cache
+def admin_of(address: str) -> AdminClient:
+    """Return the one client of an address: one that goes while Kafka does not answer takes the process with it."""
+    return AdminClient({"bootstrap.servers": address, "log_level": 0})
+
+
 def committed(installation: Installation, topic: str, partitions: int = 4) -> dict[int, int]:
     """Return the committed offset of each partition that has one; empty while Kafka does not answer."""
-    admin = AdminClient({"bootstrap.servers": installation.broker.address, "log_level": 0})
+    admin = admin_of(installation.broker.address)
     wanted = [TopicPartition(installation.topic(topic), partition) for partition in range(partitions)]
     asked = admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(installation.app, wanted)])
     try:
@@ -23,7 +31,7 @@ def committed(installation: Installation, topic: str, partitions: int = 4) -> di
 
 def members(installation: Installation) -> int:
     """Count the members of the group; -1 while Kafka does not answer."""
-    admin = AdminClient({"bootstrap.servers": installation.broker.address, "log_level": 0})
+    admin = admin_of(installation.broker.address)
     described = admin.describe_consumer_groups([installation.app])[installation.app]
     try:
         return len(described.result().members)  # type: ignore[attr-defined]  # a future, whatever its stub says

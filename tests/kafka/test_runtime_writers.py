@@ -3,12 +3,12 @@
 import signal
 
 import pytest
-from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic
+from confluent_kafka.admin import NewPartitions, NewTopic
 
 from stream.runtime.topics import topic_table
 from stream.settings import Settings
 from tests.brokers import Installation, Record, wait_until
-from tests.kafka.group import committed, members, wait_until_read
+from tests.kafka.group import admin_of, committed, members, wait_until_read
 from tests.kafka.replay import verify
 from tests.kafka.traffic import traffic
 
@@ -110,7 +110,7 @@ def test_a_static_member_that_is_stopped_leaves_the_group(installed: Installatio
 
 
 def _recreate(installation: Installation, name: str) -> None:
-    admin = AdminClient({"bootstrap.servers": installation.broker.address, "log_level": 0})
+    admin = admin_of(installation.broker.address)
     topic = installation.topic(name) if not name.endswith("-changelog") else name
     (deleted,) = admin.delete_topics([topic]).values()
     deleted.result()
@@ -157,7 +157,7 @@ def test_a_lost_changelog_is_refused(installed: Installation) -> None:
 def test_other_partitions_are_refused(installed: Installation) -> None:
     installed.produce("events", traffic(12, COUNT))
     settle(installed)
-    admin = AdminClient({"bootstrap.servers": installed.broker.address, "log_level": 0})
+    admin = admin_of(installed.broker.address)
     names = [t.name for t in topic_table(Settings(app=installed.app, topic_prefix=installed.prefix)) if t.partitions > 1]
     for grown in admin.create_partitions([NewPartitions(name, 6) for name in names]).values():
         grown.result()

@@ -6,7 +6,7 @@ import pytest
 
 from tests.oracle.against import check
 
-SEEDS = int(os.environ.get("ORACLE_SEEDS", "24"))
+SEEDS = int(os.environ.get("ORACLE_SEEDS", "12"))
 
 
 @pytest.mark.parametrize("seed", range(SEEDS))

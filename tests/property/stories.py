@@ -64,7 +64,13 @@ def events(draw: Any, nodes: list[str] | None = None, *, linking: bool = True, b
         if draw(st.integers(0, 3)) == 0:
             more |= draw(
                 st.sampled_from(
-                    [{"bot": True}, {"traits": {"title": "head"}}, {"traits": {"title": None}}, {"company": ACME}, {"group": Group("g")}]
+                    [
+                        {"bot": True},
+                        {"traits": {"title": "head"}},
+                        {"traits": {"title": None}},
+                        {"company": ACME},
+                        {"group": Group("g")},
+                    ]
                 )
             )
         if more.get("bot"):

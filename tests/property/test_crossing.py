@@ -59,7 +59,7 @@ def close(look: Outlook, exits: dict[str, float], at: int) -> bool:
     floor=st.sampled_from([0.0, -30.0, 12.0]), idle=st.sampled_from([0, -3, -25]), active=st.sampled_from([-1, 0, 350]),
     dwell=st.sampled_from(["0s", "1s"]), hold=st.sampled_from([-1, 700]), after=st.integers(0, 600),
 )  # fmt: skip
-def test_the_next_change_is_the_first_millisecond_a_search_finds(
+def test_the_next_change_is_the_first_millisecond_a_search_finds(  # noqa: PLR0917 -- hypothesis fills them
     interest: Curve, timing: Curve, exits: dict[str, float], fit: float, floor: float, idle: int, active: int,
     dwell: str, hold: int, after: int,
 ) -> None:  # fmt: skip

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from stream.domain import decay
 from stream.domain.event import Event
 from stream.domain.ids import lead_id
-from tests.property.stories import RULES, events, logged, slow
+from tests.property.stories import events, logged, slow
 from tests.told import DAY, LEAD_1, Log, copied, happened
 
 FIRST, SECOND = "user::1", "crm::9"

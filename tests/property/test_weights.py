@@ -8,16 +8,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stream.domain import decay, documents, visitor
-from stream.domain.decay import Sums
 from stream.domain.event import Event
 from stream.domain.visitor import Visitor
 from tests.told import BEHAVIOURS, DAY, LADDER, START, happened, rules
 
-RULES = rules(BEHAVIOURS + '[timing]\nconsideration = 5\ndecision = 15\n[dwell]\nsteps = [[0, 0.5], [10, 1.0]]\n' + LADDER)
+RULES = rules(BEHAVIOURS + "[timing]\nconsideration = 5\ndecision = 15\n[dwell]\nsteps = [[0, 0.5], [10, 1.0]]\n" + LADDER)
 FAST = rules(BEHAVIOURS.replace('"10d"', '"1s"').replace('"5d"', '"7s"') + LADDER)
 A = "anon::a"
 END = START + 400 * DAY
-parts = st.tuples(st.sampled_from("abc"), st.sampled_from([DAY / 24, DAY, 30.0 * DAY]), st.floats(-50, 50), st.integers(0, 300 * DAY))
+parts = st.tuples(
+    st.sampled_from("abc"), st.sampled_from([DAY / 24, DAY, 30.0 * DAY]), st.floats(-50, 50), st.integers(0, 300 * DAY)
+)
 happenings = st.tuples(
     st.sampled_from(["Asked", "Met", "Left", "page", "Nothing"]),
     st.integers(0, 300 * DAY),
@@ -60,7 +61,7 @@ def same(one: Any, other: Any) -> None:
 
 @given(st.lists(parts, max_size=12), st.integers(0, 300 * DAY), st.integers(300 * DAY, 500 * DAY), st.randoms())
 def test_a_sum_is_the_formula_wherever_its_landmark_lies(given_parts: list[Any], landmark: int, at: int, rng: Any) -> None:
-    sums: Sums = {}
+    sums: decay.Sums = {}
     shuffled = [*given_parts]
     rng.shuffle(shuffled)
     for name, h, amount, t in shuffled:

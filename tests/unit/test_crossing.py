@@ -11,7 +11,7 @@ H = 1_000.0
 @pytest.mark.parametrize(
     ("curve", "threshold", "start", "end", "expected"),
     [
-        pytest.param({H: 100.0}, 50.0, 0, END, 1_001, id="one half-life: the first whole ms below, not the one that equals"),
+        pytest.param({H: 100.0}, 50.0, 0, END, 1_001, id="the first whole ms below, not the one that equals"),
         pytest.param({H: 100.0}, 25.0, 0, END, 2_001, id="two half-lives"),
         pytest.param({H: 100.0}, 25.0, 1_500, END, 2_001, id="asked from later on"),
         pytest.param({H: 100.0}, 200.0, 7, END, 7, id="below at once"),
@@ -29,7 +29,9 @@ H = 1_000.0
         pytest.param({4 * H: 100.0, H: -20.0}, 0.0, 0, END, None, id="a negative part that never pulls it below"),
         pytest.param({H: -100.0}, -200.0, 0, END, None, id="only negative parts rise"),
         pytest.param({H: 100.0, 2 * H: -10.0}, 50.0, 0, 1, None, id="one instant to ask, not below"),
-        pytest.param({1_000_000.0 * DAY: 100.0}, 1.0, 0, END, None, id="a half-life of three thousand years ends after all instants"),
+        pytest.param(
+            {1_000_000.0 * DAY: 100.0}, 1.0, 0, END, None, id="a half-life of three thousand years ends after all instants"
+        ),
     ],
 )
 def test_the_first_instant_below(curve: Curve, threshold: float, start: int, end: int, expected: int | None) -> None:

@@ -46,6 +46,20 @@ def test_a_late_part_is_worth_what_it_would_have_been_on_time() -> None:
     assert decay.worth(late, 4 * DAY, 9 * DAY)["tag"] == pytest.approx(decay.worth(on_time, 0, 9 * DAY)["tag"], rel=1e-12)
 
 
+@pytest.mark.parametrize(
+    ("half_lives", "expected"),
+    [
+        pytest.param(0, 1.0, id="now"),
+        pytest.param(2, 0.25, id="two half-lives on"),
+        pytest.param(9_999, 0.0, id="nothing, and no error"),
+        pytest.param(-2, 4.0, id="two half-lives before its time"),
+        pytest.param(-9_999, 2.0**decay.FAR, id="long before its time, and no error"),
+    ],
+)
+def test_the_share_that_is_left(half_lives: int, expected: float) -> None:
+    assert decay.left(half_lives * DAY, DAY) == expected
+
+
 def test_moving_the_landmark_changes_no_worth() -> None:
     sums: Sums = {}
     decay.add(sums, "a", DAY, 3.0, 0, 0)

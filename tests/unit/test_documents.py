@@ -41,11 +41,17 @@ def test_a_visitor_who_did_nothing_yet() -> None:
 def test_a_visitor_who_did_something() -> None:
     log = Log()
     company = Company("Acme", "", "business", 1.0, "ranges", "192.0.2.0/24", "", {"size": "big"})
-    log.add(happened("Asked", COOKIE, START, company=company, url="x/pricing"), happened("page", COOKIE, START + DAY, url="x/pricing"))
+    log.add(
+        happened("Asked", COOKIE, START, company=company, url="x/pricing"), happened("page", COOKIE, START + DAY, url="x/pricing")
+    )
 
     document = visitor(log, START + 10 * DAY)
 
-    assert (document["events"], document["firstSeen"], document["lastSeen"]) == (2, "2026-01-05T00:00:00.000Z", "2026-01-06T00:00:00.000Z")
+    assert (document["events"], document["firstSeen"], document["lastSeen"]) == (
+        2,
+        "2026-01-05T00:00:00.000Z",
+        "2026-01-06T00:00:00.000Z",
+    )
     assert document["company"] == {
         "name": "Acme", "domain": None, "kind": "business", "confidence": 1.0, "source": "ranges", "network": "192.0.2.0/24",
         "as_of": None, "size": "big",

@@ -54,7 +54,8 @@ FULL = Stage("full", 2, enter={"identified": True, "interest": 60.0, "grade": "B
             id="only what fell is told",
         ),
         pytest.param(
-            FULL, Move(LOW, 0, "threshold_down"), {"interest": {1.0: 80.0}, "grade": "D"}, "grade is D (stays with C)", id="the grade",
+            FULL, Move(LOW, 0, "threshold_down"), {"interest": {1.0: 80.0}, "grade": "D"}, "grade is D (stays with C)",
+            id="the grade",
         ),
         pytest.param(
             Stage("known", 2, enter={"identified": True}, exit={"identified": True}), Move(LOW, 0, "decay"),
@@ -74,16 +75,21 @@ def told(log: Log) -> dict[str, Any]:
     return log.facts[-1]
 
 
+TOLD = {"title": "Head", "company.name": "A", "company.place.city": "B", "company.gone": None}
+
+
 def full_log() -> Log:
     ruleset = rules(
-        BEHAVIOURS + '[fit.title]\nmatch = { "traits.title" = "*" }\npoints = 20\n[events]\ntraits = ["title", "company", "none"]\n' + LADDER
+        BEHAVIOURS
+        + '[fit.title]\nmatch = { "traits.title" = "*" }\npoints = 20\n[events]\ntraits = ["title", "company", "none"]\n'
+        + LADDER
     )
     log = Log(ruleset)
     company = Company("Acme", "acme.example", "business", 0.9, "ranges", "192.0.2.0/24", "")
     links = [COOKIE, "anon::0", Link(MAIL, "free"), "wechat_openid:wx1:oX"]
     log.add(
         happened("page", USER, START, links=links, r=START + 7, company=company, url="x/pricing"),
-        happened("page", USER, START + HOUR, traits={"title": "Head", "company.name": "A", "company.place.city": "B", "company.gone": None}),
+        happened("page", USER, START + HOUR, traits=TOLD),
         happened("Asked", USER, START + DAY, properties={"topics": [f"t{n:02}" for n in range(12)]}),
     )  # fmt: skip
     return log
@@ -116,7 +122,10 @@ def test_who_the_lead_is() -> None:
 
     assert lead["userId"] == "1"
     assert lead["anonymousIds"] == ["0", "a"]
-    assert lead["externalIds"] == [{"type": "email", "id": "x@acme.example"}, {"type": "wechat_openid", "id": "oX", "scope": "wx1"}]
+    assert lead["externalIds"] == [
+        {"type": "email", "id": "x@acme.example"},
+        {"type": "wechat_openid", "id": "oX", "scope": "wx1"},
+    ]
     assert lead["traits"] == {"title": "Head", "company": {"name": "A", "place": {"city": "B"}}}
 
 

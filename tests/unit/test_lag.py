@@ -11,6 +11,7 @@ from aiokafka.errors import KafkaConnectionError
 from click.testing import CliRunner
 from rich.console import Console
 
+from schemas import documents
 from stream.cli.lag import lag, show
 from stream.domain.log import Record, Snapshot, Tick, encode
 from stream.domain.state import State
@@ -121,6 +122,7 @@ def test_the_command_prints_one_document(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr("stream.cli.lag.LagMeter", StandingMeter)
     done = CliRunner().invoke(lag, ["--json"])
     document = orjson.loads(done.stdout)
+    documents.Lag.model_validate(document)
     assert document["clockPartition"] == 0
     assert document["partitions"][0] == {
         "topic": "events", "partition": 0, "status": "WARN", "committed": 7, "end": 10, "lag": 3, "lagSeconds": 60.0,
@@ -139,6 +141,8 @@ async def test_a_worker_tells_the_lag_and_exposes_that_of_its_own_partitions(mon
     monkeypatch.setattr("stream.web.lagging.LagMeter", StandingMeter)
     own, other = "http://127.0.0.1:6066", "http://127.0.0.1:6067"
     worker = StandingWorker([], {own: {"events": [0]}, other: {"events": [1], "wakes": [0]}})
+    for partition in ("0", "1"):
+        worker.metrics.clock_lag.labels(partition).set(1.5)
     async with TestClient(TestServer(Web(worker).application())) as client:
         async with client.get("/v1/lag") as answer:
             assert await answer.json() == REPORT.document()
@@ -149,6 +153,7 @@ async def test_a_worker_tells_the_lag_and_exposes_that_of_its_own_partitions(mon
     assert 'kafka_partition_latest_offset{partition="0",topic="events"} 10.0' in lines
     assert 'leadstream_table_rows{table="people"} 0.0' in lines
     assert "leadstream_timers_armed 0.0" in lines
+    assert 'leadstream_clock_lag_seconds{partition="0"} 1.5' in lines
     assert not [line for line in lines if 'partition="1"' in line or 'topic="wakes"' in line]
 
 

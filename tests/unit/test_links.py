@@ -115,7 +115,14 @@ def test_a_bonus_both_have_is_the_survivors_once() -> None:
 
 
 def test_a_bonus_only_the_other_has_comes_along_and_one_may_be_made_by_both() -> None:
-    log = Log(rules(BEHAVIOURS + SEQUENCE + SEQUENCE.replace("read-met", "met-read").replace('"viewed", "met"', '"met", "viewed"') + LADDER))
+    log = Log(
+        rules(
+            BEHAVIOURS
+            + SEQUENCE
+            + SEQUENCE.replace("read-met", "met-read").replace('"viewed", "met"', '"met", "viewed"')
+            + LADDER
+        )
+    )
     log.add(page("user::1"), page(MAIL, START + 1), happened("Met", MAIL, START + 2), page("user::1", START + DAY, MAIL))
 
     assert set(log.person(MAIL).bonuses) == {"read-met", "met-read"}
@@ -207,7 +214,9 @@ def test_a_conflict_counts_where_the_device_is_shared_already() -> None:
     log.add(page("user::1", START, COOKIE), page("user::2", START, COOKIE), page("user::3", START, COOKIE))
     log.add(page(COOKIE, START, "user::3"), page("user::3", START, COOKIE), page(COOKIE, START, "user::4"))
 
-    assert [data["ids"] for _, data in conflicts(log)] == [["user::2", COOKIE]] * 2 + [["user::3", COOKIE]] * 2 + [[COOKIE, "user::4"]]
+    assert [data["ids"] for _, data in conflicts(log)] == [["user::2", COOKIE]] * 2 + [["user::3", COOKIE]] * 2 + [
+        [COOKIE, "user::4"]
+    ]
 
 
 def test_a_conflict_is_numbered_and_dated_by_each_leads_own_clock_before_the_judgement() -> None:

@@ -18,7 +18,9 @@ STATE = State(
     [
         pytest.param(Tick(3, 1_767_571_200_000), id="tick"),
         pytest.param(Wake("anon::a", 7), id="wake"),
-        pytest.param(Snapshot("user::1", 5, 9, 8, STATE, [Link("anon::a"), Link("email::x@y.z", "free")], "", "sql"), id="snapshot"),
+        pytest.param(
+            Snapshot("user::1", 5, 9, 8, STATE, [Link("anon::a"), Link("email::x@y.z", "free")], "", "sql"), id="snapshot"
+        ),
         pytest.param(Snapshot("email::x@y.z", 5, 9, 8, State(), kind="business", wake=True, judged=False), id="a bot's"),
     ],
 )

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from stream.domain.crossing import END
 from stream.domain.event import Link
 from stream.domain.ids import lead_id
 from stream.domain.log import Snapshot, Tick, Unreadable, Wake, encode
@@ -209,7 +210,9 @@ LONG = BEHAVIOURS.replace('"10d"', '"30000000d"')
 @pytest.mark.parametrize(
     "text",
     [
-        pytest.param(BEHAVIOURS + LADDER.replace("exit = { interest = 40 }", 'exit = { interest = 40 }\ndwell = "9000000d"'), id="dwell"),
+        pytest.param(
+            BEHAVIOURS + LADDER.replace("exit = { interest = 40 }", 'exit = { interest = 40 }\ndwell = "9000000d"'), id="dwell"
+        ),
         pytest.param('[crm]\nhold = "9000000d"\n' + BEHAVIOURS + LADDER, id="hold"),
         pytest.param('[idle]\nafter = "3000000d"\npoints = -500\n' + LONG + LADDER, id="an idle period"),
         pytest.param('[idle]\nafter = "1000000d"\npoints = -1\n[interest]\nfloor = -99\n' + LONG + LADDER, id="idle periods"),
@@ -219,7 +222,9 @@ def test_what_is_due_after_the_year_9999_is_never_due(text: str) -> None:
     log = Log(rules(text))
     log.add(asked(), crm("mql", START))
 
-    assert log.facts[-1]["data"]["score"]["nextCrossingAt"] is None
+    assert log.document(USER, START)["nextCrossingAt"] is None
+    log.tick(END)
+    assert len(log.moves()) == 1
 
 
 @pytest.mark.parametrize("years", [1, 25, 7_900])

@@ -125,7 +125,7 @@ def test_what_conditions_see(members: list[Identity], key: str, expected: Any) -
     assert profile(*members).get(key) == expected
 
 
-BY_IP = {"account": company("By Address", "ip.example"), "account_t": 5}
+BY_IP: dict[str, Any] = {"account": company("By Address", "ip.example"), "account_t": 5}
 
 
 @pytest.mark.parametrize(
@@ -151,7 +151,8 @@ BY_IP = {"account": company("By Address", "ip.example"), "account_t": 5}
             ("account::acme.example", "Acme", "acme.example", 1.0), id="an address of that domain lends its name",
         ),
         pytest.param(
-            [member("email::a@one.example", kind="business", named_t=1), member("email::a@two.example", kind="business", named_t=2)],
+            [member("email::a@one.example", kind="business", named_t=1),
+             member("email::a@two.example", kind="business", named_t=2)],
             ("account::two.example", "two.example", "two.example", 1.0), id="the newest of two e-mails",
         ),
         pytest.param(
@@ -176,6 +177,24 @@ def test_the_account(members: list[Identity], expected: tuple[str, str, str | No
     else:
         assert account is not None
         assert (account["id"], account["name"], account["domain"], account["confidence"]) == expected
+
+
+def test_among_equal_times_the_later_in_the_log_counts() -> None:
+    one = member(
+        "email::a@one.example", kind="business", named_t=1, company=company("One"), company_t=1, groups=group(1, name="One")
+    )
+    two = member("email::a@two.example", kind="free", named_t=1, company=company("Two"), company_t=1, groups=group(1, name="Two"))
+    for stamps in ((5, 4), (4, 5)):
+        newest = "One" if stamps[0] > stamps[1] else "Two"
+        for who, stamp in zip((one, two), stamps, strict=True):
+            who.named_stamp = who.state.company_stamp = who.state.groups["g42"].stamp = stamp
+
+        told = profile(one, two)
+
+        assert told.company is not None
+        assert told.company.name == newest
+        assert (told.account() or {})["name"] == newest
+        assert told.get("email_kind") == ("business" if newest == "One" else "free")
 
 
 def test_fit_sums_and_a_letter_counts_once() -> None:

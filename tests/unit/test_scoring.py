@@ -95,6 +95,7 @@ def test_whether_a_score_can_but_fall(interest: dict[float, float], timing: dict
     assert outlook(interest=interest, timing=timing).only_falls is expected
 
 
+SLOW = {"text": IDLE, "interest": {9.0 * DAY: 50.0}}
 FLOORED = {"text": "[interest]\nfloor = 10\n", "interest": {float(DAY): 80.0}, "timing": {10.0 * DAY: 30.0}}
 
 
@@ -106,8 +107,8 @@ FLOORED = {"text": "[interest]\nfloor = 10\n", "interest": {float(DAY): 80.0}, "
         pytest.param({"interest": {float(DAY): 80.0}}, {"interest": 0}, 0, None, id="the floor keeps it for ever"),
         pytest.param({"text": IDLE, "interest": {float(DAY): 100.0}, "active": 0}, {"interest": 45}, 0, DAY, id="an idle step"),
         pytest.param({"text": IDLE, "interest": {9.0 * DAY: 200.0}, "active": 0}, {"interest": 125}, 0, 2 * DAY, id="the second"),
-        pytest.param({"text": IDLE, "interest": {9.0 * DAY: 50.0}, "active": 0}, {"interest": 0}, 0, None, id="idle ends at the floor"),
-        pytest.param({"text": IDLE, "interest": {9.0 * DAY: 50.0}}, {"interest": 25}, 0, 9 * DAY + 1, id="idle needs an interaction"),
+        pytest.param({**SLOW, "active": 0}, {"interest": 0}, 0, None, id="idle ends at the floor"),
+        pytest.param(SLOW, {"interest": 25}, 0, 9 * DAY + 1, id="idle needs an interaction"),
         pytest.param(
             {"text": '[idle]\nafter = "1d"\npoints = 0\n', "interest": {9.0 * DAY: 50.0}, "active": 0},
             {"interest": 25}, 0, 9 * DAY + 1, id="an idle condition that costs nothing",
@@ -137,7 +138,9 @@ def test_the_first_fall(given: dict[str, Any], bounds: dict[str, Any], start: in
 
 
 def test_a_total_on_the_floor_that_dips_with_timing_waits_for_both() -> None:
-    look = outlook("[interest]\nfloor = 10\n", interest={100.0: 50.0, 3_000.0: -20.0, 9_000.0: 18.0}, timing={400.0: 60.0, 50.0: -30.0})
+    look = outlook(
+        "[interest]\nfloor = 10\n", interest={100.0: 50.0, 3_000.0: -20.0, 9_000.0: 18.0}, timing={400.0: 60.0, 50.0: -30.0}
+    )
     bounds = {"total": 30.0}
 
     found = look.first_fall(bounds, 0)

@@ -50,7 +50,9 @@ def score(interest: float, *, fit: float = 0.0, identified: bool = True, active:
     [
         pytest.param(standing("lead"), score(59), 0, None, id="nothing reached"),
         pytest.param(standing("lead"), score(60), 0, ("mql", "threshold_up"), id="exactly reached"),
-        pytest.param(standing("lead"), score(150), 0, ("sql", "threshold_up"), id="the highest whose enter holds, over the CRM's"),
+        pytest.param(
+            standing("lead"), score(150), 0, ("sql", "threshold_up"), id="the highest whose enter holds, over the CRM's"
+        ),
         pytest.param(standing("mql"), score(50), 9 * DAY, ("lead", "threshold_down"), id="decayed below its exit by then"),
         pytest.param(standing("mql"), score(50), 0, None, id="hysteresis: below enter, not below exit"),
         pytest.param(standing("mql"), score(10), DAY, None, id="its dwell is not over"),

@@ -199,7 +199,7 @@ def test_a_known_message_changes_nothing() -> None:
 
 
 def test_the_last_256_messages_are_known() -> None:
-    given = [(numbered(n.to_bytes(6, "big")), {}) for n in range(REMEMBERED + 1)]
+    given: list[tuple[Event, dict[str, Any]]] = [(numbered(n.to_bytes(6, "big")), {}) for n in range(REMEMBERED + 1)]
     again = [given[1], given[REMEMBERED], given[0]]
 
     assert outcomes(*given, *again)[-3:] == ["duplicate", "duplicate", "applied"]
@@ -248,7 +248,9 @@ def test_an_echo_makes_no_row() -> None:
 
 
 def test_first_and_last_seen_are_event_times_and_as_of_a_receive_time() -> None:
-    row = told(happened("page", A, START, r=START + HOUR), happened("page", A, START - DAY, r=START + 9), happened("page", A, START))
+    row = told(
+        happened("page", A, START, r=START + HOUR), happened("page", A, START - DAY, r=START + 9), happened("page", A, START)
+    )
 
     assert (row.state.first_seen, row.state.last_seen, row.state.as_of) == (START - DAY, START, START + HOUR)
 
@@ -421,7 +423,8 @@ def test_a_wakes_receive_time_is_the_greatest_its_row_has_applied() -> None:
 
 def full() -> Visitor:
     row = told(
-        happened("Asked", A, START, url="x/pricing", company=ACME, group=Group("g", {"name": "G"}), traits={"a.b": [1, {"c": None}]}),
+        happened("Asked", A, START, url="x/pricing", company=ACME, group=Group("g", {"name": "G"}),
+                 traits={"a.b": [1, {"c": None}]}),
         happened("page", A, START, links=["user::1"]), ruleset=capped(),
     )  # fmt: skip
     visitor.apply(row, happened("page", A, START), (1 << 48) | 77, PLAIN, forwarded=(3, 9))
