@@ -152,8 +152,8 @@ def _kafka_streams() -> list[str]:
     if not (folder / "Job.class").exists():
         progress("fetching and compiling Kafka Streams")
         words = ["dependency:copy-dependencies", f"-DoutputDirectory={folder}"]
-        subprocess.run(["mvn", "-q", "-B", "-f", str(JAVA / "pom.xml"), *words], check=True, stdout=subprocess.DEVNULL)
-        subprocess.run(["javac", "-d", str(folder), "-cp", f"{folder}/*", str(JAVA / "Job.java")], check=True)
+        subprocess.run(["mvn", "-q", "-B", "-f", str(JAVA / "pom.xml"), *words], check=True, stdout=subprocess.DEVNULL)  # noqa: S607
+        subprocess.run(["javac", "-d", str(folder), "-cp", f"{folder}/*", str(JAVA / "Job.java")], check=True)  # noqa: S607
     return ["java", "-Xmx1g", "-XX:+UseSerialGC", "-cp", f"{folder}:{folder}/*", "Job"]
 
 

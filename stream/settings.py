@@ -4,6 +4,7 @@ import difflib
 import ipaddress
 import os
 import re
+import socket
 import ssl
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
@@ -172,8 +173,9 @@ class Settings(BaseSettings):
 
     @property
     def advertised(self) -> str:
-        """How other workers reach this one, `host:port`."""
-        return self.web_advertise or f"{self.web_host}:{self.web_port}"
+        """How other workers reach this one, `host:port`; a worker that listens everywhere is reached by its host's name."""
+        host = socket.gethostname() if self.web_host in {"0.0.0.0", "::"} else self.web_host  # noqa: S104 - compared, not bound
+        return self.web_advertise or f"{host}:{self.web_port}"
 
     @property
     def min_insync_replicas(self) -> int:

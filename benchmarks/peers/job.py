@@ -5,6 +5,7 @@ score; an output is due when the score rises over UP, again only after it was se
 (forward decay): one power an event, however many tags, late or not. Each engine has this rule in its own language.
 """
 
+import math
 import random
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -83,4 +84,4 @@ def outputs(stream: Iterator[tuple[bytes, bytes]], *, repeats_count: bool) -> in
 
 
 def _score(sums: list[tuple[float, float]], at: float) -> float:
-    return sum(weight * 0.5 ** ((at - t) / HALF_LIFE_MS) for t, weight in sums)
+    return sum(weight * math.exp2((t - at) / HALF_LIFE_MS) for t, weight in sums)

@@ -21,8 +21,8 @@ app = faust.App(
     consumer_auto_offset_reset="earliest",
     broker_commit_interval=1.0,
 )
-visits = app.topic(os.environ["JOB"], key_type=bytes, value_type=Any, value_serializer="json", partitions=PARTITIONS)
-rises = app.topic(os.environ["OUTPUT"], key_type=bytes, value_type=Any, value_serializer="json", partitions=PARTITIONS)
+visits = app.topic(os.environ["JOB"], key_type=bytes, value_serializer="json", partitions=PARTITIONS)
+rises = app.topic(os.environ["OUTPUT"], key_type=bytes, value_serializer="json", partitions=PARTITIONS)
 visitors = app.Table("visitors", key_type=str, value_type=Any, partitions=PARTITIONS)
 
 

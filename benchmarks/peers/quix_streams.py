@@ -8,7 +8,7 @@ import os
 from typing import Any
 
 import orjson
-from quixstreams import Application, State
+from quixstreams import Application, State  # type: ignore[import-not-found]  # in an environment of its own
 
 from benchmarks.peers import rule
 

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+
+import msgspec
 
 from stream.domain import decay
 from stream.domain.crossing import END, MARGIN, first_below
@@ -13,7 +14,7 @@ LETTERS = "ABCD"
 PARTS = ("interest", "fit", "timing", "total")
 
 
-class Explained(NamedTuple):
+class Explained(msgspec.Struct, frozen=True, gc=False):
     """A row of the ledger: `points` that `count` events (or conditions, or idle periods) make."""
 
     rule: str

@@ -1,4 +1,7 @@
-"""What is known of one source identity: its sums, its traits, where it was seen. Travels whole in every snapshot."""
+"""What is known of one source identity: its sums, its traits, where it was seen. Travels whole in every snapshot.
+
+No row can be part of a cycle, so the garbage collector need not look at it (`gc=False`).
+"""
 
 from typing import Any
 
@@ -11,7 +14,7 @@ NEVER = -1
 """An instant before all others."""
 
 
-class Trait(msgspec.Struct, array_like=True):
+class Trait(msgspec.Struct, array_like=True, gc=False):
     """A trait's leaf: value (null: deleted), event time, e-mail or phone kind, and its place in the `people` log."""
 
     value: Any
@@ -20,7 +23,7 @@ class Trait(msgspec.Struct, array_like=True):
     stamp: int = 0
 
 
-class GroupCall(msgspec.Struct, array_like=True):
+class GroupCall(msgspec.Struct, array_like=True, gc=False):
     """What was told of one group: newest time it was named, and its traits by leaf path."""
 
     t: int
@@ -28,7 +31,7 @@ class GroupCall(msgspec.Struct, array_like=True):
     stamp: int = 0
 
 
-class State(msgspec.Struct, array_like=True):
+class State(msgspec.Struct, array_like=True, gc=False):
     """The sums and facts of one source identity. Instants are ms; `landmark` is that of all three sums.
 
     `company` is the newest answer, `account` the newest that may name an account. A stamp is the place in the `people` log at

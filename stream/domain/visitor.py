@@ -26,7 +26,7 @@ REPLAYS = 256
 """How many dead letters of a partition a row remembers to have taken back."""
 
 
-class Row(msgspec.Struct, array_like=True):
+class Row(msgspec.Struct, array_like=True, gc=False):
     """The row's own book-keeping beside the state it hands on."""
 
     state: State = msgspec.field(default_factory=State)

@@ -335,6 +335,12 @@ def test_groups_merge_their_traits_and_the_newest_counts() -> None:
     assert {path: trait.value for path, trait in newest[1].traits.items()} == {"name": "One", "size": 9}
 
 
+def test_an_older_group_named_later_is_not_the_newest() -> None:
+    row = told(*(happened("page", A, START - n, group=Group(name)) for n, name in enumerate(("new", "old"))))
+
+    assert (row.state.group() or ("",))[0] == "new"
+
+
 def test_equally_new_groups_the_later_applied_counts() -> None:
     row = told(*(happened("page", A, START, group=Group(name)) for name in ("one", "two", "one")))
 
