@@ -15,7 +15,6 @@ from benchmarks.report import Section
 
 TITLES = {
     "engines": "Engines on the same job",
-    "product": "The whole product",
     "growth": "Growth",
     "latency": "Latency",
     "recovery": "Recovery",
@@ -39,23 +38,18 @@ def _engines(sizes: Sizes) -> Section:
         f"{sizes.events:,} events of 550 B by {sizes.events // 20:,} visitors: 40 tags decayed over 7 days, a score, an output"
         " when it rises over a threshold. One worker process, 8 partitions, commits at most 1 s apart. Ours drops repeated"
         " messages too, the peers need not; every engine's outputs were counted against an oracle's."
-        f" Plain Faust reads a {engines.SLOW_SHARE}th. `benchmarks/peers/` says how each is set."
+        f" Plain Faust reads a {engines.SLOW_SHARE}th. `benchmarks/peers/` says how each is set. The whole product, in the same"
+        " rounds, reads as many events of a website's mix (97 of 100 by anonymous visitors, 3 by known leads) with the shipped"
+        " ruleset, companies by address, crawlers, identities: `[visitors]` and `[people]` in one worker process."
     )
     return Section(TITLES["engines"], about, engines.table(ran), engines.verdicts(ran))
 
 
-def _product(sizes: Sizes) -> Section:
-    chosen = [case for case in throughput.cases() if case.name == "the mix"]
-    about = (
-        "Shipped ruleset, companies by address, crawlers, identities; 97 of 100 events by anonymous visitors, 3 by known leads."
-        " A backlog is read by one worker, `[visitors]` and `[people]` together."
-    )
-    return Section(TITLES["product"], about, throughput.table(throughput.run(chosen, sizes.events, sizes.runs)))
-
-
 def _growth(sizes: Sizes) -> Section:
     ran = throughput.run(throughput.cases(), sizes.events, sizes.runs)
-    about = "The same in other sizes. Where visitors are numbered, each has a row with five events before the worker starts."
+    about = (
+        "The whole product in other sizes. Where visitors are numbered, each has a row with five events before the worker starts."
+    )
     return Section(TITLES["growth"], about, throughput.table(ran))
 
 
@@ -82,7 +76,6 @@ def _script(name: str, about: str, *options: str) -> Section:
 
 MAKERS: dict[str, Callable[[Sizes], Section]] = {
     "engines": _engines,
-    "product": _product,
     "growth": _growth,
     "latency": _latency,
     "recovery": _recovery,

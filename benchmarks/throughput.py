@@ -51,13 +51,14 @@ def run(chosen: list[Case], events: int, runs: int) -> list[Case]:
     with kafka() as broker:
         for number in range(runs):
             for case in chosen:
-                cost = _run_once(broker, case, events)
+                cost = run_once(broker, case, events)
                 case.costs.append(cost)
                 progress(f"{number + 1}/{runs} {case.name}: {cost.cpu_us:.1f} us an event, {cost.per_second:,.0f}/s")
     return chosen
 
 
-def _run_once(broker: Kafka, case: Case, events: int) -> Cost:
+def run_once(broker: Kafka, case: Case, events: int) -> Cost:
+    """Let new workers read a new backlog."""
     with installation(broker, case.partitions) as one:
         if case.filled:
             fill(broker, one, visitor_rows(5), case.visitors)

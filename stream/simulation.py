@@ -54,8 +54,7 @@ class Simulation:
 
     def _hand_on(self, snapshot: Snapshot) -> None:
         self.people.apply(self.line, encode(snapshot))
-        out, self.people.out = self.people.out, []
-        for fact in out:
+        for fact in self.people.take_out():
             if fact.topic == "stage-changes" and fact.value is not None:
                 self.changes.append(orjson.loads(fact.value))
             elif fact.topic == "wakes" and fact.value is not None:
@@ -78,19 +77,19 @@ class Simulation:
             raise documents.TooEarly(at, self.clock)
         leads = sorted((p for p in self.people.rows.persons() if p.identified), key=lambda person: person.id)
         for person in leads:
-            self.people.advance(person, at, self.line)
+            self.people.leads.advance(person, at, self.line)
         self._drain()
         self.changes.sort(key=lambda change: (parse(change["time"]), change["subject"], change["sequence"]))
         return {
             "visitors": [self._visitor(node, row, at) for node, row in sorted(self.rows.items()) if row.state.events],
-            "leads": [documents.lead(self.people.view(p), at, at, decided=False) for p in leads],
+            "leads": [documents.lead(self.people.leads.view(p), at, at, decided=False) for p in leads],
             "stageChanges": self.changes,
             "deadLetters": self.rejected,
         }
 
     def _drain(self) -> None:
-        self.changes += [orjson.loads(o.value) for o in self.people.out if o.topic == "stage-changes" and o.value]
-        self.people.out.clear()
+        out = self.people.take_out()
+        self.changes += [orjson.loads(o.value) for o in out if o.topic == "stage-changes" and o.value]
 
     def _visitor(self, node: str, row: Visitor, at: int) -> dict[str, Any]:
         return documents.visitor(node, row.state, self.rules, self._lead_of(node), at, at)

@@ -12,7 +12,8 @@ from stream.domain.event import Event, Link
 from stream.domain.ids import lead_id
 from stream.domain.instants import parse
 from stream.domain.log import Record, Tick, Wake, decode, encode
-from stream.domain.people import Out, People
+from stream.domain.leads import Out
+from stream.domain.people import People
 from stream.domain.person import Person
 from stream.domain.ruleset.load import load
 from stream.domain.ruleset.model import Ruleset
@@ -114,7 +115,7 @@ class Log:
         """Put a record into the log, apply it, and answer the wakes it causes."""
         self.records.append(encode(record))
         self.people.apply(len(self.records), self.records[-1])
-        made, self.people.out = self.people.out, []
+        made = self.people.take_out()
         self.out += made
         for wake in [decode(out.value) for out in made if out.topic == "wakes" and out.value is not None]:
             assert isinstance(wake, Wake)
@@ -140,7 +141,7 @@ class Log:
 
     def document(self, node: str, at: int) -> dict[str, Any]:
         """Return the lead document of an identity's person as of `at`."""
-        return documents.lead(self.people.view(self.person(node)), at, at, decided=False)
+        return documents.lead(self.people.leads.view(self.person(node)), at, at, decided=False)
 
 
 def facts_in(out: Iterable[Out]) -> list[dict[str, Any]]:
@@ -167,8 +168,7 @@ def replay(records: Sequence[bytes], ruleset: Ruleset, cuts: Collection[int] = (
             people.cut()
             people = People(stored, partitions, "leadstream", ruleset)
         people.apply(index + 1, record)
-        out += people.out
-        people.out = []
+        out += people.take_out()
     return out
 
 

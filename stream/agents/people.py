@@ -8,7 +8,8 @@ import orjson
 
 from stream.agents.headers import CONTENT_TYPE, INTERNAL, LAG
 from stream.agents.topics import Topics
-from stream.domain.people import Out, People
+from stream.domain.leads import Out
+from stream.domain.people import People
 from stream.ops.metrics import Metrics
 from stream.runtime.atomic import AtomicPart, AtomicTable
 from stream.runtime.batches import Batch

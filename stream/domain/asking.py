@@ -57,7 +57,7 @@ class Copy:
         for member in person.members:
             self._row(b"i:" + member.encode())
             self._row(b"s:" + member.encode())
-        return People(self.rows, 1, self._people.app, self._people.rules)
+        return People(self.rows, 1, self._people.leads.app, self._people.rules)
 
     def _survivor(self, id_: str) -> Person | None:
         while (row := self._row(b"p:" + id_.encode())) is not None:
@@ -94,11 +94,11 @@ def lead(people: People, key: str, now: int, at: int | None = None) -> dict[str,
         return None
     fold = copy.fold(person)
     if at is None:
-        return documents.lead(fold.view(person), max(now, person.as_of), person.as_of, decided=True)
+        return documents.lead(fold.leads.view(person), max(now, person.as_of), person.as_of, decided=True)
     if at < person.as_of:
         raise documents.TooEarly(at, person.as_of)
-    fold.advance(person, at, 0)
-    return documents.lead(fold.view(person), at, at, decided=False)
+    fold.leads.advance(person, at, 0)
+    return documents.lead(fold.leads.view(person), at, at, decided=False)
 
 
 def visitor(

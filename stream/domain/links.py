@@ -5,18 +5,14 @@ shared from then on: what it gave stays with its person, its later events are no
 """
 
 from hashlib import blake2b
-from typing import TYPE_CHECKING
 
 from stream.domain import facts
 from stream.domain.event import Link
 from stream.domain.ids import class_of, kind_of
+from stream.domain.leads import Cause, Leads
 from stream.domain.log import Snapshot
 from stream.domain.person import Identity, Person, stage_named
 from stream.domain.ruleset.model import Stage
-
-if TYPE_CHECKING:
-    from stream.domain.people import Cause, People
-
 
 REFUSED = 256
 """How many refused nodes an identity remembers, each in `MARK` bytes."""
@@ -26,11 +22,10 @@ MARK = 6
 class Links:
     """The identity decisions of the people log."""
 
-    def __init__(self, people: "People") -> None:
-        self.people = people
-        self.rows = people.rows
+    def __init__(self, leads: Leads) -> None:
+        self.leads, self.rows = leads, leads.rows
 
-    def follow(self, key: Identity, person: Person, snap: Snapshot, cause: "Cause") -> Person:
+    def follow(self, key: Identity, person: Person, snap: Snapshot, cause: Cause) -> Person:
         """Link the key to every other id of its event; returns whom the key belongs to then.
 
         `person` is the key's; a shared key has one too, the one it gave its past to.
@@ -53,14 +48,14 @@ class Links:
                 person = self._unite(person, theirs, cause)
         return person
 
-    def _named(self, other: Identity, link: Link, snap: Snapshot, cause: "Cause") -> None:
+    def _named(self, other: Identity, link: Link, snap: Snapshot, cause: Cause) -> None:
         if link.kind or snap.t >= other.named_t:
             other.name_at(snap.t, cause.offset)
             other.kind = link.kind or other.kind
             self.rows.keep(other)
             owner = self.rows.person(other.person)
             if link.kind and owner is not None:
-                self.people.told_anew(owner)
+                self.leads.told_anew(owner)
 
     def _clash(self, ours: Person, theirs: Person | None, other: Identity) -> str | None:
         """Return why two persons (or one and an identity nobody has) must not become one, or None."""
@@ -68,15 +63,15 @@ class Links:
         known = {kind_of(n): n for n in ours.members if class_of(kind_of(n)) == "A"}
         if any(known.get(kind_of(n), n) != n for n in joining if class_of(kind_of(n)) == "A"):
             return "class_a"
-        return "max_members" if len(ours.members) + len(joining) > self.people.rules.max_members else None
+        return "max_members" if len(ours.members) + len(joining) > self.leads.rules.max_members else None
 
     def _share(self, *pair: Identity) -> None:
         for one in pair:
-            if class_of(kind_of(one.node), self.people.rules.typed_email) == "C":
+            if class_of(kind_of(one.node), self.leads.rules.typed_email) == "C":
                 one.shared = True
                 self.rows.keep(one)
 
-    def _refuse(self, key: Identity, other: Identity, code: str, cause: "Cause") -> None:
+    def _refuse(self, key: Identity, other: Identity, code: str, cause: Cause) -> None:
         """Tell each lead concerned, once per pair in either order."""
         if _mark(other.node) in _marks(key) or _mark(key.node) in _marks(other):
             return
@@ -87,25 +82,25 @@ class Links:
         data = {"ids": [key.node, other.node], "leads": list(leads), "code": code}
         for lead in leads.values():
             lead.sequence += 1
-            value = facts.envelope(self.people.app, "identity.conflict.v1", lead, lead.as_of, cause.r, data)
-            self.people.tell(lead, value, cause)
+            value = facts.envelope(self.leads.app, "identity.conflict.v1", lead, lead.as_of, cause.r, data)
+            self.leads.tell(lead, value, cause)
             self.rows.keep(lead)
 
-    def _join(self, ours: Person, other: Identity, cause: "Cause") -> Person:
+    def _join(self, ours: Person, other: Identity, cause: Cause) -> Person:
         """Take in an identity that nobody has."""
         ours.members.append(other.node)
-        self.people.belong(other, ours)
-        if class_of(kind_of(other.node), self.people.rules.typed_email) == "C":
-            self.people.wake(other.node, cause)
-        return self.people.identify(ours, cause)
+        self.leads.belong(other, ours)
+        if class_of(kind_of(other.node), self.leads.rules.typed_email) == "C":
+            self.leads.wake(other.node, cause)
+        return self.leads.identify(ours, cause)
 
-    def _unite(self, ours: Person, theirs: Person, cause: "Cause") -> Person:
+    def _unite(self, ours: Person, theirs: Person, cause: Cause) -> Person:
         """Make two persons one: the lead identified first goes on, a person that is no lead joins."""
         first, last = (ours, theirs) if _age(ours) <= _age(theirs) else (theirs, ours)
         for lead in (first, last):
-            self.people.advance(lead, cause.r, cause.offset)
+            self.leads.advance(lead, cause.r, cause.offset)
         for node in last.members:
-            self.people.belong(self.rows.identity(node) or Identity(node), first)
+            self.leads.belong(self.rows.identity(node) or Identity(node), first)
         first.members += last.members
         last.into, last.members = first.id, []
         self.rows.keep(first, last)
@@ -113,24 +108,24 @@ class Links:
             self._merge(first, last, cause)
         return first
 
-    def _merge(self, first: Person, last: Person, cause: "Cause") -> None:
-        people = self.people
+    def _merge(self, first: Person, last: Person, cause: Cause) -> None:
+        leads = self.leads
         last.sequence += 1
         data = {"lead": {"id": last.id}, "into": first.id}
         time = max(cause.r, last.as_of)
-        people.tell(last, facts.envelope(people.app, "lead.merged.v1", last, time, cause.r, data), cause, state=None)
-        people.timers.disarm(last.id)
+        leads.tell(last, facts.envelope(leads.app, "lead.merged.v1", last, time, cause.r, data), cause, state=None)
+        leads.timers.disarm(last.id)
         cause.code = "merge"
         first.previous += [last.id, *last.previous]
         first.bonuses = {**last.bonuses, **first.bonuses}
         first.as_of = max(first.as_of, last.as_of)
         first.hold_until = max(first.hold_until, last.hold_until)
         first.crm_t = max(first.crm_t, last.crm_t)
-        people.earn(first)
-        theirs = stage_named(people.rules, last.stage)
-        if _rank(theirs) > _rank(stage_named(people.rules, first.stage)):
+        leads.earn(first)
+        theirs = stage_named(leads.rules, last.stage)
+        if _rank(theirs) > _rank(stage_named(leads.rules, first.stage)):
             text = f"taken over from {last.id}, merged into this lead"
-            people.enter(people.view(first), theirs, first.as_of, last.entered_at, text, "merge", cause)
+            leads.enter(leads.view(first), theirs, first.as_of, last.entered_at, text, "merge", cause)
 
 
 def _mark(node: str) -> bytes:

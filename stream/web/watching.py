@@ -47,7 +47,7 @@ class Watching:
     async def metrics(self, _: web.Request) -> web.Response:
         """Answer Prometheus."""
         metrics, people = self._worker.metrics, self._held.people
-        metrics.timers.set(0 if people is None else len(people.timers))
+        metrics.timers.set(0 if people is None else len(people.leads.timers))
         for table, rows in self._held.rows().items():
             metrics.rows.labels(table).set(rows)
         metrics.recovery.set(self._worker.flow.recovery_s)

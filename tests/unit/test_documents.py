@@ -113,7 +113,7 @@ def test_the_route(title: str, at: int, expected: str) -> None:
 def test_the_route_as_last_decided_is_kept() -> None:
     log = Log(rules(BEHAVIOURS + ROUTES.replace(', grade = "C"', "") + LADDER))
     log.add(happened("Asked", USER, START))
-    view = log.people.view(log.person(USER))
+    view = log.people.leads.view(log.person(USER))
     at = START + 90 * DAY
 
     assert documents.lead(view, at, START, decided=True)["route"] == "sales"
@@ -123,7 +123,7 @@ def test_the_route_as_last_decided_is_kept() -> None:
 def test_points_of_a_behaviour_that_the_ruleset_no_longer_has_show_no_intent() -> None:
     log = Log(rules(BEHAVIOURS + ROUTES.replace("mql", "visitor").replace(', grade = "C"', "") + LADDER))
     log.add(happened("Asked", USER, START))
-    view = log.people.view(log.person(USER))
+    view = log.people.leads.view(log.person(USER))
     view.states[0].points = {h: {f"old-{n}": v for n, v in part.items()} for h, part in view.states[0].points.items()}
 
     assert view.route(START) == "nurture"

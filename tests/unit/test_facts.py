@@ -182,5 +182,5 @@ def test_a_trait_that_is_a_list_is_a_leaf() -> None:
     log = Log(rules(BEHAVIOURS + LADDER + '[events]\ntraits = ["products", "bant"]\n'))
     log.add(happened("page", USER, START, traits={"products": ["crm", {"a": 1}], "bant.budget": False}))
 
-    assert facts.trait_out(log.people.view(log.person(USER)), "products") == ["crm", {"a": 1}]
+    assert facts.trait_out(log.people.leads.view(log.person(USER)), "products") == ["crm", {"a": 1}]
     assert told(log)["data"]["lead"]["traits"] == {"products": ["crm", {"a": 1}], "bant": {"budget": False}}

@@ -90,7 +90,7 @@ def test_both_sides_first_do_what_is_due() -> None:
 
     assert log.moves(MAIL_LEAD)[-1][:3] == ("mql", "lead", "decay")
     assert log.person(MAIL).stage == "lead"
-    assert log.people.timers.at(MAIL_LEAD) is None
+    assert log.people.leads.timers.at(MAIL_LEAD) is None
 
 
 def test_the_larger_clock_hold_and_crm_time_go_on() -> None:

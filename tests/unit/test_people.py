@@ -182,7 +182,7 @@ def test_a_timer_is_a_lower_bound_that_is_looked_at_again() -> None:
 
 def test_a_timer_of_nobody_does_nothing() -> None:
     log = Log()
-    log.people.timers.arm("lead_0000000000000000", START)
+    log.people.leads.timers.arm("lead_0000000000000000", START)
     log.tick(START)
 
     assert log.facts == []
@@ -201,7 +201,7 @@ def test_a_person_that_is_no_lead_is_read_again_and_has_no_timer() -> None:
     log.add(asked(node=COOKIE, links=["weibo::w"]), happened("page", COOKIE, START + HOUR, links=[USER]))
 
     assert replay(log.records, log.rules, cuts={1, 2, 3}) == log.out
-    assert len(log.people.timers) == 1
+    assert len(log.people.leads.timers) == 1
 
 
 LONG = BEHAVIOURS.replace('"10d"', '"30000000d"')
@@ -254,7 +254,7 @@ def test_the_engine_never_moves_a_lead_out_of_a_crm_stage() -> None:
     log.tick(START + 900 * DAY)
 
     assert log.moves()[-1][1] == "customer"
-    assert log.people.timers.at(LEAD_1) is None
+    assert log.people.leads.timers.at(LEAD_1) is None
 
 
 def test_an_older_move_than_the_newest_applied_is_ignored() -> None:

@@ -1,0 +1,220 @@
+"""Leads: who is one, what falls due for whom, and what is told of them. The decisions of the people log, one lead at a time."""
+
+from dataclasses import dataclass
+
+from stream.domain import facts, stages
+from stream.domain.facts import Change
+from stream.domain.ids import class_of, kind_of, lead_id
+from stream.domain.log import Wake, encode
+from stream.domain.person import Identity, Person, stage_named
+from stream.domain.rows import Rows
+from stream.domain.ruleset.model import Ruleset, Stage
+from stream.domain.scoring import Outlook
+from stream.domain.stages import Move, Standing
+from stream.domain.state import NEVER
+from stream.domain.timers import Timers
+from stream.domain.view import View
+
+
+@dataclass(frozen=True, slots=True)
+class Out:
+    """A record for an output topic; `cause_ms` is the receive time of what caused it."""
+
+    topic: str
+    key: bytes
+    value: bytes | None
+    cause_ms: int
+
+
+@dataclass(slots=True)
+class Cause:
+    """The record being applied: its offset, its receive time (or the due instant), and why a judgement moves a lead."""
+
+    offset: int
+    r: int
+    code: str | None = None
+
+
+class Leads:
+    """Persons read together with their members, moved and told.
+
+    Args:
+        rows: identities and persons.
+        app: the name in every fact's `source`.
+        rules: the ruleset in force.
+    """
+
+    def __init__(self, rows: Rows, app: str, rules: Ruleset) -> None:
+        self.rows, self.app, self.rules = rows, app, rules
+        self.out: list[Out] = []
+        self.timers = Timers()
+        self._views: dict[str, View] = {}
+
+    def arm_all(self) -> None:
+        """Set the timers of all leads there are."""
+        for person in self.rows.persons():
+            if person.identified:
+                self.arm(person)
+        self.forget()
+        self.rows.forget()
+
+    # -- who it is
+
+    def belong(self, identity: Identity, person: Person) -> None:
+        """Make an identity one of a person's."""
+        identity.person = person.id
+        self._views.pop(person.id, None)
+        self.rows.keep(identity, person)
+
+    def identify(self, person: Person, cause: Cause) -> Person:
+        """Make a lead of a person that has a member of class A or B, under the id of the first."""
+        strong = (n for n in person.members if class_of(kind_of(n), self.rules.typed_email) in ("A", "B"))
+        first = None if person.identified else next(strong, None)
+        if first is None:
+            return person
+        lead = Person(lead_id(first), person.born, members=person.members, identified=cause.offset + 1, as_of=cause.r)
+        person.into, person.members = lead.id, []
+        self.rows.keep(person)
+        waiting = self.rows.identity(f"lead::{lead.id}")
+        if waiting is not None and not waiting.person:
+            lead.members.append(waiting.node)
+        for node in lead.members:
+            self.belong(self.rows.identity(node) or Identity(node), lead)
+        return lead
+
+    def earn(self, person: Person) -> None:
+        """Give a lead the sequence bonuses that its members have completed."""
+        if person.identified and self.rules.sequences:
+            self.view(person).earn_bonuses()
+
+    def view(self, person: Person) -> View:
+        """Read a person together with its members."""
+        view = self._views.get(person.id)
+        if view is None:
+            members = [self.rows.identity(node) or Identity(node) for node in person.members]
+            view = self._views[person.id] = View(person, members, self.rules)
+        return view
+
+    def is_read(self, person: Person) -> bool:
+        """Tell whether nothing new was told of a person since it was read."""
+        return person.id in self._views
+
+    def told_anew(self, person: Person) -> None:
+        """Forget what was read of a person: something else is known of a member now."""
+        self._views.pop(person.id, None)
+
+    def renew(self, person: Person, *, told: bool) -> None:
+        """Read a person's sums again after a snapshot, and who it is only where that was told anew."""
+        if told:
+            self._views.pop(person.id, None)
+        elif (view := self._views.get(person.id)) is not None:
+            view.refresh()
+
+    def forget(self) -> None:
+        """Forget all that was read."""
+        self._views.clear()
+
+    # -- time
+
+    def run_clock(self, offset: int, clock: int) -> None:
+        """Do for every lead what is due until `clock`, each at its own instant, in order of (instant, lead id)."""
+        for at, lead in self.timers.due(clock):
+            person = self.rows.person(lead)
+            if person is None or person.id != lead:
+                continue
+            view = self.view(person)
+            move = stages.next_due(self.rules.stages, view.standing(), view.outlook(person.as_of), person.as_of)
+            if move is not None and move.at <= at:  # else the timer was a lower bound: the lead waits for its turn
+                self._do_due(view, move, Cause(offset, move.at))
+            self.arm(person)
+
+    def advance(self, person: Person, until: int, offset: int) -> None:
+        """Do all that falls due for a lead in (asOf, until], each at its own exact instant, then set asOf."""
+        if not person.identified or until <= person.as_of:
+            return
+        armed = self.timers.at(person.id)
+        if armed is not None and armed <= until:
+            self._do_all_due(person, until, offset)
+        person.as_of = until
+        self.rows.keep(person)
+        if armed is not None and armed <= until:
+            self.arm(person)
+
+    def _do_all_due(self, person: Person, until: int, offset: int) -> None:
+        while True:
+            view = self.view(person)
+            move = stages.next_due(self.rules.stages, view.standing(), view.outlook(person.as_of), person.as_of)
+            if move is None or move.at > until:
+                return
+            self._do_due(view, move, Cause(offset, move.at))
+
+    def _do_due(self, view: View, move: Move, cause: Cause) -> None:
+        view.person.as_of = move.at
+        self._move(view, move, cause)
+
+    def arm(self, person: Person) -> None:
+        """Set the lead's timer to its next due instant, or leave it where that is still a lower bound."""
+        view = self.view(person)
+        now, look = view.standing(), view.outlook(person.as_of)
+        if now.stage.exit is None or now.stage.owner == "crm":
+            self.timers.disarm(person.id)
+        elif not self._stands(self.timers.at(person.id), now, look):
+            move = stages.next_due(self.rules.stages, now, look, person.as_of)
+            self.timers.arm(person.id, move.at if move is not None else None)
+
+    @staticmethod
+    def _stands(armed: int | None, now: Standing, look: Outlook) -> bool:
+        """Tell whether nothing falls before the armed instant; one look shows it where a score can but fall."""
+        if armed is None or armed <= look.base or now.free_at > look.base or not look.only_falls:
+            return False
+        return not look.falls(now.stage.exit or {}, armed - 1)
+
+    # -- stages and facts
+
+    def judge(self, person: Person, cause: Cause) -> None:
+        """Do at an event what the stage machine says, and decide the route."""
+        view = self.view(person)
+        look = view.outlook(person.as_of)
+        move = stages.judge(self.rules.stages, view.standing(), look, person.as_of)
+        if move is None:
+            person.route = view.route(person.as_of)
+            return
+        self._move(view, Move(move.to, move.at, cause.code or move.code), cause)
+
+    def obey(self, person: Person, name: str, cause: Cause) -> None:
+        """Do what the CRM says; it holds an engine's stage for a while, the present one too."""
+        stage = stage_named(self.rules, name)
+        person.hold_until = person.as_of + self.rules.hold_ms if stage.owner == "engine" else NEVER
+        view = self.view(person)
+        if stage.name == person.stage:
+            person.route = view.route(person.as_of)
+            return
+        text = f"the CRM says {stage.name}"
+        self.enter(view, stage, person.as_of, person.as_of, text, "crm", cause)
+
+    def _move(self, view: View, move: Move, cause: Cause) -> None:
+        left = view.standing().stage
+        text = facts.because(left, move, view.outlook(view.person.as_of))
+        self.enter(view, move.to, move.at, move.at, text, move.code, cause)
+
+    def enter(self, view: View, stage: Stage, at: int, entered_at: int, text: str, code: str, cause: Cause) -> None:
+        """Put a lead into a stage and tell it."""
+        person, left = view.person, view.standing().stage
+        before, person.stage, person.entered_at = person.entered_at, stage.name, entered_at
+        person.route = view.route(person.as_of)
+        person.sequence += 1
+        change = Change(left, stage, at, entered_at, before, code, text, cause.r)
+        value = facts.stage_changed(self.app, view, change, cause.offset)
+        self.tell(person, value, cause, state=value)
+        self.rows.keep(person)
+
+    def tell(self, person: Person, value: bytes, cause: Cause, *, state: bytes | None = b"") -> None:
+        """Emit a fact about a lead; `state` is what `lead-states` shows from now on (b"": as before)."""
+        key = person.id.encode()
+        self.out.append(Out("stage-changes", key, value, cause.r))
+        if state != b"":
+            self.out.append(Out("lead-states", key, state, cause.r))
+
+    def wake(self, node: str, cause: Cause) -> None:
+        """Let a device that was heard of for the first time send what it knows."""
+        self.out.append(Out("wakes", node.encode(), encode(Wake(node, cause.r)), cause.r))
