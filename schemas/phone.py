@@ -2,10 +2,6 @@
 
 from functools import lru_cache
 
-import phonenumbers
-from phonenumbers import PhoneNumberFormat, PhoneNumberType
-
-_REACHES_A_MOBILE = frozenset({PhoneNumberType.MOBILE, PhoneNumberType.FIXED_LINE_OR_MOBILE})
 _LONGEST = 250  # as libphonenumber
 
 
@@ -27,11 +23,14 @@ def parse(number: str, region: str | None = None) -> tuple[str | None, str]:
 
 @lru_cache(maxsize=16_384)
 def _parse(number: str, region: str | None) -> tuple[str | None, str]:
+    import phonenumbers  # noqa: PLC0415 - a tenth of a command's start, and few events carry a number
+
     try:
         parsed = phonenumbers.parse(number, region.upper() if region else None)
     except phonenumbers.NumberParseException:
         return None, "invalid"
     if not phonenumbers.is_valid_number(parsed):
         return None, "invalid"
-    kind = "mobile" if phonenumbers.number_type(parsed) in _REACHES_A_MOBILE else "fixed"
-    return phonenumbers.format_number(parsed, PhoneNumberFormat.E164), kind
+    type_, types = phonenumbers.number_type(parsed), phonenumbers.PhoneNumberType
+    kind = "mobile" if type_ in {types.MOBILE, types.FIXED_LINE_OR_MOBILE} else "fixed"
+    return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164), kind

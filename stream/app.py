@@ -156,7 +156,7 @@ def _conf(settings: Settings) -> dict[str, Any]:
         "broker_heartbeat_interval": session / 10,
         "broker_rebalance_timeout": 30.0,
         "producer_linger": 0,
-        "producer_request_timeout": 30.0,
+        "producer_request_timeout": session,  # an idle worker notices by it that Kafka is gone
         "producer_max_batch_size": MAX_BATCH,
         "producer_max_request_size": MAX_REQUEST,
         "stream_buffer_maxsize": 16,

@@ -11,8 +11,8 @@ from stream.domain import documents, visitor
 from stream.domain.event import Event, Link
 from stream.domain.ids import lead_id
 from stream.domain.instants import parse
-from stream.domain.log import Record, Tick, Wake, decode, encode
 from stream.domain.leads import Out
+from stream.domain.log import Record, Tick, Wake, decode, encode
 from stream.domain.people import People
 from stream.domain.person import Person
 from stream.domain.ruleset.load import load

@@ -2,7 +2,6 @@
 
 import sys
 from importlib import import_module
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import click
@@ -95,15 +94,22 @@ def _end(line: str, code: int) -> None:
     sys.exit(code)
 
 
-def _version() -> str:
+def _print_version(ctx: click.Context, _: click.Parameter, asked: bool) -> None:
+    if not asked or ctx.resilient_parsing:
+        return
+    from importlib.metadata import PackageNotFoundError, version
+
     try:
-        return version("leadstream")
+        click.echo(f"leadstream, version {version('leadstream')}")
     except PackageNotFoundError:
-        return "unknown (not installed)"
+        click.echo("leadstream, version unknown (not installed)")
+    ctx.exit()
 
 
 @click.group(cls=LazyGroup, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(_version(), prog_name="leadstream")
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_print_version, help="Show the version and exit."
+)
 def main() -> None:
     """Turn what visitors do on a website into decaying interest, leads and stage changes for a CRM.
 

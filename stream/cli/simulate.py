@@ -2,19 +2,16 @@
 
 import gc
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
 import click
 import orjson
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from stream import settings as configuration
 from stream.cli.rules import intake_of, rules_of
-from stream.cli.simulated import show
 from stream.domain.documents import TooEarly
 from stream.domain.instants import BadInstant, parse
 from stream.errors import UsageError
@@ -48,6 +45,10 @@ def simulate(files: tuple[str, ...], ruleset: Path | None, ranges: Path | None, 
         sys.stdout.buffer.write(orjson.dumps(document, option=orjson.OPT_APPEND_NEWLINE))
         sys.stdout.buffer.flush()
     else:
+        from rich.console import Console
+
+        from stream.cli.simulated import show
+
         show(document, Console())
 
 
@@ -89,17 +90,23 @@ def _feed(simulation: Simulation, name: str) -> None:
 
 
 def _lines(simulation: Simulation, file: IO[bytes], size: int | None) -> None:
-    with _progress() as progress:
-        task = progress.add_task("simulate", total=size)
+    with _progress(size) as read:
         while lines := file.readlines(STEP):
             for line in lines:
                 simulation.feed(line)
-            progress.update(task, advance=sum(map(len, lines)))
+            read(sum(map(len, lines)))
 
 
-def _progress() -> Progress:
-    console = Console(stderr=True)
-    return Progress(
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("bytes"), TimeRemainingColumn(),
-        console=console, disable=not console.is_terminal, transient=True,
-    )  # fmt: skip
+@contextmanager
+def _progress(size: int | None) -> Iterator[Callable[[int], None]]:
+    """Show a bar of the bytes read, where somebody looks."""
+    if not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("simulate", total=size)
+        yield lambda read: progress.advance(task, read)

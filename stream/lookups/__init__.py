@@ -38,8 +38,10 @@ class Lookups:
         words = WordLists(Path(lists) if lists else None)
         self._mailboxes = Mailboxes(words)
         self._robots = Robots(words)
-        self._networks = read_networks(words)
-        self._hosting_asns = read_asns(words)
+        # A third of the start: needed only where an organisation can be named, or to judge lists of one's own.
+        self._named = bool(ranges or mmdb or asn)
+        self._networks = read_networks(words) if self._named or lists else NetworkTable()
+        self._hosting_asns = read_asns(words) if self._named or lists else frozenset()
         self._databases = [self._database(Path(path)) for path in mmdb]
         self._asn = self._asn_table(Path(asn)) if asn else None
         self._ranges_path = Path(ranges) if ranges else None
@@ -48,7 +50,7 @@ class Lookups:
 
     def company(self, ip: str) -> Company | None:
         """Return the company behind an address as a client or proxy wrote it; None where nothing names one."""
-        return self._companies.find(ip)
+        return self._companies.find(ip) if self._named else None
 
     def is_bot(self, user_agent: str | None) -> bool:
         """Tell whether a user agent is a crawler's or a mail scanner's."""
