@@ -32,6 +32,7 @@ from stream.runtime.atomic import AtomicTable
 from stream.runtime.batches import BatchSchema
 from stream.runtime.duties import Duties
 from stream.runtime.flow import Flow
+from stream.runtime.membership import Assignor
 from stream.runtime.partstore import Merge, PartStore
 from stream.runtime.recovery import BatchTableManager
 from stream.runtime.rows import RowTable
@@ -140,6 +141,7 @@ def _conf(settings: Settings) -> dict[str, Any]:
         "broker_credentials": settings.faust_credentials(),
         "store": "part://",
         "TableManager": BatchTableManager,
+        "PartitionAssignor": Assignor,
         "topic_partitions": settings.partitions,
         "topic_replication_factor": settings.replication,
         "topic_disable_leader": True,

@@ -5,7 +5,7 @@
 
 import gc
 import os
-from datetime import UTC, datetime
+from datetime import datetime
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, cast
 
@@ -32,8 +32,8 @@ JOB, OUTPUT, CHANGELOG = os.environ["JOB"], os.environ["OUTPUT"], f"{os.environ[
 
 
 class Row(msgspec.Struct, array_like=True, gc=False):
-    landmark: int
-    newest: int
+    landmark: float
+    newest: float
     total: float = 0.0
     hot: bool = False
     count: int = 0
@@ -50,14 +50,13 @@ class Properties(msgspec.Struct, gc=False):
 
 class Event(msgspec.Struct, rename="camel", gc=False):
     message_id: str
-    timestamp: str
+    timestamp: datetime
     properties: Properties
 
 
 _event = msgspec.json.Decoder(Event).decode
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Row).decode
-_minutes: dict[str, int] = {}
 
 
 def encode(row: Row) -> bytes:
@@ -70,22 +69,22 @@ def decode(data: bytes) -> Row:
 
 def apply(part: RowPart[Row], batch: Batch) -> list[tuple[bytes, bytes]]:
     """Apply a batch to its partition; returns what rose over the threshold."""
-    outputs = []
+    outputs, get, put = [], part.get, part.put
     for record in batch.records:
-        key = cast("bytes", record.key)
-        row, position = part.get(key), record.offset + 1
+        key, position = record.key, record.offset + 1
+        row = get(key)
         if row is not None and position <= row.position:
             continue
-        event = _event(cast("bytes", record.value))
+        event = _event(record.value)
         name = blake2b(event.message_id.encode(), digest_size=ID_BYTES).digest()
-        t = millis(event.timestamp)
+        t = event.timestamp.timestamp() * 1000
         if row is None:
             row = Row(t, t)
-        elif known(row.recent, name):
+        elif name in row.recent and known(row.recent, name):
             continue
         row.position, row.recent = position, (row.recent + name)[-REMEMBERED * ID_BYTES :]
-        part.put(key, row)
-        if rises(row, event, t):
+        put(key, row)
+        if rises(row, event.properties, t):
             told = {"visitor": key.decode(), "count": row.count, "to": "hot", "score": row.total, "at": row.newest}
             outputs.append((key, orjson.dumps(told)))
     return outputs
@@ -101,33 +100,23 @@ def known(recent: bytes, name: bytes) -> bool:
     return False
 
 
-def rises(row: Row, event: Event, t: int) -> bool:
+def rises(row: Row, properties: Properties, t: float) -> bool:
     """Add an event's weight; tell whether the score rose over the threshold."""
-    properties = event.properties
-    row.newest = newest = max(t, row.newest)
-    factor = scale = 2.0 ** ((newest - row.landmark) / HALF_LIFE_MS)
-    if t != newest:
-        factor = 2.0 ** ((t - row.landmark) / HALF_LIFE_MS)
-    if row.hot and row.total / scale < DOWN:
+    newest, landmark, total = row.newest, row.landmark, row.total
+    if t > newest:
+        row.newest = newest = t
+    scale = 2.0 ** ((newest - landmark) / HALF_LIFE_MS)
+    factor = scale if t == newest else 2.0 ** ((t - landmark) / HALF_LIFE_MS)
+    if row.hot and total < DOWN * scale:
         row.hot = False
     weight, tag, tags = properties.where * properties.what * factor, properties.tag, row.tags
     tags[tag] = tags.get(tag, 0.0) + weight
-    row.total += weight
-    if row.hot or row.total / scale < UP:
+    row.total = total = total + weight
+    if row.hot or total < UP * scale:
         return False
     row.hot = True
     row.count += 1
     return True
-
-
-def millis(text: str) -> int:
-    """Return the milliseconds of an RFC 3339 instant in UTC; a minute is read once."""
-    minute = _minutes.get(text[:16])
-    if minute is None:
-        if len(_minutes) > 10_000:
-            _minutes.clear()
-        minute = _minutes[text[:16]] = int(datetime.fromisoformat(text[:16]).replace(tzinfo=UTC).timestamp()) * 1000
-    return minute + int(text[17:19] + text[20:23])
 
 
 class App(faust.App):

@@ -45,9 +45,11 @@ async def _prepare(settings: Settings) -> bool:
 
 def _work(settings: Settings) -> None:
     from faust.cli.faust import cli
+    from mode.loop import use
 
-    options = ["--loop", "uvloop"] if _has_uvloop() else []
-    options += ["--quiet"] if settings.log_format == "json" else []
+    if _has_uvloop():
+        use("uvloop")  # Faust looks for its option --loop when it is imported: that was before
+    options = ["--quiet"] if settings.log_format == "json" else []
     words = [*options, "-A", "stream.app", "worker", "--loglevel", settings.log_level, "--without-web"]
     sys.argv = ["faust", *words]  # Faust looks there for its own options before click does
     cli(args=words, prog_name="leadstream", standalone_mode=False)

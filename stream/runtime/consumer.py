@@ -13,6 +13,7 @@ from faust.types import TP, ConsumerMessage
 
 from stream.runtime.batches import Batch, fingerprint
 from stream.runtime.fatal import Gap, die
+from stream.runtime.membership import SILENCE_S, Cut
 from stream.runtime.resume import Resume, prove
 from stream.runtime.thread import BatchThread
 
@@ -145,7 +146,16 @@ class BatchConsumer(driver.Consumer):
         """Start a life of the group with nothing owed."""
         self.heartbeat_at = time.monotonic()
         self.flow.on_assigned()
+        if getattr(self.app.assignor, "moved", False):
+            await self._thread.join_anew()
         await super().on_partitions_assigned(assigned, generation_id)
+
+    async def check_membership(self) -> None:
+        """Raise if this worker is in no group any more, or the group has been silent for a minute."""
+        await self._thread.check_membership()
+        silent = time.monotonic() - max(self.heartbeat_at, self._thread.time_started)
+        if silent > SILENCE_S:
+            raise Cut(f"the group has not answered for {silent:.0f} s")
 
     async def commit(self, topics: Any = None, start_new_transaction: bool = True) -> bool:
         """Make a checkpoint; Faust's acknowledgements only say what is being worked on."""

@@ -1,4 +1,4 @@
-"""What a worker does beside the agents: ticks, the second-writer check, the watchdog."""
+"""What a worker does beside the agents: ticks, the second-writer check, the look at its membership, the watchdog."""
 
 import logging
 import time
@@ -12,9 +12,11 @@ from mode import Service
 from stream.runtime.changelog import CHECK_S
 from stream.runtime.fatal import SecondWriter, die
 from stream.runtime.flow import Flow
+from stream.runtime.membership import Cut
 
 log = logging.getLogger(__name__)
 TICK_S = 0.4
+MEMBER_S = 1.0
 
 
 class Duties(Service):
@@ -48,6 +50,17 @@ class Duties(Service):
                 die(cause)
             except (KafkaError, TimeoutError) as cause:
                 log.warning("the ends of the changelogs could not be asked: %r", cause)
+
+    @Service.task
+    async def _membership(self) -> None:
+        while not self.should_stop:
+            await self.sleep(MEMBER_S)
+            if self.should_stop:
+                return
+            try:
+                await self._flow.consumer.check_membership()
+            except (KafkaError, Cut) as cause:
+                die(cause)
 
     def _owned(self) -> set[TP]:
         return {changelog for tp in self._flow.running if (changelog := self._flow.changelog_of(tp)) is not None}

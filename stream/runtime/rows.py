@@ -11,6 +11,8 @@ from stream.runtime.partstore import PartStore, Rows
 from stream.runtime.work import Position, Work
 
 R = TypeVar("R")
+MAX_WARM_ROWS = 10_000
+"""How many decoded rows a partition keeps beyond their checkpoint."""
 
 
 class RowPart(Generic[R]):
@@ -76,6 +78,7 @@ class RowPart(Generic[R]):
         raw = {key: self.stored[key] for key in self._raw} | rows
         work = Work(self.changelog, self._outputs, [list(raw.items())] if raw else [], self._positions, received=self.received)
         self._written = self.changed
+        self._warm = self.changed if len(self.changed) <= MAX_WARM_ROWS else {}
         self.changed, self._raw, self._outputs, self._positions, self.received = {}, {}, [], {}, []
         return work
 

@@ -25,7 +25,11 @@ class BatchThread(driver.AIOKafkaConsumerThread):
     """Faust's consumer thread with batches instead of records."""
 
     consumer: "BatchConsumer"
-    watched = False
+
+    async def on_start(self) -> None:
+        """Start the consumer, watched from its first request on."""
+        await super().on_start()
+        self._watch(self._ensure_consumer())
 
     def _create_worker_consumer(self, transport: Any) -> AIOKafkaConsumer:
         consumer = super()._create_worker_consumer(transport)
@@ -42,8 +46,6 @@ class BatchThread(driver.AIOKafkaConsumerThread):
         fetcher = consumer._fetcher
         if consumer._closed or fetcher._closed:
             raise ConsumerStoppedError
-        if not self.watched:
-            self._watch(consumer)
         with fetcher._subscriptions.fetch_context():
             while True:
                 if fetcher._subscriptions.reassignment_in_progress:
@@ -129,11 +131,25 @@ class BatchThread(driver.AIOKafkaConsumerThread):
         if coordinator.generation > 0 and coordinator._group_instance_id is not None:
             await coordinator._send_req(LeaveGroupRequest(coordinator.group_id, coordinator.member_id))
 
+    async def join_anew(self) -> None:
+        """Leave the group and join it again, so that all members hear of our new address."""
+        await self.call_thread(self._join_anew)
+
+    async def _join_anew(self) -> None:
+        await self._leave_group()
+        cast("Any", self._ensure_consumer()._coordinator).reset_generation()
+
+    async def check_membership(self) -> None:
+        """Raise what ended the membership, if anything did; aiokafka tells only who reads records its way."""
+        await self.call_thread(self._check_membership)
+
+    async def _check_membership(self) -> None:
+        cast("Any", self._ensure_consumer()._coordinator).check_errors()
+
     # -- what the watchdog and the ticks need to know
 
     def _watch(self, consumer: Any) -> None:
         """Stamp good heartbeats, and fetches with the moment their request left."""
-        self.watched = True
         beat, fetch = consumer._coordinator._do_heartbeat, consumer._fetcher._proc_fetch_request
         flow = self.consumer
 

@@ -14,6 +14,7 @@ from aiokafka.consumer.fetcher import Fetcher, FetchResult, PartitionRecords
 from aiokafka.consumer.group_coordinator import GroupCoordinator
 from aiokafka.producer.message_accumulator import BatchBuilder, MessageAccumulator, MessageBatch
 from faust.app.base import App
+from faust.assignor.partition_assignor import PartitionAssignor
 from faust.stores.base import Store
 from faust.tables.manager import TableManager
 from faust.tables.recovery import Recovery
@@ -59,6 +60,11 @@ PINNED: list[tuple[Any, str]] = [
     (Recovery.on_rebalance, "31030bc1807f"),
     (Recovery.on_recovery_completed, "895e7c415a4d"),
     (Recovery.need_recovery, "c6860beac5d7"),
+    (PartitionAssignor.on_assignment, "63482c10174f"),
+    (GroupCoordinator.check_errors, "c67ee34a37d9"),
+    (GroupCoordinator.reset_generation, "3cb4a2490077"),
+    (GroupCoordinator._push_error_to_user, "8dce53d5130d"),
+    (driver.AIOKafkaConsumerThread.on_start, "675d03707bbe"),
     (Recovery._add, "0bc4d8362676"),
     (Recovery.revoke, "b22e61ecd04c"),
     (TableManager.on_start, "b82e759be50c"),

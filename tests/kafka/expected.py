@@ -35,6 +35,14 @@ class Expected:
         return {fact["id"]: fact for fact in self.document["stageChanges"] if wanted is None or fact["subject"] in wanted}
 
 
+def received(installation: Installation) -> list[bytes]:
+    """Return what lies in `events` as lines of a recording: in the order it came, each with its receive time."""
+    records = sorted(installation.read("events"), key=lambda record: (record.timestamp_ms, record.partition, record.offset))
+    return [
+        orjson.dumps({**orjson.loads(record.value or b""), "receivedAt": instant_text(record.timestamp_ms)}) for record in records
+    ]
+
+
 def told(records: Iterable[Record]) -> dict[str, bytes]:
     """Return the facts of `stage-changes` by id; an id has one content, and its subject is the key."""
     found: dict[str, bytes] = {}

@@ -3,7 +3,7 @@
 import pytest
 
 from stream.domain.ids import lead_id
-from tests.brokers import Installation, wait_until
+from tests.brokers import Installation, free_port, wait_until
 from tests.kafka.alone import alone
 from tests.kafka.expected import Expected, facts_differ, sums_differ, told
 from tests.kafka.group import committed
@@ -69,15 +69,15 @@ def test_kill_9_in_mid_stream_changes_nothing_that_comes_out(
     given = journey(50)
     prepared(installation, given)
     monkeypatch.setenv("_LEADSTREAM_DRAG", "0.1")  # so that kills land between the steps of a checkpoint
-    lines = alone(2, 1500, USERS)
+    lines, port = alone(2, 1500, USERS), str(free_port())
     for start in range(0, len(lines), 500):
-        worker = installation.worker(INSTANCE="one")
+        worker = installation.worker(INSTANCE="one", WEB_PORT=port)
         before = read_of(installation)
         sent(installation, lines[start : start + 500])
         wait_until(lambda: read_of(installation) > before or worker.exit_code is not None, 30, "a commit")  # noqa: B023
         assert worker.exit_code is None, worker.output[-3000:]
         worker.kill()
-    running = run_worker(installation, INSTANCE="one")
+    running = run_worker(installation, INSTANCE="one", WEB_PORT=port)
     expected = Expected.of(lines, given.ruleset, given.ranges, end_history(installation, PARTITIONS))
     settled(installation, expected)
 

@@ -69,3 +69,26 @@ def test_a_worker_without_kafka_says_so_and_ends_with_3(own_kafka: Installation)
     node.process.kill()
     worker = own_kafka.worker()
     assert worker.wait() == 3
+
+
+def test_a_static_member_that_comes_back_at_another_address_goes_on_and_the_group_learns_it(on_kafka: Installation) -> None:
+    on_kafka.run("topics")
+    on_kafka.produce("events", traffic(6, COUNT))
+    for _ in range(3):
+        worker = on_kafka.worker(INSTANCE="one")  # at a port of its own each time
+        worker.wait_for_line("ready: ")
+        worker.kill()
+    last = on_kafka.worker(INSTANCE="one")
+    wait_until_read(on_kafka, COUNT)
+    assert "joining anew" in last.output
+    assert last.stop() == 0
+
+
+def test_two_processes_of_one_instance_do_not_both_go_on(on_kafka: Installation) -> None:
+    on_kafka.run("topics")
+    first = on_kafka.worker(INSTANCE="one")
+    first.wait_for_line("ready: ")
+    second = on_kafka.worker(INSTANCE="one")
+    second.wait_for_line("ready: ")
+    assert first.wait() == 70
+    assert second.exit_code is None

@@ -12,6 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from stream.runtime.embedded import free_port
 from stream.runtime.producer import partition_of
+from stream.web.peers import HOP
 from tests.brokers import Installation, Process, wait_until
 from tests.oracle.facts import instant_text
 
@@ -28,11 +29,16 @@ class Running:
     process: Process
     port: int
 
-    def get(self, path: str) -> tuple[int, bytes]:
+    def kill(self, installation: Installation) -> None:
+        """End it by kill -9; its exit code is nobody's concern from now on."""
+        self.process.kill()
+        installation.processes.remove(self.process)
+
+    def get(self, path: str, **headers: str) -> tuple[int, bytes]:
         """Return status and body of an answer."""
         connection = HTTPConnection("127.0.0.1", self.port, timeout=15)
         try:
-            connection.request("GET", path)
+            connection.request("GET", path, headers=headers)
             answer = connection.getresponse()
             return answer.status, answer.read()
         finally:
@@ -44,6 +50,10 @@ class Running:
         _, body = self.get(f"/v1/{what}/{quote(id_, safe='')}{when}")
         document: dict[str, Any] = json.loads(body)
         return document
+
+    def holds(self, what: str, id_: str) -> bool:
+        """Tell whether this worker answers without asking another."""
+        return self.get(f"/v1/{what}/{quote(id_, safe='')}", **{HOP: "1"})[0] in {200, 404}
 
     def counts(self) -> Counter[str]:
         """Return what became of the records of `events`, and as `read` how many were read."""
@@ -66,10 +76,10 @@ class Running:
 
 def run_worker(installation: Installation, **settings: str) -> Running:
     """Start a worker and wait until it is ready."""
-    port = free_port()
-    process = installation.worker(WEB_PORT=str(port), **settings)
+    port = settings.setdefault("WEB_PORT", str(free_port()))
+    process = installation.worker(**settings)
     process.wait_for_line(r"ready: \d+ rows")
-    return Running(process, port)
+    return Running(process, int(port))
 
 
 def end_history(installation: Installation, partitions: int) -> int:

@@ -1,0 +1,74 @@
+"""Ten thousand requests of a real site and a day of NASA's: every record is accounted for, every visitor is as `simulate` says."""
+
+import json
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import orjson
+import pytest
+
+from tests.brokers import ROOT, Installation
+from tests.kafka.workers import KINDS, run_worker
+from tests.oracle.compare import compare
+from tests.oracle.facts import instant_text
+
+pytestmark = pytest.mark.process
+
+WEBLOGS = ROOT.parent / "shared" / "data" / "weblogs"
+APACHE, NASA = WEBLOGS / "apache_logs", WEBLOGS / "nasa_19950801.tsv"
+ASKED = 40
+PARSED = 9_999
+
+
+@pytest.fixture(autouse=True)
+def _real_logs() -> None:
+    for file in (APACHE, NASA):
+        if not file.is_file():
+            pytest.skip(f"the real access logs are not here: {file} is missing")
+
+
+def requests() -> Iterator[bytes]:
+    """Yield NASA's requests as events of thirty years later."""
+    with NASA.open(encoding="latin-1") as file:
+        next(file)
+        for number, line in enumerate(file, 2):
+            host, _, second, method, url, status, size = line.rstrip("\n").split("\t")[:7]
+            when = datetime.fromtimestamp(int(second), UTC)
+            seen = method == "GET" and status[0] in "23"
+            event = {
+                "messageId": f"nasa-{number}",
+                **({"type": "page"} if seen else {"type": "track", "event": "Request"}),
+                "anonymousId": host,
+                "context": {"page": {"path": url}},
+                "properties": {"host": host, "method": method, "status": status, "bytes": size},
+                "timestamp": when.replace(year=when.year + 30).isoformat(),
+            }
+            yield orjson.dumps(event)
+
+
+def test_every_record_of_real_logs_is_accounted_for(installation: Installation) -> None:
+    assert installation.run("topics").returncode == 0
+    lines = list(requests())
+    nasa = installation.folder / "nasa.ndjson"
+    nasa.write_bytes(b"\n".join(lines))
+    running = run_worker(installation)
+    apache = installation.run("send", "--format", "combined", "--as-recorded", str(APACHE))
+    assert (apache.returncode, apache.stdout) == (1, f"{PARSED} events acknowledged by Kafka\n"), apache.stderr
+    assert "apache_logs:8899: no line of a combined log" in apache.stderr, "its user agent is cut off"
+    assert installation.run("send", "--as-recorded", str(nasa)).stdout == f"{len(lines)} events acknowledged by Kafka\n"
+    sent = PARSED + len(lines)
+    counts = running.wait_until_applied(sent, 120)
+
+    assert counts["read"] == sent == sum(counts[name] for name in KINDS)
+    assert counts["applied"] + counts["duplicates"] == sent
+    assert len(installation.read("dead-letters")) == counts["dead_letters"] == 0
+    at = int(time.time() * 1000)
+    done = installation.run("simulate", str(nasa), "--at", str(instant_text(at)), "--json")
+    visitors = sorted(json.loads(done.stdout)["visitors"], key=lambda visitor: -visitor["events"])
+    problems: list[str] = []
+    for visitor in visitors[:ASKED] + visitors[-ASKED:]:
+        compare(visitor["id"], visitor, running.ask("visitors", visitor["id"], at), problems)
+    assert problems == []
+    assert sum(visitor["events"] for visitor in visitors) + PARSED == counts["applied"]
+    assert running.process.stop() == 0
