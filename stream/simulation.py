@@ -38,14 +38,11 @@ class Simulation:
         """Apply one line, its newline removed or not."""
         self.line += 1
         event = self.intake.read_line(line.rstrip(b"\r\n"), self.received)
-        if isinstance(event, Event):
-            self._apply(event)
-        else:
+        if not isinstance(event, Event):
             self.rejected.append({"line": self.line, "reason": event.reason, "message": event.message})
-
-    def _apply(self, event: Event) -> None:
-        self.received = event.r
-        self.clock = max(self.clock, event.r)
+            return
+        self.received = r = event.r
+        self.clock = max(self.clock, r)
         outcome = visitor.apply(self.rows.get(event.node), event, self.line, self.rules)
         if outcome.row is not None:
             self.rows[event.node] = outcome.row

@@ -28,12 +28,18 @@ def half_life(after_ms: float, keep: float) -> float:
     return after_ms * log(2) / log(1 / keep)
 
 
-def add(sums: Sums, name: str, h: float, amount: float, t: int, landmark: int) -> None:
-    """Add `amount` made at `t`; its worth for `t` is exact however late it comes. `(t - landmark) / h` is below `FAR`."""
+def add(sums: Sums, name: str, h: float, amount: float, t: int, landmark: int) -> bool:
+    """Add `amount` made at `t`; its worth for `t` is exact however late it comes. `(t - landmark) / h` is below `FAR`.
+
+    Returns whether the name is new under this half-life.
+    """
     part = sums.get(h)
     if part is None:
         part = sums[h] = {}
-    part[name] = part.get(name, 0.0) + amount * 2.0 ** ((t - landmark) / h)
+    known = part.get(name)
+    made = amount * 2.0 ** ((t - landmark) / h)
+    part[name] = made if known is None else known + made
+    return known is None
 
 
 def rebase(sums: Sums, landmark: int, to: int) -> None:

@@ -3,8 +3,9 @@
 `apply` is the rule: row + event + ruleset -> row + snapshot. It changes the row in place; it reads no clock.
 """
 
+# ruff: noqa: PLR1730 - a comparison costs a third of max(), and this is done for every event
+
 from bisect import insort
-from dataclasses import dataclass
 
 import msgspec
 
@@ -43,8 +44,7 @@ class Visitor(Row):
     position: int = 0
 
 
-@dataclass(slots=True)
-class Outcome:
+class Outcome(msgspec.Struct, gc=False):
     """What became of one record: `verdict` applied, duplicate or echo; `late` when older than the newest seen."""
 
     row: Visitor | None
@@ -70,12 +70,17 @@ def apply(
         return Outcome(row, "echo")
     if row is None:
         row = Visitor()
-    if _known(row, event, forwarded, replayed):
+    message = event.message
+    if message in row.recent and _holds(row.recent, message):
         return Outcome(row, "duplicate")
-    _remember(row, event, forwarded, replayed)
+    if forwarded is not None or replayed is not None:
+        if _came_before(row, forwarded, replayed):
+            return Outcome(row, "duplicate")
+        _remember_way(row, forwarded, replayed)
+    row.recent = (row.recent + message)[-REMEMBERED * ID_BYTES :]
     row.position = position
-    state, t = row.state, event.t
-    late = t < state.last_seen
+    state = row.state
+    late = event.t < state.last_seen
     _seen(state, event)
     if not event.bot:
         _gather(row, event, rules.match(event), rules)
@@ -92,21 +97,23 @@ def wake(row: Visitor | None, node: str, r: int) -> tuple[Visitor, Snapshot]:
     return row, Snapshot(node, row.position, row.state.as_of, row.state.last_seen, row.state, wake=True)
 
 
-def _known(row: Visitor, event: Event, forwarded: tuple[int, int] | None, replayed: tuple[str, int, int] | None) -> bool:
-    if forwarded is not None and forwarded[1] <= row.forwarded.get(forwarded[0], -1):
-        return True
-    if replayed is not None and replayed[2] in row.replayed.get(f"{replayed[0]}:{replayed[1]}", ()):
-        return True
-    recent, at = row.recent, row.recent.find(event.message)
+def _holds(recent: bytes, message: bytes) -> bool:
+    """Tell whether one of the packed hashes is `message`, not only bytes that lie across two of them."""
+    at = recent.find(message)
     while at >= 0:
         if at % ID_BYTES == 0:
             return True
-        at = recent.find(event.message, at + 1)
+        at = recent.find(message, at + 1)
     return False
 
 
-def _remember(row: Visitor, event: Event, forwarded: tuple[int, int] | None, replayed: tuple[str, int, int] | None) -> None:
-    row.recent = (row.recent + event.message)[-REMEMBERED * ID_BYTES :]
+def _came_before(row: Visitor, forwarded: tuple[int, int] | None, replayed: tuple[str, int, int] | None) -> bool:
+    if forwarded is not None and forwarded[1] <= row.forwarded.get(forwarded[0], -1):
+        return True
+    return replayed is not None and replayed[2] in row.replayed.get(f"{replayed[0]}:{replayed[1]}", ())
+
+
+def _remember_way(row: Visitor, forwarded: tuple[int, int] | None, replayed: tuple[str, int, int] | None) -> None:
     if forwarded is not None:
         row.forwarded[forwarded[0]] = forwarded[1]
     if replayed is not None:
@@ -116,12 +123,14 @@ def _remember(row: Visitor, event: Event, forwarded: tuple[int, int] | None, rep
 
 
 def _seen(state: State, event: Event) -> None:
-    t = event.t
+    t, r = event.t, event.r
     state.events += 1
-    state.as_of = max(state.as_of, event.r)
-    if state.first_seen == NEVER or t < state.first_seen:
+    if r > state.as_of:
+        state.as_of = r
+    if t < state.first_seen or state.first_seen == NEVER:
         state.first_seen = t
-    state.last_seen = max(state.last_seen, t)
+    if t > state.last_seen:
+        state.last_seen = t
     if t >= state.bot_t:
         state.bot, state.bot_t = event.bot, t
 
@@ -196,9 +205,10 @@ def _weigh(state: State, event: Event, match: Match, behaviour: Behaviour, rules
     weight, t = match.where * behaviour.weight * dwell, event.t
     if not weight:
         return
+    fresh = False
     for tag in match.tags:
-        decay.add(state.tags, tag.name, tag.half_life_ms, weight, t, state.landmark)
-    if sum([len(part) for part in state.tags.values()]) > rules.max_tags:
+        fresh = decay.add(state.tags, tag.name, tag.half_life_ms, weight, t, state.landmark) or fresh
+    if fresh and sum([len(part) for part in state.tags.values()]) > rules.max_tags:
         _evict(state, rules)
 
 
