@@ -71,11 +71,11 @@ def apply(part: RowPart[Row], batch: Batch) -> list[tuple[bytes, bytes]]:
     """Apply a batch to its partition; returns what rose over the threshold."""
     outputs, get, put = [], part.get, part.put
     for record in batch.records:
-        key, position = record.key, record.offset + 1
+        key, position = record.key or b"", record.offset + 1
         row = get(key)
         if row is not None and position <= row.position:
             continue
-        event = _event(record.value)
+        event = _event(record.value or b"")
         name = blake2b(event.message_id.encode(), digest_size=ID_BYTES).digest()
         t = event.timestamp.timestamp() * 1000
         if row is None:

@@ -31,11 +31,12 @@ class PeopleLog:
         part = self.table.open(batch.tp.partition)
         fold = part.fold
         for record in batch.records:
-            fold.apply(record.offset, record.value or b"")
+            value = record.value or b""
+            part.cut_for(len(value))
+            fold.apply(record.offset, value)
             if fold.out:
                 self._hand_on(part, fold.out)
                 fold.out.clear()
-            part.cut_if_full()
         self._flow.progress[batch.tp].applied = batch.next
         part.done(batch)
         self._metrics.events.labels(batch.tp.topic).inc(len(batch.records))

@@ -12,7 +12,7 @@ from stream.domain.state import NEVER, GroupCall, State, Trait
 LEAF = 8_192
 LEAVES = 256
 GROUPS = 16
-TOTAL = 131_072
+TOTAL = 32_768
 
 
 def merge(known: dict[str, Trait], told: Mapping[str, Any], t: int, kinds: Mapping[str, str | None]) -> None:

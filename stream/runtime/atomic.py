@@ -49,9 +49,12 @@ class AtomicPart(Generic[F]):
         """How many cuts wait for a checkpoint."""
         return len(self._cuts)
 
-    def cut_if_full(self) -> None:
-        """Cut when the changed rows fill a record batch; all their outputs must have been handed on."""
-        if self.fold.size > CUT_BYTES:
+    def cut_for(self, record_bytes: int) -> None:
+        """Cut where the rows of a record of this size may not fit into the batch any more.
+
+        All outputs of what was folded must have been handed on. A record's rows are about as large as itself.
+        """
+        if self.fold.size + 2 * record_bytes > CUT_BYTES:
             self.cut()
 
     def cut(self) -> None:

@@ -3,8 +3,9 @@
 from collections.abc import Iterable
 from typing import Any
 
-from aiokafka.partitioner import murmur2
 from faust.transport.drivers import aiokafka as driver
+
+from stream.runtime.murmur import murmur2
 
 Pair = tuple[bytes | None, bytes | None]
 
@@ -15,7 +16,7 @@ def partition_of(key: bytes, partitions: int) -> int:
     >>> partition_of(b"user::42", 8)
     2
     """
-    return int((murmur2(key) & 0x7FFFFFFF) % partitions)
+    return (murmur2(key) & 0x7FFFFFFF) % partitions
 
 
 class BatchProducer(driver.Producer):

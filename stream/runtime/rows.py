@@ -11,8 +11,8 @@ from stream.runtime.partstore import PartStore, Rows
 from stream.runtime.work import Position, Work
 
 R = TypeVar("R")
-MAX_WARM_ROWS = 10_000
-"""How many decoded rows a partition keeps beyond their checkpoint."""
+MAX_WRITTEN_ROWS = 10_000
+"""How many rows a partition keeps decoded beyond their checkpoint."""
 
 
 class RowPart(Generic[R]):
@@ -32,7 +32,7 @@ class RowPart(Generic[R]):
         self.received: list[int] = []
 
     def get(self, key: bytes) -> R | None:
-        """Return a row to change or to look at."""
+        """Return a row to change and put back, or to look at."""
         row = self.changed.get(key) or self._written.get(key)
         if row is not None:
             return row
@@ -77,8 +77,7 @@ class RowPart(Generic[R]):
         self.stored.update(rows)
         raw = {key: self.stored[key] for key in self._raw} | rows
         work = Work(self.changelog, self._outputs, [list(raw.items())] if raw else [], self._positions, received=self.received)
-        self._written = self.changed
-        self._warm = self.changed if len(self.changed) <= MAX_WARM_ROWS else {}
+        self._written = self.changed if len(self.changed) <= MAX_WRITTEN_ROWS else {}
         self.changed, self._raw, self._outputs, self._positions, self.received = {}, {}, [], {}, []
         return work
 

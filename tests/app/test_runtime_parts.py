@@ -166,7 +166,7 @@ async def test_a_cut_is_made_when_a_batch_is_full_and_each_is_a_record_batch_of_
     assert table.position(0) is None
     part = table.open(0)
     part.fold.next, part.fold.size = 4, atomic.CUT_BYTES + 1
-    part.cut_if_full()
+    part.cut_for(10)
     part.fold.next = 6
     part.done(Batch(TP("people", 0), 0, 6, []))
     work = part.take()

@@ -66,14 +66,15 @@ def test_a_journey_through_a_worker_gives_what_the_oracle_says(installation: Ins
 def test_kill_9_in_mid_stream_changes_nothing_that_comes_out(
     installation: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    given = journey(50)
+    given = journey(59)
     prepared(installation, given)
+    installation.settings["SESSION_TIMEOUT"] = "3s"
     monkeypatch.setenv("_LEADSTREAM_DRAG", "0.1")  # so that kills land between the steps of a checkpoint
-    lines, port = alone(2, 1500, USERS), str(free_port())
-    for start in range(0, len(lines), 500):
+    lines, port = alone(2, 800, USERS), str(free_port())
+    for start in range(0, len(lines), 400):
         worker = installation.worker(INSTANCE="one", WEB_PORT=port)
         before = read_of(installation)
-        sent(installation, lines[start : start + 500])
+        sent(installation, lines[start : start + 400])
         wait_until(lambda: read_of(installation) > before or worker.exit_code is not None, 30, "a commit")  # noqa: B023
         assert worker.exit_code is None, worker.output[-3000:]
         worker.kill()
