@@ -65,6 +65,10 @@ def _unreadable(text: bytes, error: Exception) -> Mistake:
     return Mistake(line, "TOML", f"what https://toml.io says: {error}")
 
 
+DEEPEST = 10_000
+"""How many idle periods may lie between no interest and the floor: each is looked at when a crossing is sought."""
+
+
 def _read(root: Table, text: bytes) -> Ruleset:
     head, decay, identity = root.table("ruleset"), root.table("decay"), root.table("identity")
     head.only("id", "timezone")
@@ -85,6 +89,9 @@ def _read(root: Table, text: bytes) -> Ruleset:
     letters = (*(letter for letter, _ in grades), GRADES[-1])
     stages = read_stages(root, letters)
     zone = _zone(head)
+    floor, idle = read_floor(root), read_idle(root)
+    if idle is not None and floor < DEEPEST * idle.points:
+        root.table("interest").wrong("floor", f"{DEEPEST * idle.points:g} or more: {DEEPEST} times the points of [idle]")
     return Ruleset(
         id=head.text("id", "ruleset"),
         hash=sha256(text).hexdigest()[:16],
@@ -98,8 +105,8 @@ def _read(root: Table, text: bytes) -> Ruleset:
         tag_order={tag.name: position for position, tag in enumerate(tags)},
         timing=read_timing(root),
         sequences={name: with_longest(sequence, longest_ms) for name, sequence in sequences.items()},
-        floor=read_floor(root),
-        idle=read_idle(root),
+        floor=floor,
+        idle=idle,
         fit=read_fit(root),
         grades=grades,
         stages=stages,
