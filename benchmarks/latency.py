@@ -3,7 +3,7 @@
 Promotions: one worker reads the 97/3 mix at a steady rate; among it people say for the first time who they are. Counted is
 from the publishing of that event to the arrival of its stage change at a consumer, so to a little after its acknowledgement.
 
-Demotions: leads with points that fade within seconds, among visitors that are many; counted is from the instant at which a
+Demotions: leads with points that fade within seconds, among many visitors and leads; counted is from the instant at which a
 stage is due to fall (the event's `time`) to the Kafka timestamp of its stage change.
 """
 
@@ -27,14 +27,19 @@ from tests.brokers import Installation
 
 DECIDING_EVERY_S = 0.05
 VISITORS = 50_000
+FALLING, FALLING_A_SECOND = 2_000, 100
 WARM_S = 5.0
 FADING = """
 [ruleset]
 id = "fading"
 [decay]
-half_life = "10s"
+half_life = "30d"
 [behaviours.asked]
 match = { type = "track", event = "Asked" }
+points = 100
+half_life = "10s"
+[behaviours.met]
+match = { type = "track", event = "Met" }
 points = 100
 [[stages]]
 name = "lead"
@@ -129,22 +134,35 @@ class Listener:
 
 
 def demotions(kafka: Kafka, visitors: int, leads: int) -> list[float]:
-    """Return how late (ms) stages fell whose leads did nothing more."""
+    """Return how late (ms) the stages fell of leads who did nothing more."""
     with installation(kafka) as one:
         ruleset = one.folder / "fading.toml"
         ruleset.write_text(FADING)
         one.settings["RULESET"] = str(ruleset)
         fill(kafka, one, visitor_rows(2), visitors)
         one.worker().wait_for_line(r"ready: \d+ rows", 300)
-        asked = ((f"user::u{n}".encode(), deciding(f"u{n}", "Asked")) for n in range(leads))
-        kafka.produce(one.topic("events"), asked, "leads", leads)
-        return list(_falls(one, leads))
+        met = ((f"user::met-{n}".encode(), deciding(f"met-{n}", "Met")) for n in range(leads))
+        kafka.produce(one.topic("events"), met, "leads", leads)
+        kafka.produce(one.topic("events"), _asking(), "leads that fall", FALLING)
+        return _falls(one)
 
 
-def _falls(one: Installation, leads: int) -> Iterator[float]:
+def _asking() -> Iterator[mix.Pair]:
+    began = time.monotonic()
+    for n in range(FALLING):
+        time.sleep(max(0.0, began + n / FALLING_A_SECOND - time.monotonic()))
+        yield f"user::asked-{n}".encode(), deciding(f"asked-{n}", "Asked")
+
+
+def _falls(one: Installation) -> list[float]:
     known: list[float] = []
-    limit = time.monotonic() + 300
-    while len(known) < leads and time.monotonic() < limit:
+    limit = time.monotonic() + 120
+    while len(known) < FALLING:
+        ended = one.processes[-1].exit_code
+        if ended is not None or time.monotonic() > limit:
+            raise RuntimeError(
+                f"{len(known)} of {FALLING} leads fell, the worker's exit: {ended}\n{one.processes[-1].output[-2000:]}"
+            )
         time.sleep(2)
         facts = [(record.timestamp_ms, orjson.loads(record.value or b"{}")) for record in one.read("stage-changes")]
         known = [
@@ -152,8 +170,8 @@ def _falls(one: Installation, leads: int) -> Iterator[float]:
             for at, fact in facts
             if fact["data"].get("stage", {}).get("direction") == "down"
         ]
-        progress(f"{len(known):,} of {leads:,} leads fell")
-    yield from known
+        progress(f"{len(known):,} of {FALLING:,} leads fell")
+    return known
 
 
 def table(measured: dict[str, list[float]]) -> list[tuple[str, ...]]:

@@ -123,9 +123,7 @@ def create(settings: Settings) -> App:
     )
     flow.tables = {visitors_log: rows, people_log: fold}
     state = app.leadstream = Leadstream(settings, flow, topics, metrics)
-    state.visitors = Visitors(
-        flow, rows, topics, lambda stages: Intake(lookups, settings.phone_region, stages), rules, metrics
-    )
+    state.visitors = Visitors(flow, rows, topics, lambda stages: Intake(lookups, settings.phone_region, stages), rules, metrics)
     state.people_log = PeopleLog(flow, fold, topics, metrics)
     state.services += [Web, lambda _: Reloading(lookups)]
     app.duties = Duties(flow, topics.events, lambda tp, until: cast("Visitors", state.visitors).tick(tp.partition, until))

@@ -101,9 +101,7 @@ def lead(people: People, key: str, now: int, at: int | None = None) -> dict[str,
     return documents.lead(fold.leads.view(person), at, at, decided=False)
 
 
-def visitor(
-    name: str, state: State, rules: Ruleset, of_lead: str | None, now: int, at: int | None = None
-) -> dict[str, Any]:
+def visitor(name: str, state: State, rules: Ruleset, of_lead: str | None, now: int, at: int | None = None) -> dict[str, Any]:
     """Return a visitor's document; sums and `at` as for a lead."""
     if at is not None and at < state.as_of:
         raise documents.TooEarly(at, state.as_of)

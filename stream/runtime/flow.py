@@ -87,7 +87,7 @@ class Flow:
         self.watchdog = Watchdog(limit_s, lambda: self.consumer.heartbeat_at)
         self.outbox = Outbox(self._producer, self.watchdog.check)
         self.changelogs = Changelogs(self._producer, self._ends, self._stores)
-        self._faults = Faults.of_environment()
+        self.faults = Faults.of_environment()
         self.checkpoint = Checkpoint(
             self._parts, self._append, self._commit, self._reach, done or _ignore, limit_s
         )  # fmt: skip
@@ -139,6 +139,7 @@ class Flow:
 
     async def room(self, part: Part, limit: int) -> None:
         """Wait while more than `limit` rows or cuts of a partition are unwritten."""
+        await self.faults.reach("applied")
         while part.backlog > limit:
             await self.checkpoint.run()
 
@@ -146,13 +147,11 @@ class Flow:
 
     async def _reach(self, step: str) -> None:
         self.watchdog.check()
-        await self._faults.reach(step)
+        await self.faults.reach(step)
 
     async def _append(self, work: Work) -> None:
         """Append rows, and behind them how far they go: a commit is deleted together with its topic."""
-        marks = [
-            (MARK_KEY + tp.topic.encode(), mark_row(at.next, self._mark(tp, at))) for tp, at in work.positions.items()
-        ]
+        marks = [(MARK_KEY + tp.topic.encode(), mark_row(at.next, self._mark(tp, at))) for tp, at in work.positions.items()]
         if marks:
             work.rows.append(list(marks))
             self._stores()[work.changelog.topic].part(work.changelog.partition).update(marks)
@@ -215,6 +214,7 @@ class Flow:
     async def on_revoked(self) -> None:
         """Write what is owed before the group takes partitions away."""
         self.ready = False
+        await self.faults.reach("revoke")
         await self.checkpoint.run()
         self.running.clear()
 

@@ -49,9 +49,7 @@ class PartStore(base.Store[bytes, bytes]):
         """Return the rows of a partition."""
         return self.parts.setdefault(partition, {})
 
-    async def on_rebalance(
-        self, assigned: set[TP], revoked: set[TP], newly_assigned: set[TP], generation_id: int = 0
-    ) -> None:
+    async def on_rebalance(self, assigned: set[TP], revoked: set[TP], newly_assigned: set[TP], generation_id: int = 0) -> None:
         """Forget the partitions that went."""
         mine = self.table.changelog_topic.topics
         for tp in revoked:

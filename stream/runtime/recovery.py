@@ -44,6 +44,7 @@ class BatchRecovery(Recovery):
                 self._end_if_complete()
                 continue
             try:
+                await self.flow.faults.reach("recovery")
                 self._load(event)
             except Exception as cause:  # noqa: BLE001  # half a table is worse than none
                 die(cause)
@@ -73,9 +74,7 @@ class BatchRecovery(Recovery):
 
     # -- partitions whose rows are here go on at once
 
-    async def on_rebalance(
-        self, assigned: set[TP], revoked: set[TP], newly_assigned: set[TP], generation_id: int = 0
-    ) -> None:
+    async def on_rebalance(self, assigned: set[TP], revoked: set[TP], newly_assigned: set[TP], generation_id: int = 0) -> None:
         """Start a recovery; nothing runs until it is known what stayed."""
         self.flow.running.clear()
         self.flow.restoring_since = time.monotonic()

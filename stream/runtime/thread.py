@@ -13,6 +13,7 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
 from stream.runtime.batches import Batch, unpack
+from stream.runtime.ends import fetched_ends
 
 if TYPE_CHECKING:
     from stream.runtime.consumer import BatchConsumer
@@ -107,7 +108,16 @@ class BatchThread(driver.AIOKafkaConsumerThread):
             return {}
         consumer = self._ensure_consumer()
         first, end = await asyncio.gather(consumer.beginning_offsets(tps), consumer.end_offsets(tps))
+        end = await self._proven(end)
         return {TP(*tp): (first[tp], end[tp]) for tp in tps}
+
+    async def _highwaters(self, partitions: Any) -> Any:
+        return await self._proven(await super()._highwaters(partitions))
+
+    async def _proven(self, ends: Any) -> Any:
+        if getattr(self.consumer.app, "idempotent", True):  # Apache Kafka
+            return ends
+        return await fetched_ends(self._ensure_consumer()._client._bootstrap_servers, ends)
 
     async def move(self, positions: Mapping[TP, int]) -> None:
         """Seek."""

@@ -33,6 +33,19 @@ def committed(installation: Installation, topic: str, partitions: int = 4) -> di
     return {at.partition: at.offset for at in found if at.offset >= 0}
 
 
+def ends(installation: Installation, topic: str, partitions: int = 4) -> dict[int, int]:
+    """Return the end of each partition that is not empty."""
+    asker = _asker(installation.broker.address, installation.app)
+    known = {n: asker.get_watermark_offsets(TopicPartition(installation.topic(topic), n), 5) for n in range(partitions)}
+    return {n: span[1] for n, span in known.items() if span[1] > 0}
+
+
+def forget_clients() -> None:
+    """Close the clients of a Kafka that is going to end."""
+    admin_of.cache_clear()
+    _asker.cache_clear()
+
+
 def members(installation: Installation) -> int:
     """Count the members of the group; -1 while Kafka does not answer."""
     admin = admin_of(installation.broker.address)

@@ -36,7 +36,12 @@ POISONS = [
     made("lone surrogate", b'{"type": "page", "anonymousId": "\\ud800"}', "not_json", "decode"),
     made("the largest", b'{"type":"page","anonymousId":"' + b"x" * (LARGEST - 32) + b'"}', "too_large", "decode"),
     made("one byte too large", b'{"type":"page","anonymousId":"' + b"x" * (262_145 - 32) + b'"}', "too_large", "decode"),
-    made("as large as allowed, under no id", b'{"type":"page","anonymousId":"' + b"x" * (262_144 - 32) + b'"}', "no_identity", "identify"),
+    made(
+        "as large as allowed, under no id",
+        b'{"type":"page","anonymousId":"' + b"x" * (262_144 - 32) + b'"}',
+        "no_identity",
+        "identify",
+    ),
     made("too deep", b'{"type": "page", "anonymousId": "a", "properties": {"x": ' + DEEP.encode() + b"}}", "too_large", "decode"),
     made("too deep, and no object", DEEP.encode(), "too_large", "decode"),
     made("too many members", GOOD | {"properties": {f"k{n}": n for n in range(1000)}}, "too_large", "decode"),

@@ -3,24 +3,37 @@
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from schemas.event import Rejected
 from stream.agents.headers import INTERNAL, forwarded_from, replayed_from
+from stream.agents.latch import keep_flags
 from stream.app import shipped_ruleset
 from stream.domain import log
 from stream.domain.people import People
+from stream.domain.ruleset.model import Ruleset
 from stream.domain.visitor import Visitor, apply, decode, encode, wake
 from stream.intake import Intake
 from stream.lookups import Lookups
+from stream.runtime.partstore import Merge
 from stream.runtime.producer import partition_of
 from stream.runtime.resume import MARK_KEY
-from tests.brokers import Installation, Record
+from tests.brokers import Record
 
 META = b"\x00log"
 _BODY = 9
 
 Held = dict[bytes, bytes]
 Values = dict[tuple[str, bytes], list[bytes | None]]
+
+
+class Logs(Protocol):
+    """An installation's topics, or a copy of them."""
+
+    @property
+    def app(self) -> str: ...
+
+    def read(self, topic: str) -> list[Record]: ...
 
 
 @dataclass
@@ -42,38 +55,43 @@ class Verdict:
             self.wrong.append(what)
 
 
-def verify(installation: Installation, partitions: int = 4) -> Verdict:
+def verify(installation: Logs, partitions: int = 4, rules: Ruleset | None = None, lookups: Lookups | None = None) -> Verdict:
     """Compare tables and outputs with a replay of `events`, `wakes` and `people`."""
-    verdict = Verdict()
-    rows = _replay_events(installation.read("events"), partitions, verdict)
+    verdict, rules = Verdict(), rules or shipped_ruleset()
+    intake = Intake(lookups or Lookups(), None, frozenset(stage.name for stage in rules.stages))
+    rows = _replay_events(installation.read("events"), partitions, rules, intake, verdict)
     _replay_wakes(installation.read("wakes"), rows)
-    held = _held(installation.read(f"{installation.app}-visitors-changelog"), verdict)
+    held = _held(installation.read(f"{installation.app}-visitors-changelog"), verdict, keep_flags)
     _compare_rows(rows, {key: row for key, row in held.items() if not key.startswith(b"\x00")}, verdict)
     records = installation.read("people")
     _compare_snapshots(records, rows, verdict)
     people = _held(installation.read(f"{installation.app}-people-changelog"), verdict)
-    expected = _replay_people(records, people, partitions, installation.app, verdict)
+    expected = _replay_people(records, people, People({}, partitions, installation.app, rules), verdict)
     for topic in ("stage-changes", "lead-states", "wakes"):
         _compare_outputs(topic, installation.read(topic), expected, verdict)
     return verdict
 
 
-def _held(records: Iterable[Record], verdict: Verdict) -> Held:
+def _held(records: Iterable[Record], verdict: Verdict, merge: Merge = lambda _, counts, __: counts) -> Held:
     """Return what a recovery keeps: the row with the greatest position."""
     held: Held = {}
     for record in records:
         assert record.key is not None
         assert record.value is not None
-        if record.key in held and record.value[1:_BODY] < held[record.key][1:_BODY]:
-            verdict.stale += 1
-        else:
+        old = held.get(record.key)
+        if old is None:
             held[record.key] = record.value
+        elif record.value[1:_BODY] < old[1:_BODY]:
+            verdict.stale += 1
+            held[record.key] = merge(record.key, old, record.value)
+        else:
+            held[record.key] = merge(record.key, record.value, old)
     return held
 
 
-def _replay_events(records: Iterable[Record], partitions: int, verdict: Verdict) -> dict[bytes, Visitor]:
-    rules = shipped_ruleset()
-    intake = Intake(Lookups(), None, frozenset(stage.name for stage in rules.stages))
+def _replay_events(
+    records: Iterable[Record], partitions: int, rules: Ruleset, intake: Intake, verdict: Verdict
+) -> dict[bytes, Visitor]:
     rows: dict[bytes, Visitor] = {}
     for record in records:
         verdict.events += 1
@@ -128,10 +146,9 @@ def _compare_snapshots(records: Iterable[Record], rows: dict[bytes, Visitor], ve
         verdict.note(wrong=behind, what=f"the newest snapshot of {key!r} is not in people")
 
 
-def _replay_people(records: Iterable[Record], held: Held, partitions: int, app: str, verdict: Verdict) -> Values:
+def _replay_people(records: Iterable[Record], held: Held, people: People, verdict: Verdict) -> Values:
     """Fold the log up to where the newest batch says that the table stands; return the outputs."""
     until = int.from_bytes(held[META][1:_BODY], "big") if META in held else 0
-    people = People({}, partitions, app, shipped_ruleset())
     expected: Values = defaultdict(list)
     for record in records:
         if record.offset < until:

@@ -63,9 +63,7 @@ def test_a_journey_through_a_worker_gives_what_the_oracle_says(installation: Ins
     assert running.process.stop() == 0
 
 
-def test_kill_9_in_mid_stream_changes_nothing_that_comes_out(
-    installation: Installation, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_kill_9_in_mid_stream_changes_nothing_that_comes_out(installation: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
     given = journey(59)
     prepared(installation, given)
     installation.settings["SESSION_TIMEOUT"] = "3s"

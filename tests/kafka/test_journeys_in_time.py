@@ -67,7 +67,9 @@ def moves(records: Iterable[Record], user: str) -> list[str]:
 
 def promoted(installation: Installation, *users: str) -> int:
     """Wait until users are qualified; return when the last of them is due to fall (ms)."""
-    records = installation.wait_for_records("stage-changes", lambda found: all(moves(found, user)[-1:] == ["mql"] for user in users))
+    records = installation.wait_for_records(
+        "stage-changes", lambda found: all(moves(found, user)[-1:] == ["mql"] for user in users)
+    )
     newest = {record.key: orjson.loads(record.value or b"") for record in records}
     return max(parse(newest[lead_id(f"user::{user}").encode()]["data"]["score"]["nextCrossingAt"]) for user in users)
 
@@ -101,7 +103,8 @@ def test_what_is_due_comes_at_its_own_instant_also_when_no_worker_lived_then(ins
     assert parse(orjson.loads(fall.value or b"")["time"]) == due
     assert 0 <= fall.timestamp_ms - due <= WITHIN_MS, "it comes though nobody visits"
     check_all(installation)
-    assert moves(installation.read("stage-changes"), "gone") == moves(installation.read("stage-changes"), "back") == ["mql", "lead"]
+    records = installation.read("stage-changes")
+    assert moves(records, "gone") == moves(records, "back") == ["mql", "lead"]
     assert worker.process.stop() == 0
 
 
@@ -134,7 +137,9 @@ def test_a_worker_that_is_dead_stops_the_clock_until_another_has_read_what_it_ha
 def split(installation: Installation) -> tuple[Running, str, int]:
     """Return the one of two workers that does not hold the people, a user it reads, and when that user is due to fall."""
     workers = [run_worker(installation), run_worker(installation)]
-    reader, user = wait_until(lambda: apart(workers), 40, "a worker that reads events only")
+    found = wait_until(lambda: apart(workers), 40, "a worker that reads events only")
+    assert found
+    reader, user = found
     ask(installation, user)
     return reader, user, promoted(installation, user)
 

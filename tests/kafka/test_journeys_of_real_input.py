@@ -1,4 +1,4 @@
-"""Ten thousand requests of a real site and a day of NASA's: every record is accounted for, every visitor is as `simulate` says."""
+"""Real requests, ten thousand of one site and a day of NASA's: every record is accounted for, visitors are as `simulate` says."""
 
 import json
 import time

@@ -164,5 +164,3 @@ def test_other_partitions_are_refused(installed: Installation) -> None:
     worker = installed.worker(PARTITIONS="6")
     assert worker.wait() == 2
     assert "6 partitions, its state was made with 4" in worker.output
-
-

@@ -21,9 +21,7 @@ def instant_text(ms: int | None) -> str | None:
     return (EPOCH + timedelta(milliseconds=ms)).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def lead_fact(
-    source: str, subject: str, number: int, kind: str, when: tuple[int, int], data: dict[str, Any]
-) -> dict[str, Any]:
+def lead_fact(source: str, subject: str, number: int, kind: str, when: tuple[int, int], data: dict[str, Any]) -> dict[str, Any]:
     """Return the CloudEvent; `when` is (time, recordedtime)."""
     return {
         "specversion": "1.0",
@@ -89,9 +87,7 @@ def lead_summary(person: Person, lead: Lead, rules: Rules) -> dict[str, Any]:
         "id": lead.id,
         "userId": next((ids.value_of(n) for n in names if ids.kind_of(n) == "user"), None),
         "anonymousIds": sorted(ids.value_of(n) for n in names if ids.kind_of(n) == "anon"),
-        "externalIds": [
-            {"type": kind, **({"scope": scope} if scope else {}), "id": value} for kind, value, scope in outside
-        ],
+        "externalIds": [{"type": kind, **({"scope": scope} if scope else {}), "id": value} for kind, value, scope in outside],
         "previousIds": sorted(lead.previous),
         "traits": {path: traits[path] for path in wanted if path in traits},
     }

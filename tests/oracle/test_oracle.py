@@ -74,9 +74,7 @@ def asked(**ids: Any) -> dict[str, Any]:
 
 def moves(document: dict[str, Any]) -> list[tuple[str, str, str, str]]:
     changes = [fact for fact in document["stageChanges"] if fact["type"] == "lead.stage_changed.v1"]
-    return [
-        (f["subject"], f["data"]["stage"]["to"]["name"], f["data"]["reason"]["code"], f["time"]) for f in changes
-    ]
+    return [(f["subject"], f["data"]["stage"]["to"]["name"], f["data"]["reason"]["code"], f["time"]) for f in changes]
 
 
 def kinds(document: dict[str, Any]) -> list[str]:

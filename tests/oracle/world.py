@@ -257,9 +257,7 @@ class World:
 
     # Facts
 
-    def change(
-        self, person: Person, to: dict[str, Any], code: str, at: int, r: int, *, entered: int | None = None
-    ) -> None:
+    def change(self, person: Person, to: dict[str, Any], code: str, at: int, r: int, *, entered: int | None = None) -> None:
         """Move a lead to a stage and say so."""
         lead = person.lead
         if lead is None:
