@@ -8,7 +8,7 @@ DEV    := $(VENV)/.dev
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check coverage bench lock clean
+.PHONY: help install demo test check coverage bench chaos lock clean
 
 help:  ## what there is to type
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -52,6 +52,9 @@ coverage: $(DEV)  ## the tests again, measured, also in the worker processes
 
 bench: $(DEV)  ## what a core can do, and others on the same job; writes docs/benchmarks.md
 	$(BIN)/python -m benchmarks.run
+
+chaos: $(DEV)  ## workers and Kafka killed, frozen, stopped: is everything right after it? ARGS="--help" tells the sizes
+	@$(BIN)/python -m tests.chaos $(ARGS)
 
 lock:  ## the newest versions that fit, with their hashes
 	uv pip compile -q pyproject.toml --extra build --generate-hashes --universal --no-emit-index-url --no-header -o requirements.lock

@@ -59,7 +59,7 @@ def promotions(kafka: Kafka, rate: int, seconds: float) -> list[float]:
         sent: dict[str, float] = {}
         with Listener(kafka, one) as heard:
             worst = _publish(kafka, one, load, rate, sent)
-            heard.wait_for(sent, 30)
+            heard.wait_for(sent, 120)
         if worst > 0.2:
             progress(f"{rate:,}/s: the publisher itself was late by {worst:.1f} s")
         began = min(sent.values()) + WARM_S

@@ -8,7 +8,7 @@ from stream.domain.ids import class_of, kind_of, lead_id
 from stream.domain.log import Wake, encode
 from stream.domain.person import Identity, Person, stage_named
 from stream.domain.rows import Rows
-from stream.domain.ruleset.model import Ruleset, Stage
+from stream.domain.ruleset.model import Ruleset
 from stream.domain.scoring import Outlook
 from stream.domain.stages import Move, Standing
 from stream.domain.state import NEVER
@@ -189,21 +189,20 @@ class Leads:
         if stage.name == person.stage:
             person.route = view.route(person.as_of)
             return
-        text = f"the CRM says {stage.name}"
-        self.enter(view, stage, person.as_of, person.as_of, text, "crm", cause)
+        self.enter(view, Move(stage, person.as_of, "crm"), f"the CRM says {stage.name}", cause)
 
     def _move(self, view: View, move: Move, cause: Cause) -> None:
         left = view.standing().stage
-        text = facts.because(left, move, view.outlook(view.person.as_of))
-        self.enter(view, move.to, move.at, move.at, text, move.code, cause)
+        self.enter(view, move, facts.because(left, move, view.outlook(view.person.as_of)), cause)
 
-    def enter(self, view: View, stage: Stage, at: int, entered_at: int, text: str, code: str, cause: Cause) -> None:
-        """Put a lead into a stage and tell it."""
+    def enter(self, view: View, move: Move, text: str, cause: Cause, entered_at: int | None = None) -> None:
+        """Put a lead into a stage and tell it, why in words; `entered_at` where that is not the move's own instant."""
         person, left = view.person, view.standing().stage
-        before, person.stage, person.entered_at = person.entered_at, stage.name, entered_at
+        before, person.stage = person.entered_at, move.to.name
+        person.entered_at = move.at if entered_at is None else entered_at
         person.route = view.route(person.as_of)
         person.sequence += 1
-        change = Change(left, stage, at, entered_at, before, code, text, cause.r)
+        change = Change(left, move.to, move.at, person.entered_at, before, move.code, text, cause.r)
         value = facts.stage_changed(self.app, view, change, cause.offset)
         self.tell(person, value, cause, state=value)
         self.rows.keep(person)

@@ -13,6 +13,7 @@ from stream.domain.leads import Cause, Leads
 from stream.domain.log import Snapshot
 from stream.domain.person import Identity, Person, stage_named
 from stream.domain.ruleset.model import Stage
+from stream.domain.stages import Move
 
 REFUSED = 256
 """How many refused nodes an identity remembers, each in `MARK` bytes."""
@@ -125,7 +126,8 @@ class Links:
         theirs = stage_named(leads.rules, last.stage)
         if _rank(theirs) > _rank(stage_named(leads.rules, first.stage)):
             text = f"taken over from {last.id}, merged into this lead"
-            leads.enter(leads.view(first), theirs, first.as_of, last.entered_at, text, "merge", cause)
+            move = Move(theirs, first.as_of, "merge")
+            leads.enter(leads.view(first), move, text, cause, last.entered_at)
 
 
 def _mark(node: str) -> bytes:

@@ -1,4 +1,4 @@
-"""Injected faults, for tests only: stop at a named step of a checkpoint."""
+"""Injected faults, for tests only: stop at a named step of a checkpoint, of a batch, of a recovery or of a revoke."""
 
 import asyncio
 import os

@@ -78,9 +78,10 @@ def main() -> int:
 
 def _tell(result: Result) -> None:
     many = len(result.wrong)
+    found = f"{many} WRONG" if many else "right"
     sys.stdout.write(
-        f"\n{result.seed}: {f'{many} WRONG' if many else 'right'}; {result.seconds} s, {result.events} events, {result.rows} rows, "
-        f"{result.facts} outputs, {result.repeated} repeated, {result.stale} stale; in flight {result.in_flight}; {result.blows}; {result.ends}\n"
+        f"\n{result.seed}: {found}; {result.seconds} s, {result.events} events, {result.rows} rows, {result.facts} outputs, "
+        f"{result.repeated} repeated, {result.stale} stale; {result.in_flight} blows in flight; {result.blows}; {result.ends}\n"
     )
     for what in result.wrong[:5]:
         sys.stdout.write(f"  {what[:600]}\n")

@@ -51,8 +51,12 @@ class Crew:
 
     def reap(self) -> None:
         """Take note of who ended, and start them again."""
+        self.reap_but(-1)
+
+    def reap_but(self, doomed: int) -> None:
+        """Do so with all but one."""
         for slot, process in list(self.running.items()):
-            if process.exit_code is not None:
+            if slot != doomed and process.exit_code is not None:
                 self.over(slot, "by itself")
                 self.start(slot)
 

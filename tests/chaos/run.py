@@ -126,10 +126,10 @@ class Run:
         self.crew.stop(blow.slot)
         doomed = self.crew.start(blow.slot, f"{blow.step}:{blow.nth}:kill")
         if blow.step == "revoke":
-            doomed.wait_for_line(r"ready: \d+ rows", 60)
-            other = 1 - blow.slot
-            self.crew.kill(other)
-            self.crew.start(other)
+            wait_until(lambda: doomed.exit_code is not None or "ready: " in doomed.output, 60, "a worker")
+            self.crew.reap_but(blow.slot)
+            self.crew.stop(1 - blow.slot)
+            self.crew.start(1 - blow.slot)
         until = time.monotonic() + 15
         while doomed.exit_code is None and time.monotonic() < until:
             time.sleep(0.05)

@@ -51,5 +51,5 @@ def _blow(chance: Random, kind: Kind, workers: int, session_s: float) -> Blow:
     if kind == "freeze":
         pause = session_s * chance.uniform(1.1, 2)
     step = chance.choice(STEPS if workers > 1 else STEPS[:-1]) if kind == "fault" else ""
-    nth = 1 if step in {"recovery", "revoke"} else chance.randrange(1, 8)
+    nth = chance.randrange(1, 3 if step in {"recovery", "revoke"} else 8)  # the first revoke comes before the first join
     return Blow(kind, chance.uniform(0.3, 4), pause, chance.randrange(workers), step, nth)
