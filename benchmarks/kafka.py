@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import signal
 import sys
 import tempfile
 import time
@@ -88,6 +89,7 @@ class Kafka:
 @contextlib.contextmanager
 def kafka(folder: Path | None = None) -> Iterator[Kafka]:
     """Yield a running Kafka: where KAFKA_BOOTSTRAP points, else a node of our own that leaves nothing behind."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was begun is ended and removed
     if address := os.environ.get("KAFKA_BOOTSTRAP"):
         yield Kafka(address)
         return

@@ -4,6 +4,7 @@
 """
 
 import gc
+import logging
 import os
 from datetime import datetime
 from hashlib import blake2b
@@ -134,6 +135,7 @@ class App(faust.App):
 def create() -> App:
     transport.register()
     gc.set_threshold(20_000, 20, 1000)
+    logging.getLogger("aiokafka").setLevel(logging.WARNING)  # as `stream/logs.py`: else it words each request for nobody
     app = App(
         os.environ["APP"],
         broker=f"leadstream://{os.environ['KAFKA']}",

@@ -79,6 +79,8 @@ class Flow:
         """How many partitions each topic has; known before the first batch."""
         self.running: set[TP] = set()
         """Source partitions whose rows are here: they are read, others wait for the recovery."""
+        self.assigned = False
+        """Whether the group has assigned and not begun to take away."""
         self.progress: dict[TP, Progress] = {}
         self.restoring_since = time.monotonic()
         self.restored_rows = 0
@@ -172,6 +174,7 @@ class Flow:
 
     async def positions(self, tps: set[TP]) -> dict[TP, Resume]:
         """Decide where source partitions go on; raises `Misfit`."""
+        await self.faults.reach("seek")
         await self._count_partitions()
         thread = self.consumer._thread
         committed, ends = await thread.committed(tps), await thread.ends(tps)
@@ -213,7 +216,7 @@ class Flow:
 
     async def on_revoked(self) -> None:
         """Write what is owed before the group takes partitions away."""
-        self.ready = False
+        self.ready = self.assigned = False
         await self.faults.reach("revoke")
         await self.checkpoint.run()
         self.running.clear()
@@ -225,7 +228,9 @@ class Flow:
             die(AssertionError(f"assigned anew while rows of {owed[0]} are unwritten"))
         for table in self.tables.values():
             table.reset()
+        self.running.clear()
         self.progress.clear()
+        self.assigned = True
         self.restored_rows = 0
 
     def on_restored(self, rows: int) -> None:

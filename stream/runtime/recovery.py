@@ -86,6 +86,8 @@ class BatchRecovery(Recovery):
             await consumer.seek_wait({tp: max(0, offsets[tp] + 1) for tp in tps})
         if title == "active" and self.need_recovery() and (ready := self._complete(consumer)):
             await consumer.perform_seek(ready)
+            if not self.flow.assigned:
+                return  # another rebalance began meanwhile: a new recovery follows
             self.flow.running |= ready
             log.info("kept: %d partitions go on while the others are restored", len(ready))
             consumer.resume_partitions(ready)  # fetched as soon as the recovery resumes the flow
@@ -117,6 +119,8 @@ class BatchRecovery(Recovery):
             return  # another rebalance: a new recovery follows
         if assignment:
             await self._wait(consumer.perform_seek(), timeout=app.conf.broker_request_timeout)
+        if not self.flow.assigned:
+            return  # likewise: nothing may run while partitions are being taken away
         self.completed.set()
         if not app.flow_control.is_active():
             app.flow_control.resume()

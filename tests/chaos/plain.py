@@ -1,6 +1,7 @@
 """The rows of visitors out of the log of events alone: one pass, no people, every part of a sum kept."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 
 import orjson
 
@@ -13,10 +14,30 @@ from tests.oracle.rules import Rules
 from tests.oracle.world import World
 
 
+@dataclass
+class Memory:
+    """What a visitor's row must recognise: the last 256 messages, and what was forwarded to it before."""
+
+    messages: list[str] = field(default_factory=list)
+    forwarded: dict[str, int] = field(default_factory=dict)
+
+    def knows(self, event: Event, header: bytes | None) -> bool:
+        """Tell whether an event came before; remember it if not."""
+        if event.message in self.messages:
+            return True
+        if header is not None:
+            partition, _, offset = header.decode().partition(":")
+            if int(offset) <= self.forwarded.get(partition, -1):
+                return True
+            self.forwarded[partition] = int(offset)
+        self.messages = [*self.messages[-255:], event.message]
+        return False
+
+
 def plain_rows(records: Iterable[Record], ruleset: bytes, ranges: str, partitions: int) -> tuple[dict[str, Row], Rules]:
     """Return each visitor's row, and the rules it was made with."""
     rules = Rules(ruleset)
-    world, rows = World(rules), ranges_from(ranges)
+    world, rows, memories = World(rules), ranges_from(ranges), dict[str, Memory]()
     stages = {str(stage["name"]) for stage in rules.stages}
     for number, record in enumerate(records, 1):
         if "leadstream-internal" in record.headers or record.value is None:
@@ -27,10 +48,8 @@ def plain_rows(records: Iterable[Record], ruleset: bytes, ranges: str, partition
             continue
         if event.echo or _partition(event.key, partitions) != record.partition:
             continue  # what lies elsewhere comes again, forwarded
-        row = world.row(event.key)
-        if event.message not in row.messages:
-            row.messages.add(event.message)
-            row.take(event, rules)
+        if not memories.setdefault(event.key, Memory()).knows(event, record.headers.get("leadstream-forwarded-from")):
+            world.row(event.key).take(event, rules)
     return {name: row for name, row in world.rows.items() if row.now.events}, rules
 
 

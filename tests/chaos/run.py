@@ -49,7 +49,7 @@ class Run:
         settings = SETTINGS | {"SESSION_TIMEOUT": f"{session_s:.0f}s"}
         self.installation = Installation(Broker(self.node.address, "kafka", self.node), folder)
         self.crew = Crew(self.installation, plan.workers, plan.static, plan.drag_s, settings)
-        spread = 3 * len(plan.blows) + 5
+        spread = 8 * len(plan.blows) + 10
         self.feeder = Feeder(self.installation, Traffic(plan.seed), events, spread)
         self.result = Result(plan.seed)
         self._blows: Counter[str] = Counter()
@@ -128,9 +128,10 @@ class Run:
         if blow.step == "revoke":
             wait_until(lambda: doomed.exit_code is not None or "ready: " in doomed.output, 60, "a worker")
             self.crew.reap_but(blow.slot)
-            self.crew.stop(1 - blow.slot)
-            self.crew.start(1 - blow.slot)
-        until = time.monotonic() + 15
+            other = (blow.slot + 1) % self.plan.workers
+            self.crew.stop(other)
+            self.crew.start(other)
+        until = time.monotonic() + 8
         while doomed.exit_code is None and time.monotonic() < until:
             time.sleep(0.05)
         if doomed.exit_code is None:

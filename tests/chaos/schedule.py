@@ -5,7 +5,7 @@ from random import Random
 from typing import Literal
 
 Kind = Literal["kill", "fault", "stop", "freeze", "broker"]
-STEPS = ("applied", "outputs", "changelog", "commit", "done", "recovery", "revoke")
+STEPS = ("applied", "outputs", "changelog", "commit", "done", "seek", "recovery", "revoke")
 """Where a worker may be told to end itself by SIGKILL; `revoke` is reached when another joins or leaves."""
 WEIGHTS: dict[Kind, float] = {"kill": 3, "fault": 4, "stop": 1.5, "freeze": 1, "broker": 1}
 
@@ -36,7 +36,7 @@ class Schedule:
 def schedule(seed: int, number: int, blows: int, session_s: float) -> Schedule:
     """Return the schedule of this number: the same for the same seed."""
     chance = Random(f"{seed}-{number}")  # noqa: S311 - no secret
-    workers = chance.choice((1, 2))
+    workers = chance.choice((1, 2, 2, 3))
     made = Schedule(f"{seed}-{number}", workers, chance.random() < 0.5, chance.choice((0.0, 0.05, 0.15)))
     kinds = list(WEIGHTS)
     chosen: list[Kind] = ["kill", *chance.choices(kinds, [WEIGHTS[kind] for kind in kinds], k=blows - 1)]
@@ -51,5 +51,5 @@ def _blow(chance: Random, kind: Kind, workers: int, session_s: float) -> Blow:
     if kind == "freeze":
         pause = session_s * chance.uniform(1.1, 2)
     step = chance.choice(STEPS if workers > 1 else STEPS[:-1]) if kind == "fault" else ""
-    nth = chance.randrange(1, 3 if step in {"recovery", "revoke"} else 8)  # the first revoke comes before the first join
+    nth = chance.randrange(1, 3 if step in {"seek", "recovery", "revoke"} else 5)  # the first revoke comes before the first join
     return Blow(kind, chance.uniform(0.3, 4), pause, chance.randrange(workers), step, nth)

@@ -82,7 +82,7 @@ def _held(records: Iterable[Record], verdict: Verdict, merge: Merge = lambda _, 
         if old is None:
             held[record.key] = record.value
         elif record.value[1:_BODY] < old[1:_BODY]:
-            verdict.stale += 1
+            verdict.stale += not record.key.startswith(MARK_KEY)  # each partition has its own
             held[record.key] = merge(record.key, old, record.value)
         else:
             held[record.key] = merge(record.key, record.value, old)
