@@ -14,7 +14,7 @@ from aiokafka.errors import KafkaConnectionError
 
 from stream.agents.latch import keep_flags
 from stream.agents.leadstream import Leadstream
-from stream.agents.people import MAX_CUTS, PeopleLog
+from stream.agents.people import PeopleLog
 from stream.agents.reloading import Reloading
 from stream.agents.rules import RulesInForce
 from stream.agents.topics import Topics
@@ -196,9 +196,7 @@ def _agents(app: App, visitors: Visitors, people_log: PeopleLog, topics: Topics,
     @app.agent(app.topic(topics.people, partitions=1, schema=BatchSchema()), name="people")
     async def read_people(stream: Any) -> None:
         async for delivered in stream:
-            batch = flow.accept(delivered)
-            if batch is not None:
-                await flow.room(people_log.take(batch), MAX_CUTS)
+            await people_log.read(delivered)
 
 
 def _counting(metrics: Metrics) -> Callable[..., Awaitable[None]]:

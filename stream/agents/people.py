@@ -1,5 +1,6 @@
 """`people` -> persons and their stages; facts go out, and wakes to those whom somebody listens to."""
 
+import asyncio
 import time
 from collections.abc import Sequence
 from functools import partial
@@ -17,6 +18,8 @@ from stream.runtime.flow import Flow
 from stream.runtime.lanes import Message
 
 MAX_CUTS = 8
+SLICE_S = 0.1
+"""After so long the loop must turn: leads by the thousand may be due at one instant."""
 
 
 class PeopleLog:
@@ -26,11 +29,24 @@ class PeopleLog:
         self._flow, self.table, self._metrics = flow, table, metrics
         self._topics = {"stage-changes": topics.stage_changes, "lead-states": topics.lead_states, "wakes": topics.wakes}
 
-    def take(self, batch: Batch) -> AtomicPart[People]:
-        """Fold a batch; its outputs are handed on when this returns."""
+    async def read(self, delivered: Batch) -> None:
+        """Fold a delivered batch slice by slice, as long as the log is this worker's; the rest is read again by who has it."""
+        rest = self._flow.accept(delivered)
+        while rest is not None:
+            part, rest = self.take(rest)
+            await self._flow.room(part, MAX_CUTS)
+            if rest is not None:
+                await asyncio.sleep(0)
+                rest = self._flow.accept(rest) if self._flow.assigned else None
+
+    def take(self, batch: Batch) -> tuple[AtomicPart[People], Batch | None]:
+        """Fold a batch for a moment; its outputs are handed on when this returns. Also returns what is left of it."""
         part = self.table.open(batch.tp.partition)
-        fold = part.fold
-        for record in batch.records:
+        fold, rest, began = part.fold, None, time.perf_counter()
+        for index, record in enumerate(batch.records):
+            if index and time.perf_counter() - began > SLICE_S:
+                batch, rest = batch.split(index)
+                break
             value = record.value or b""
             part.cut_for(len(value))
             fold.apply(record.offset, value)
@@ -40,7 +56,7 @@ class PeopleLog:
         self._flow.progress[batch.tp].applied = batch.next
         part.done(batch)
         self._metrics.events.labels(batch.tp.topic).inc(len(batch.records))
-        return part
+        return part, rest
 
     def _hand_on(self, part: AtomicPart[People], outs: Sequence[Out]) -> None:
         now = int(time.time() * 1000)

@@ -5,7 +5,7 @@ a sum keeps what its parts would be worth at one fixed instant, the landmark L: 
 commutative, so a late part costs and counts exactly what it would have on time, and two sums merge by adding.
 
     >>> sums: Sums = {}
-    >>> add(sums, "content-marketing", half_life(7 * DAY, 0.7), 0.8 * 0.8, 0, 0)
+    >>> fresh = add(sums, "content-marketing", half_life(7 * DAY, 0.7), 0.8 * 0.8, 0, 0)
     >>> round(worth(sums, 0, 7 * DAY)["content-marketing"], 9)
     0.448
 """

@@ -1,6 +1,7 @@
 """Leads: who is one, what falls due for whom, and what is told of them. The decisions of the people log, one lead at a time."""
 
 from dataclasses import dataclass
+from itertools import islice
 
 from stream.domain import facts, stages
 from stream.domain.facts import Change
@@ -33,6 +34,10 @@ class Cause:
     offset: int
     r: int
     code: str | None = None
+
+
+DUE = 1_000
+"""How many timers one tick looks at."""
 
 
 class Leads:
@@ -117,8 +122,11 @@ class Leads:
     # -- time
 
     def run_clock(self, offset: int, clock: int) -> None:
-        """Do for every lead what is due until `clock`, each at its own instant, in order of (instant, lead id)."""
-        for at, lead in self.timers.due(clock):
+        """Do for leads what is due until `clock`, each at its own instant, in order of (instant, lead id).
+
+        At most `DUE` of them: the rest waits for the next tick, so that no record changes more rows than a batch takes.
+        """
+        for at, lead in islice(self.timers.due(clock), DUE):
             person = self.rows.person(lead)
             if person is None or person.id != lead:
                 continue

@@ -39,6 +39,11 @@ class Batch(NamedTuple):
             return self
         return self._replace(start=position, records=[r for r in self.records if r.offset >= position])
 
+    def split(self, index: int) -> "tuple[Batch, Batch]":
+        """Return the records before `index`, and the rest as a batch of its own."""
+        at = self.records[index].offset
+        return self._replace(next=at, records=self.records[:index]), self._replace(start=at, records=self.records[index:])
+
 
 class BatchSchema(faust.Schema[None, "Batch"]):
     """Hand a batch through undecoded."""

@@ -146,8 +146,8 @@ class BatchConsumer(driver.Consumer):
         """Start a life of the group with nothing owed."""
         self.heartbeat_at = time.monotonic()
         self.flow.on_assigned()
-        if getattr(self.app.assignor, "moved", False):
-            await self._thread.join_anew()
+        if getattr(self.app.assignor, "moved", False) and not self.app.should_stop:
+            await self.wait(self._thread.join_anew())  # a thread that is stopping does not answer any more
         await super().on_partitions_assigned(assigned, generation_id)
 
     async def check_membership(self) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from faust.types import TP
 
+from stream.agents import people as people_agent
 from stream.agents.people import PeopleLog
 from stream.agents.rules import RULESET_KEY, RulesInForce
 from stream.agents.topics import Topics
@@ -42,6 +43,14 @@ class Flow:
         self.progress: dict[TP, Progress] = {}
         self.outbox = self
         self.sent: list[tuple[str, int, Message]] = []
+        self.assigned = True
+
+    def accept(self, batch: Batch) -> Batch | None:
+        applied = self.progress[batch.tp].applied
+        return batch.since(applied) if batch.next > applied else None
+
+    async def room(self, part: Any, limit: int) -> None:
+        """Have room."""
 
     def put(self, topic: str, where: Any, what: Any) -> "asyncio.Future[None]":
         partition = where if isinstance(where, int) else partition_of(where, self.counts[topic])
@@ -229,6 +238,19 @@ async def test_what_people_decide_goes_out_with_the_headers_of_its_topic(bench: 
     assert (wake.key, wake.headers) == (b"anon::c1", [("leadstream-internal", b"wake")])
     await asyncio.sleep(0)
     assert bench.count("leadstream_stage_change_latency_seconds_count") >= 1
+
+
+@pytest.mark.parametrize(("assigned", "read"), [(True, 3), (False, 1)])
+async def test_a_long_batch_of_people_is_read_in_slices_as_long_as_the_log_is_ours(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, *, assigned: bool, read: int
+) -> None:
+    monkeypatch.setattr(people_agent, "SLICE_S", -1.0)
+    bench.events(*(record(f"user::{n}".encode(), told(userId=str(n))) for n in range(3)))
+    batch = bench.batch("people", 0, [record(None, message.value) for message in bench.flow.take("people")])
+    bench.flow.assigned = assigned
+    await bench.people.read(batch)
+    assert bench.flow.progress[batch.tp].applied == read
+    assert len(bench.flow.take("stage-changes")) == read
 
 
 async def test_a_history_makes_the_clock_wait_for_it(bench: Bench) -> None:

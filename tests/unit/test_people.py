@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from stream.domain import leads
 from stream.domain.crossing import END
 from stream.domain.event import Link
 from stream.domain.ids import lead_id
@@ -149,6 +150,20 @@ def test_a_tick_that_goes_back_turns_the_clock_back() -> None:
     log.tick(START)
 
     assert log.people.clock == START
+
+
+def test_a_tick_does_so_much_and_the_next_goes_on_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(leads, "DUE", 2)
+    log = Log()
+    log.add(*(asked(START + n * SECOND, f"user::{n}") for n in range(5)))
+    seen = []
+    for _ in range(4):
+        log.tick(START + 30 * DAY)
+        seen.append(len(log.moves()) - 5)
+
+    assert seen == [2, 4, 5, 5]
+    times = [fact["time"] for fact in log.facts[5:]]
+    assert times == sorted(times)
 
 
 def test_facts_of_a_tick_come_in_order_of_instant_then_lead() -> None:
