@@ -245,7 +245,8 @@ async def test_a_long_batch_of_people_is_read_in_slices_as_long_as_the_log_is_ou
     bench: Bench, monkeypatch: pytest.MonkeyPatch, *, assigned: bool, read: int
 ) -> None:
     monkeypatch.setattr(people_agent, "SLICE_S", -1.0)
-    bench.events(*(record(f"user::{n}".encode(), told(userId=str(n))) for n in range(3)))
+    for user in ("u1", "u2", "u3"):
+        bench.events(record(f"user::{user}".encode(), told(userId=user)))
     batch = bench.batch("people", 0, [record(None, message.value) for message in bench.flow.take("people")])
     bench.flow.assigned = assigned
     await bench.people.read(batch)
