@@ -1,6 +1,7 @@
 """Brokers for tests: a real Apache Kafka from its Maven artifacts, the embedded one, a test's own corner on them."""
 
 import atexit
+import fcntl
 import hashlib
 import os
 import re
@@ -184,7 +185,10 @@ def kafka_jars() -> Path:
     if not shutil.which("mvn"):
         pytest.skip("no Apache Kafka: install Maven (it fetches the jars), or set KAFKA_BOOTSTRAP=host:port")
     _JARS.parent.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=_JARS.parent) as folder:
+    with Path(_JARS.parent, "fetching").open("w") as one, tempfile.TemporaryDirectory(dir=_JARS.parent) as folder:
+        fcntl.flock(one, fcntl.LOCK_EX)  # the tests run in two processes
+        if _JARS.is_dir():
+            return _JARS
         whole = Path(folder, "lib")
         command = ["mvn", "-q", "-B", "-f", str(_POM), "dependency:copy-dependencies", f"-DoutputDirectory={whole}"]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
