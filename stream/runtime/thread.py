@@ -1,12 +1,13 @@
 """The consumer thread: fetches whole batches, seeks, commits, and knows when its requests left."""
 
 import asyncio
+import logging
 import time
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 from aiokafka import AIOKafkaConsumer
-from aiokafka.errors import ConsumerStoppedError
+from aiokafka.errors import ConsumerStoppedError, KafkaError
 from aiokafka.protocol.group import LeaveGroupRequest
 from aiokafka.structs import OffsetAndMetadata, TopicPartition
 from faust.transport.drivers import aiokafka as driver
@@ -18,6 +19,7 @@ from stream.runtime.ends import fetched_ends
 if TYPE_CHECKING:
     from stream.runtime.consumer import BatchConsumer
 
+log = logging.getLogger(__name__)
 FETCH_WAIT_MS = 50
 """Faust hard-codes 1,500: one fetch a broker is in flight, so idle partitions would hold up all others that long."""
 
@@ -138,8 +140,12 @@ class BatchThread(driver.AIOKafkaConsumerThread):
 
     async def _leave_group(self) -> None:
         coordinator = cast("Any", self._ensure_consumer()._coordinator)
-        if coordinator.generation > 0 and coordinator._group_instance_id is not None:
+        if coordinator.generation <= 0 or coordinator._group_instance_id is None:
+            return
+        try:
             await coordinator._send_req(LeaveGroupRequest(coordinator.group_id, coordinator.member_id))
+        except KafkaError as cause:  # a stop that raises leaves this thread running, and so the process
+            log.warning("the group was not told that this worker leaves: %r", cause)
 
     async def join_anew(self) -> None:
         """Leave the group and join it again, so that all members hear of our new address."""

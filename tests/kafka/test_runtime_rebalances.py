@@ -92,3 +92,14 @@ def test_two_processes_of_one_instance_do_not_both_go_on(on_kafka: Installation)
     second.wait_for_line("ready: ")
     assert first.wait() == 70
     assert second.exit_code is None
+
+
+def test_a_static_member_that_is_stopped_while_it_joins_from_another_address_ends_in_time(on_kafka: Installation) -> None:
+    on_kafka.run("topics")
+    for _ in range(3):
+        killed = on_kafka.worker(INSTANCE="one")
+        killed.wait_for_line("ready: ")
+        killed.kill()
+        young = on_kafka.worker(INSTANCE="one")
+        young.wait_for_line("pages and API at ")
+        assert young.stop(15) == 0, young.output[-3000:]
