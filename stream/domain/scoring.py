@@ -160,7 +160,7 @@ def ledger(rows: list[Explained], floor: float, beside: list[Explained]) -> list
     missing = floor - sum(row.points for row in rows)
     lifted = [Explained("floor", 1, missing)] if missing > MARGIN else []
     shown = [row for row in rows + lifted + beside if abs(row.points) > MARGIN]
-    return sorted(shown, key=lambda row: (-row.points, row.rule))
+    return shown if len(shown) < 2 else sorted(shown, key=lambda row: (-row.points, row.rule))
 
 
 def intent(points: float) -> str:

@@ -122,9 +122,14 @@ def heaviest(weights: Iterable[dict[str, float]]) -> list[tuple[str, float]]:
     """Add up tag weights and order them, heaviest first."""
     total: dict[str, float] = {}
     for some in weights:
+        if not total:
+            total = some
+            continue
         for name, weight in some.items():
             total[name] = total.get(name, 0.0) + weight
-    return sorted(((n, w) for n, w in total.items() if w), key=lambda tag: (-tag[1], tag[0]))
+    found = [(-weight, name) for name, weight in total.items() if weight]
+    found.sort()
+    return [(name, -weight) for weight, name in found]
 
 
 def points_rows(states: Iterable[State], at: int) -> list[Explained]:
