@@ -20,7 +20,7 @@ from stream.domain.people import People
 from stream.intake import Intake
 from stream.lookups import Lookups
 from stream.ops.metrics import Metrics
-from stream.runtime.atomic import AtomicTable
+from stream.runtime.atomic import AtomicPart, AtomicTable
 from stream.runtime.batches import Batch
 from stream.runtime.lanes import Message
 from stream.runtime.partstore import PartStore
@@ -253,6 +253,15 @@ async def test_a_long_batch_of_people_is_read_in_slices_as_long_as_the_log_is_ou
     await bench.people.read(batch)
     assert bench.flow.progress[batch.tp].applied == read
     assert len(bench.flow.take("stage-changes")) == read
+
+
+async def test_a_cut_is_made_before_a_record_that_may_not_fit(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+    monkeypatch.setattr(AtomicPart, "cut_for", lambda _, record_bytes: asked.append(record_bytes))
+    bench.events(record(b"user::42", told(userId="42", anonymousId="c1")))
+    values = [message.value or b"" for message in bench.flow.take("people")]
+    bench.people.take(bench.batch("people", 0, [record(None, value) for value in values]))
+    assert asked == [len(value) for value in values]
 
 
 async def test_a_history_makes_the_clock_wait_for_it(bench: Bench) -> None:
