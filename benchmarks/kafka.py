@@ -12,6 +12,7 @@ from pathlib import Path
 from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
+from benchmarks.bar import Bar
 from tests.brokers import KafkaNode, kafka_jars
 
 
@@ -54,7 +55,7 @@ class Kafka:
         return sum(max(place.offset, 0) for place in answer.topic_partitions or [])
 
     def produce(
-        self, topic: str, records: Iterable[tuple[bytes, bytes]], what: str = "", total: int = 0,
+        self, topic: str, records: Iterable[tuple[bytes | None, bytes]], what: str = "", total: int = 0,
         headers: Mapping[str, bytes] | None = None,
     ) -> int:  # fmt: skip
         """Publish (key, value) pairs, keys placed as Java does; returns how many."""
@@ -68,7 +69,7 @@ class Kafka:
                 "log_level": 0,
             }
         )
-        count, told = 0, time.monotonic()
+        count, bar = 0, Bar(what, total)
         for key, value in records:
             while True:
                 try:
@@ -78,9 +79,10 @@ class Kafka:
                     producer.poll(0.05)
             producer.poll(0)
             count += 1
-            if what and time.monotonic() - told > 2:
-                progress(f"{what}: {count:,} of {total:,} published")
-                told = time.monotonic()
+            if what and not count % 1000:
+                bar.at(count)
+        if what:
+            bar.end()
         if producer.flush(120):
             raise TimeoutError(f"{topic}: not all records were acknowledged")
         return count

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 import psutil
 
+from benchmarks.bar import Bar
 from benchmarks.kafka import Kafka
 from tests.brokers import Process
 
-FROM, TO = 0.05, 0.97
-"""The span that counts: behind the start, before the end waits for its last commit."""
+FROM, HALF, TO = 0.05, 0.5, 0.97
+"""The span that counts: behind the start, before the end waits for its last commit; what comes behind HALF is warm."""
 EVERY_S = 0.25
 Sample = tuple[float, int, float]
 """Seconds by the clock, events committed, seconds of CPU."""
@@ -29,9 +30,10 @@ class Reading:
 
 @dataclass(frozen=True)
 class Cost:
-    """What a run took; `cpu_us` is user + system time an event."""
+    """What a run took; `cpu_us` is user + system time an event, `warm_us` that of the second half."""
 
     cpu_us: float
+    warm_us: float
     per_second: float
     cores: float
     rss_mb: float
@@ -39,7 +41,9 @@ class Cost:
 
 def until_read(kafka: Kafka, processes: Sequence[Process], reading: Reading, limit_s: float = 900) -> Cost:
     """Watch processes until their group has committed everything; raises where one ends before."""
-    watched, samples, rss = [psutil.Process(process.pid) for process in processes], [(time.monotonic(), 0, 0.0)], 0
+    bar = Bar(reading.group, reading.total)
+    watched, rss = [psutil.Process(process.pid) for process in processes], 0
+    samples = [(time.monotonic(), 0, sum(cpu_s(one) for one in watched))]
     limit = time.monotonic() + limit_s
     while samples[-1][1] < reading.total:
         for process in processes:
@@ -48,7 +52,9 @@ def until_read(kafka: Kafka, processes: Sequence[Process], reading: Reading, lim
         done = kafka.committed(reading.group, reading.topic, reading.partitions)
         samples.append((time.monotonic(), done, sum(cpu_s(one) for one in watched)))
         rss = max(rss, sum(one.memory_info().rss for one in watched))
+        bar.at(done)
         time.sleep(EVERY_S)
+    bar.end()
     return _cost(samples[0], [s for s in _steps(samples) if s[1] >= FROM * reading.total], reading.total, rss)
 
 
@@ -66,6 +72,12 @@ def _cost(first: Sample, span: list[Sample], total: int, rss: int) -> Cost:
     inner = [sample for sample in span if sample[1] <= TO * total]
     if len(inner) < 2:  # too few commits to leave the start out: it counts too
         inner = [first, span[-1]]
-    (began, done, cpu), (ended, last, cpu_end) = inner[0], inner[-1]
-    seconds, used, count = ended - began, cpu_end - cpu, last - done
-    return Cost(used / count * 1e6, count / seconds, used / seconds, rss / 2**20)
+    warm = [sample for sample in inner if sample[1] >= HALF * total]
+    cpu_us, per_second, cores = _between(inner[0], inner[-1])
+    return Cost(cpu_us, _between(warm[0], warm[-1])[0] if len(warm) > 1 else cpu_us, per_second, cores, rss / 2**20)
+
+
+def _between(before: Sample, after: Sample) -> tuple[float, float, float]:
+    """Return CPU us an event, events a second and cores."""
+    seconds, count, used = (late - early for early, late in zip(before, after, strict=True))
+    return used / count * 1e6, count / seconds, used / seconds

@@ -1,4 +1,4 @@
-"""How many events a second `leadstream simulate` does on one core: `python benchmarks/simulate.py [--events N] [--runs N]`.
+"""How many events a second `leadstream simulate` does on one core: `python -m benchmarks.simulate [--events N] [--runs N]`.
 
 The input is made here and is the same every time: page views of anonymous visitors, and 3 % by known leads, who also try,
 meet, watch and download. The command runs as a process of its own, so start and output are counted too.
@@ -18,6 +18,8 @@ from typing import Any
 
 import orjson
 
+from benchmarks.bar import Bar
+from benchmarks.report import Section, Target, text
 from stream.domain.instants import write
 
 SEED = 20_261_125
@@ -32,17 +34,41 @@ AGENTS = tuple(
 DONE = ("Trial Started", "Meeting Attended", "Broadcast Watched", "Whitepaper Downloaded")
 
 
+TITLE = "Simulate"
+ABOUT = (
+    "`leadstream simulate`, one process: {events:,} events, {known:.0%} of them by known leads, {runs} runs; start and output"
+    " count."
+)
+WANTED = 50_000
+
+
+def section(events: int, runs: int, known: float = 0.03, ruleset: Path | None = None) -> Section:
+    """Measure and say."""
+    bar = Bar("simulate", runs)
+    with tempfile.TemporaryDirectory() as folder:
+        file, ran = Path(folder) / "events.ndjson", []
+        with file.open("wb") as out:
+            out.writelines(orjson.dumps(event) + b"\n" for event in _events(events, known))
+        for number in range(runs):
+            ran.append(_run(file, ruleset))
+            bar.at(number + 1)
+    bar.end()
+    walls, cpus = ([seconds[n] for seconds in ran] for n in (0, 1))
+    wall, cpu = median(walls), median(cpus)
+    table = [
+        ("simulate", "events/s by the clock", "events/s of processor time", "CPU us/event", "single runs"),
+        (
+            f"{events:,} events", f"{events / wall:,.0f}", f"{events / cpu:,.0f}", f"{cpu / events * 1e6:.1f}",
+            " ".join(f"{one / events * 1e6:.1f}" for one in cpus),
+        ),
+    ]  # fmt: skip
+    target = Target("simulate, by the clock", events / wall, WANTED, "events/s", at_least=True)
+    return Section(TITLE, ABOUT.format(events=events, known=known, runs=runs), [table], [target])
+
+
 def main() -> int:
     options = _options()
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "events.ndjson"
-        with file.open("wb") as out:
-            out.writelines(orjson.dumps(event) + b"\n" for event in _events(options.events, options.known))
-        runs = [_run(file, options.ruleset) for _ in range(options.runs)]
-    wall, cpu = median(run[0] for run in runs), median(run[1] for run in runs)
-    print(f"{options.events:,} events, {options.known:.0%} by known leads, median of {options.runs}:")
-    print(f"{options.events / wall:,.0f} events/s by the clock, {options.events / cpu:,.0f} events/s of processor time")
-    print(f"{cpu / options.events * 1e6:.1f} µs of processor time an event, start and output included")
+    print(text(section(options.events, options.runs, options.known, options.ruleset)))
     return 0
 
 

@@ -1,16 +1,20 @@
 """The job on Quix Streams: a stateful `apply`, RocksDB with its changelog, a commit a second, at least once.
 
-Fastest sane settings: values and state go through orjson, the topics exist, logs are quiet. Run by the Python of an
-environment of its own (see `benchmarks/engines.py`).
+Fastest sane settings: values go through orjson, rows are msgpack (half the bytes and half the time of JSON), the topics exist,
+logs are quiet. Run by the Python of an environment of its own (see `benchmarks/engines.py`).
 """
 
 import os
 from typing import Any
 
+import msgspec
 import orjson
 from quixstreams import Application, State  # type: ignore[import-not-found]  # in an environment of its own
 
 from benchmarks.peers import rule
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder().decode
 
 
 def main() -> None:
@@ -33,8 +37,8 @@ def main() -> None:
 
 def _count(raw: bytes, state: State) -> bytes | None:
     stored: Any = state.get_bytes("row")
-    row, output = rule.apply(orjson.loads(stored) if stored else None, orjson.loads(raw))
-    state.set_bytes("row", orjson.dumps(row))
+    row, output = rule.apply(_decode(stored) if stored else None, orjson.loads(raw))
+    state.set_bytes("row", _encode(row))
     return None if output is None else orjson.dumps(output)
 
 
