@@ -114,7 +114,8 @@ class Conditions:
 
     def holds(self, get: Callable[[str], Any]) -> bool:
         """Tell whether every key holds; `get` gives the value of a key (`traits.bant.budget`), None: absent."""
-        for key, wanted in self.pairs:  # noqa: SIM110 - half the time of a generator
-            if not wanted.accepts(get(key)):
+        for key, wanted in self.pairs:
+            value = get(key)
+            if value is None or not wanted.accepts(value):  # most of what a ruleset asks for is not known
                 return False
         return True

@@ -1,11 +1,11 @@
 """When a decaying score falls below a threshold: the closed form, and a bracket where there is none.
 
-One half-life: a * 2^(-(t - base) / h) = x at t = base + h * log2(a / x). Several half-lives: bisection, for a sum of positive
-parts only falls. Negative parts that fade faster than positive ones can let a sum rise again: then stretches of time are
-halved until each is shown to hold or to be one millisecond long.
+One half-life: a * 2^(-(t - base) / h) = x at t = base + h * log2(a / x). Several half-lives: Newton's method on the logarithm of
+the sum, which is convex and falls, so that each step ends before the crossing. Negative parts that fade faster than positive
+ones can let a sum rise again: then stretches of time are halved until each is shown to hold or to be one millisecond long.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from math import ceil, log2
 
 from stream.domain.decay import Curve, value
@@ -40,18 +40,21 @@ def _falling(curve: Curve, base: int, limit: float, start: int, end: int) -> int
     if len(parts) == 1 and last < end:
         return _settle(below, max(start, last))
     high = min(last, end - 1)
-    return bisect(below, start, high) if below(high) else None
+    return _settle(below, min(_approach(parts, base, limit, start), high)) if below(high) else None
 
 
-def bisect(holds: Callable[[int], bool], low: int, high: int) -> int:
-    """Return the first ms in (low, high] at which `holds`, given it does not at `low` and does from some ms on to `high`."""
-    while high - low > 1:
-        middle = (low + high) // 2
-        if holds(middle):
-            high = middle
-        else:
-            low = middle
-    return high
+def _approach(parts: Sequence[tuple[float, float]], base: int, limit: float, start: int) -> int:
+    """Return about when a sum of positive (half-life, amount) parts falls to `limit`, from `start` where it has not.
+
+    A tenth of a bisection's evaluations: this is asked for at every change of a stage.
+    """
+    at, step = float(start - base), 1.0
+    while step > 0.5:
+        worth = [(h, a * 2.0 ** (-at / h)) for h, a in parts]
+        total = sum(part for _, part in worth)
+        step = log2(total / limit) * total / sum(part / h for h, part in worth)
+        at += step
+    return base + ceil(at)
 
 
 def _settle(holds: Callable[[int], bool], guess: int) -> int:

@@ -1,7 +1,6 @@
 """Who a person is: merged traits, company, fit and grade. Changes with what is told, not with time."""
 
 from collections.abc import Sequence
-from functools import cache
 from typing import Any
 
 from stream.domain import scoring
@@ -20,7 +19,7 @@ class Profile:
         self.group = self._newest_group()
         self.company = self._newest_company()
         self.traits = self._merged_traits()
-        asked = cache(self.get)
+        asked = _Asked(self).__getitem__
         self.fits = [fit for fit in rules.fit.values() if fit.match.holds(asked)]
         self.fit = sum(fit.points for fit in self.fits)
         self.grade = scoring.grade_of(rules, self.fit, len({fit.bant for fit in self.fits if fit.bant}))
@@ -99,6 +98,17 @@ class Profile:
     def _name_of(self, domain: str) -> str:
         companies = (m.state.company for m in self.members)
         return next((c.name for c in companies if c is not None and c.domain == domain and c.name), domain)
+
+
+class _Asked(dict[str, Any]):
+    """What conditions have asked a profile for, many of them for the same; making a `functools.cache` costs half of it all."""
+
+    def __init__(self, profile: Profile) -> None:
+        self._profile = profile
+
+    def __missing__(self, key: str) -> Any:
+        value = self[key] = self._profile.get(key)
+        return value
 
 
 def _named(member: Identity) -> tuple[int, int]:

@@ -1,12 +1,13 @@
 """The closed form of the next change equals a search that looks at every millisecond."""
 
+from collections.abc import Callable
 from typing import Any
 
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from stream.domain import stages
-from stream.domain.crossing import END, bisect, first_below
+from stream.domain.crossing import END, first_below
 from stream.domain.decay import DAY, Curve, value
 from stream.domain.scoring import Outlook
 from stream.domain.stages import Standing
@@ -18,6 +19,17 @@ curves = st.dictionaries(half_lives, st.integers(-900, 900).map(lambda n: n / 10
 bounds = st.dictionaries(
     st.sampled_from(["interest", "timing", "total"]), st.integers(-300, 1_200).map(lambda n: n / 10), min_size=1
 )
+
+
+def bisect(holds: Callable[[int], bool], low: int, high: int) -> int:
+    """Return the first ms in (low, high] at which `holds`, given it does not at `low` and does from some ms on to `high`."""
+    while high - low > 1:
+        middle = (low + high) // 2
+        if holds(middle):
+            high = middle
+        else:
+            low = middle
+    return high
 
 
 def ladder(floor: float, idle: float, exits: dict[str, float], dwell: str) -> str:

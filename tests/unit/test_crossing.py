@@ -2,7 +2,7 @@
 
 import pytest
 
-from stream.domain.crossing import END, _settle, bisect, first_below
+from stream.domain.crossing import END, _settle, first_below
 from stream.domain.decay import DAY, Curve, value
 
 H = 1_000.0
@@ -22,6 +22,8 @@ H = 1_000.0
         pytest.param({}, 1.0, 5, END, 5, id="an empty curve is below any threshold"),
         pytest.param({H: 60.0, 2 * H: 40.0}, 35.0, 0, END, 2_000, id="several half-lives: 60/4 + 40/2 is 35 at 2000 ms"),
         pytest.param({H: 60.0, 2 * H: 0.0}, 30.0, 0, END, 1_001, id="a part of nothing is no part"),
+        pytest.param({H: 60.0, 2 * H: 40.0}, 35.0, 1_500, END, 2_000, id="several half-lives, asked from later on"),
+        pytest.param({H: 1e6, 1e6 * H: 100.0}, 90.0, 0, END, 152_003_094, id="a part that is gone long before"),
         pytest.param({H: 60.0, 2 * H: 40.0}, 35.0, 0, 500, None, id="several half-lives: not before the end"),
         pytest.param({4 * H: 100.0, H: -10.0}, 50.0, 0, END, 3_925, id="a negative part that fades first"),
         pytest.param({H: 100.0, 100 * H: -10.0}, 0.0, 0, END, 3_357, id="a negative part that outlives the positive one"),
@@ -64,8 +66,3 @@ def test_the_margin_keeps_what_equals() -> None:
 @pytest.mark.parametrize("guess", [3, 9, 10, 11, 40])
 def test_settling_walks_to_the_first_instant_from_either_side(guess: int) -> None:
     assert _settle(lambda t: t >= 10, guess) == 10
-
-
-@pytest.mark.parametrize(("low", "high"), [(0, 100), (9, 10), (0, 10), (9, 1_000)])
-def test_bisection_finds_the_first_instant(low: int, high: int) -> None:
-    assert bisect(lambda t: t >= 10, low, high) == 10
