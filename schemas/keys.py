@@ -22,7 +22,8 @@ def identities(raw: RawEvent, phone_region: str | None = None) -> list[str]:
 
     `phone_region` is the country of telephone numbers that name none.
     """
-    user, cookie = _plain("user", raw.user_id), _plain("anon", raw.anonymous_id)
+    user = () if raw.user_id is None else _plain("user", raw.user_id)
+    cookie = _plain("anon", raw.anonymous_id)
     if raw.context is not None and raw.context.external_ids:
         external = _by_class(raw.context.external_ids, phone_region)
         nodes = [*user, *external["A"], *external["lead"], *external["B"], *cookie, *external["C"]]

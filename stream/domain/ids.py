@@ -15,6 +15,7 @@ JUNK: Final = frozenset(
     }
 )  # fmt: skip
 """What clients send where they have no id, lower case and unquoted."""
+_LONGEST_JUNK: Final = max(map(len, JUNK))
 
 KINDS: Final = {"user_id": "user", "crm_lead_id": "crm", "mobile": "phone"}
 """The types of `externalIds` that are another word for a kind; every other type is its own kind."""
@@ -101,7 +102,7 @@ def id_of(value: object) -> str | None:
     >>> id_of(" 9f2c "), id_of(42.0), id_of("'Null'"), id_of("00-00"), id_of(True)
     ('9f2c', '42', None, None, None)
     """
-    text = text_of(value)
+    text = value if isinstance(value, str) else text_of(value)
     if text is None:
         return None
     text = text.strip()
@@ -111,7 +112,7 @@ def id_of(value: object) -> str | None:
 def is_junk(text: str) -> bool:
     """Tell whether the text stands for "no id": on the junk list, or nothing but zeros and dashes."""
     bare = text.strip(_AROUND)
-    return bare.lower() in JUNK or not bare.strip("0-")
+    return (len(bare) <= _LONGEST_JUNK and bare.lower() in JUNK) or not bare.strip("0-")
 
 
 def email_of(value: object) -> str | None:

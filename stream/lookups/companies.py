@@ -13,6 +13,8 @@ from stream.lookups.maxmind import Answer, MaxmindFile
 from stream.lookups.networks import NetworkTable
 
 _KNOWN = 65_536
+_LONGEST_ADDRESS = 45
+"""Characters of an address without zone, brackets or a list: what a client sends at length is not remembered."""
 
 
 class Source(Protocol):
@@ -47,9 +49,16 @@ class Companies:
         self._sources: tuple[Source, ...] = (*databases, *([asn] if asn is not None else []))
         self._networks = networks
         self._searched = lru_cache(maxsize=_KNOWN)(self._search)
+        self._found = lru_cache(maxsize=_KNOWN)(self._find)
 
     def find(self, ip: str) -> Company | None:
-        """Return the company of an address as it came, or None where there is none or it is no address."""
+        """Return the company of an address as it came, or None where there is none or it is no address.
+
+        A visit has one address and several events: the answer is remembered by the address as written, if that is short.
+        """
+        return self._found(ip) if len(ip) <= _LONGEST_ADDRESS else self._find(ip)
+
+    def _find(self, ip: str) -> Company | None:
         packed = parse(ip)
         if packed is None:
             return None
