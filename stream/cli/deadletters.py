@@ -1,68 +1,20 @@
 """`leadstream deadletters`: list, show and replay what could not be processed."""
 
+import asyncio
 import re
-from collections import deque
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import click
 import orjson
-from aiokafka import AIOKafkaConsumer, ConsumerRecord
 
-from stream.cli.connections import admin_client, consumer_client, producer_client, read_to_end, require_topic, run
+from stream.cli.connections import run
+from stream.cli.letters import Filter, filters, letters
+from stream.cli.resend import Resend, Told
 from stream.domain import instants
 from stream.errors import NegativeAnswerError, UsageError
-from stream.settings import Settings, load, parse_duration
-
-REPLAYED = "leadstream-replayed"
-
-_OURS = "leadstream-"
-
-
-@dataclass(frozen=True)
-class Filter:
-    """Which dead letters are meant; `limit` takes the newest, 0 all."""
-
-    reason: str | None = None
-    since_ms: int | None = None
-    limit: int = 0
-
-
-@dataclass(frozen=True)
-class Letter:
-    """A dead letter with its own place, `TOPIC:PARTITION:OFFSET`."""
-
-    place: str
-    at_ms: int
-    key: bytes | None
-    value: bytes | None
-    headers: dict[str, bytes]
-
-    def header(self, name: str) -> str:
-        """Return what a header of ours says, empty where there is none."""
-        return self.headers.get(_OURS + name, b"").decode(errors="backslashreplace")
-
-    @property
-    def found(self) -> str:
-        """Where the record was found."""
-        return ":".join(self.header(name) for name in ("topic", "partition", "offset"))
-
-    def document(self) -> dict[str, Any]:
-        """Describe it for `--json`."""
-        return {
-            "place": self.place,
-            "at": instants.write(self.at_ms),
-            "reason": self.header("reason"),
-            "message": self.header("message"),
-            "stage": self.header("stage"),
-            "found": self.found,
-            "firstSeen": self.header("first-seen"),
-            "key": None if self.key is None else self.key.decode(errors="backslashreplace"),
-            "value": None if self.value is None else self.value.decode(errors="backslashreplace"),
-            "bytes": 0 if self.value is None else len(self.value),
-        }
+from stream.settings import load
 
 
 @click.group()
@@ -73,29 +25,19 @@ def deadletters() -> None:
     """
 
 
-def _filters(command: Any) -> Any:
-    for option in (
-        click.option("--limit", type=click.IntRange(0), default=0, help="Only the newest N."),
-        click.option("--since", help="From an instant on (2026-11-22T10:00:00Z), or of the last 15m, 2h, 14d."),
-        click.option("--reason", help="Only those with this reason, like schema_violation."),
-    ):
-        command = option(command)
-    return command
-
-
 @deadletters.command("list")
-@_filters
+@filters
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
-def list_(reason: str | None, since: str | None, limit: int, as_json: bool) -> None:
+def list_(reasons: tuple[str, ...], since: str | None, until: str | None, limit: int, as_json: bool) -> None:
     """List dead letters, oldest first: place, time, reason, where it was found, what was wrong."""
-    letters = run(_letters(load(), Filter(reason, _instant(since), limit)))
+    found = run(letters(load(), Filter.asked(reasons, since, until, limit)))
     if as_json:
-        click.echo(orjson.dumps({"deadLetters": [letter.document() for letter in letters]}))
+        click.echo(orjson.dumps({"deadLetters": [letter.document() for letter in found]}))
         return
-    for letter in letters:
+    for letter in found:
         columns = (letter.place, instants.write(letter.at_ms), letter.header("reason"), letter.found)
         click.echo("  ".join((*columns, letter.header("message"))))
-    click.echo(f"{len(letters)} dead letters", err=True)
+    click.echo(f"{len(found)} dead letters", err=True)
 
 
 @deadletters.command()
@@ -105,10 +47,10 @@ def show(place: str, as_json: bool) -> None:
     """Show one dead letter in full; PLACE as `list` prints it."""
     if not re.fullmatch(r"[\w.-]+:\d+:\d+", place):
         raise UsageError(f"{place} is no place of a dead letter: give TOPIC:PARTITION:OFFSET as `list` prints it")
-    letters = [letter for letter in run(_letters(load(), Filter())) if letter.place == place]
-    if not letters:
+    found = [letter for letter in run(letters(load(), Filter())) if letter.place == place]
+    if not found:
         raise NegativeAnswerError(f"no dead letter lies at {place}: `leadstream deadletters list` names what there is")
-    document = letters[0].document()
+    document = found[0].document()
     if as_json:
         click.echo(orjson.dumps(document))
         return
@@ -117,70 +59,45 @@ def show(place: str, as_json: bool) -> None:
 
 
 @deadletters.command()
-@_filters
-def replay(reason: str | None, since: str | None, limit: int) -> None:
-    """Send dead letters back to `events`, value and key unchanged.
+@filters
+def replay(reasons: tuple[str, ...], since: str | None, until: str | None, limit: int) -> None:
+    r"""Send dead letters back to `events`, value and key unchanged.
 
-    Harmless to repeat: what was applied once is not applied again, and a letter that came back as a new dead letter is
-    replayed through that one only.
+    Harmless to repeat and to interrupt: what was sent is noted in Kafka (group APP-replay) and not sent again, what was
+    applied is not applied again, and a letter that came back as a new dead letter is replayed through that one only.
+
+    \b
+    leadstream deadletters replay
+    leadstream deadletters replay --reason schema_violation --reason unknown_type --since 2d
     """
-    sent, kept = run(_replay(load(), Filter(reason, _instant(since), limit)))
-    click.echo(f"{sent} dead letters replayed" + (f", {kept} without content cannot be" if kept else ""))
+    with _progress() as told:
+        work = Resend(load(), Filter.asked(reasons, since, until, limit), told)
+        run(_stoppable(work))
+    click.echo(f"{work.result.sent.total()} dead letters replayed" + _counted(work.result.sent))
+    if work.result.skipped:
+        click.echo(f"{work.result.skipped.total()} skipped" + _counted(work.result.skipped))
 
 
-async def _replay(settings: Settings, wanted: Filter) -> tuple[int, int]:
-    letters = await _letters(settings, wanted, superseded=False)
-    sendable = [letter for letter in letters if letter.key is not None or letter.value is not None]
-    topic = f"{settings.topic_prefix}events"
-    async with producer_client(settings) as producer:
-        acknowledged = []
-        for letter in sendable:
-            headers = [pair for pair in letter.headers.items() if not pair[0].startswith(_OURS)]
-            headers.append((REPLAYED, letter.place.encode()))
-            acknowledged.append(await producer.send(topic, letter.value, key=letter.key, headers=headers))
-        for future in acknowledged:
-            await future
-    return len(sendable), len(letters) - len(sendable)
-
-
-async def _letters(settings: Settings, wanted: Filter, *, superseded: bool = True) -> list[Letter]:
-    """Read the dead letters that are meant, oldest first; a `superseded` one was replayed and came back as a newer."""
-    topic = f"{settings.topic_prefix}dead-letters"
-    async with admin_client(settings) as admin:
-        await require_topic(admin, topic)
-        await require_topic(admin, f"{settings.topic_prefix}events")
-        partitions = len((await admin.describe_topics([topic]))[0]["partitions"])
-    newest: deque[Letter] = deque(maxlen=wanted.limit or None)
-    async with consumer_client(settings) as consumer:
-        letters = sorted(
-            [letter async for letter in _read(consumer, topic, partitions, wanted.since_ms)],
-            key=lambda letter: letter.at_ms,  # equal ones stay as they lie in the log
-        )
-    back = set() if superseded else {letter.headers.get(REPLAYED, b"").decode() for letter in letters}
-    for letter in letters:
-        if letter.place not in back and wanted.reason in {None, letter.header("reason")}:
-            newest.append(letter)
-    return list(newest)
-
-
-async def _read(consumer: AIOKafkaConsumer, topic: str, partitions: int, since_ms: int | None) -> AsyncIterator[Letter]:
-    async for record in read_to_end(consumer, topic, partitions, since_ms):
-        yield _letter(record)
-
-
-def _letter(record: ConsumerRecord) -> Letter:
-    place = f"{record.topic}:{record.partition}:{record.offset}"
-    return Letter(place, record.timestamp, record.key, record.value, dict(record.headers))
-
-
-def _instant(text: str | None) -> int | None:
-    if text is None:
-        return None
+async def _stoppable(work: Resend) -> None:
     try:
-        return int((datetime.now(UTC) - parse_duration(text)).timestamp() * 1000)
-    except ValueError:
-        pass
-    try:
-        return instants.parse(text)
-    except ValueError:
-        raise UsageError(f"--since {text}: give an instant like 2026-11-22T10:00:00Z, or a duration like 2h") from None
+        await work.run()
+    except asyncio.CancelledError:
+        click.echo(f"{work.result.sent.total()} dead letters replayed; the same command goes on from there", err=True)
+        raise
+
+
+def _counted(counts: Counter[str]) -> str:
+    told = ", ".join(f"{count} {what}" for what, count in counts.most_common())
+    return f": {told}" if told else ""
+
+
+@contextmanager
+def _progress() -> Iterator[Told]:
+    """Show a bar on stderr where somebody watches."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task("replaying", total=None)
+        yield lambda done, total: progress.update(task, completed=done, total=total)

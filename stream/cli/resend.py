@@ -1,0 +1,137 @@
+"""Sends dead letters back to `events`: a few at a time, and after each few it is noted in Kafka how far it is."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, OffsetAndMetadata, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import GroupCoordinatorNotAvailableError, GroupLoadInProgressError, NotCoordinatorForGroupError
+
+from schemas.dead_letter import PREFIX
+from stream.cli.connections import admin_client, consumer_client, producer_client, read_to_end
+from stream.cli.letters import Filter, Letter, reading
+from stream.cli.plan import Plan, Seen, planned
+from stream.cli.sent import Sent
+from stream.errors import NegativeAnswerError
+from stream.settings import Settings
+
+REPLAYED = "leadstream-replayed"
+FEW, FEW_BYTES = 100, 8 * 1024 * 1024
+"""Letters, and bytes, on their way at once. A row remembers more (`stream.domain.visitor.REPLAYS`), so that those which
+a broken run sends again are known."""
+PATIENCE_S, AGAIN_S = 20.0, 0.2
+NOT_YET = (GroupCoordinatorNotAvailableError, GroupLoadInProgressError, NotCoordinatorForGroupError)
+Told = Callable[[int, int], None]
+
+
+@dataclass
+class Result:
+    """What became of a replay: letters sent by reason, letters left out by cause."""
+
+    sent: Counter[str] = field(default_factory=Counter)
+    skipped: Counter[str] = field(default_factory=Counter)
+
+
+class Resend:
+    """One replay. `told` hears how many of how many letters are acknowledged; `result` grows with them."""
+
+    def __init__(self, settings: Settings, wanted: Filter, told: Told) -> None:
+        self._settings, self._wanted, self._told = settings, wanted, told
+        self._group = f"{settings.app}-replay"
+        self._notes: dict[TopicPartition, str] = {}
+        self._sent: dict[int, Sent] = {}
+        self.result = Result()
+
+    async def run(self) -> None:
+        """Send what was not sent before. Raises NegativeAnswerError where another replay is running."""
+        async with admin_client(self._settings) as admin:
+            topic, seen, partitions = await self._scan()
+            places = [TopicPartition(topic, number) for number in range(partitions)]
+            self._notes = await self._read_notes(admin, places)
+            self._sent = {place.partition: Sent(_by_reason(seen, place.partition), self._notes[place]) for place in places}
+            plan = planned(topic, seen, self._wanted, self._sent)
+            self.result.skipped = plan.skipped
+            self._told(0, plan.count)
+            if plan.count:
+                await self._send(admin, topic, plan)
+
+    async def _scan(self) -> tuple[str, list[Seen], int]:
+        """Read all letters, without keeping what is in them."""
+        async with reading(self._settings) as (consumer, topic, partitions):
+            return topic, [_seen(record) async for record in read_to_end(consumer, topic, partitions)], partitions
+
+    async def _send(self, admin: AIOKafkaAdminClient, topic: str, plan: Plan) -> None:
+        async with producer_client(self._settings) as producer, consumer_client(self._settings, self._group) as consumer:
+            for partition, letters in plan.letters.items():
+                place = TopicPartition(topic, partition)
+                async for few in _read(consumer, place, letters):
+                    await self._put(producer, few)
+                    for record in few:
+                        reason = Letter.of(record).header("reason")
+                        self._sent[partition].of(reason).add(record.offset)
+                        self.result.sent[reason] += 1
+                    await self._note(admin, consumer, place, few[-1].offset + 1)
+                    self._told(self.result.sent.total(), plan.count)
+
+    async def _put(self, producer: AIOKafkaProducer, few: Sequence[ConsumerRecord]) -> None:
+        topic, acknowledged = f"{self._settings.topic_prefix}events", []
+        for record in few:
+            headers = [(name, value) for name, value in record.headers if not name.startswith(PREFIX)]
+            headers.append((REPLAYED, Letter.of(record).place.encode()))
+            acknowledged.append(await producer.send(topic, record.value, key=record.key, headers=headers))
+        for future in acknowledged:
+            await future
+
+    async def _note(self, admin: AIOKafkaAdminClient, consumer: AIOKafkaConsumer, place: TopicPartition, next_: int) -> None:
+        if (await self._read_notes(admin, [place]))[place] != self._notes[place]:
+            raise NegativeAnswerError("another replay is running: let it end, then start this one again")
+        self._notes[place] = self._sent[place.partition].text()
+        await consumer.commit({place: OffsetAndMetadata(next_, self._notes[place])})
+
+    async def _read_notes(self, admin: AIOKafkaAdminClient, places: list[TopicPartition]) -> dict[TopicPartition, str]:
+        async with asyncio.timeout(PATIENCE_S):
+            while True:
+                try:
+                    found = await admin.list_consumer_group_offsets(self._group, partitions=places)
+                except NOT_YET:
+                    await asyncio.sleep(AGAIN_S)
+                    continue
+                return {place: at.metadata if (at := found.get(place)) and at.offset >= 0 else "" for place in places}
+
+
+async def _read(
+    consumer: AIOKafkaConsumer, place: TopicPartition, letters: Sequence[Seen]
+) -> AsyncIterator[list[ConsumerRecord]]:
+    """Yield the records of letters, a few at a time; where some were deleted meanwhile, those that are still there."""
+    wanted, last = {letter.offset for letter in letters}, letters[-1].offset
+    consumer.assign([place])
+    consumer.seek(place, letters[0].offset)
+    few: list[ConsumerRecord] = []
+    size = 0
+    while await consumer.position(place) <= last:
+        for record in (await consumer.getmany(place, timeout_ms=1000)).get(place, []):
+            if record.offset not in wanted:
+                continue
+            few.append(record)
+            size += len(record.value or b"")
+            if len(few) == FEW or size >= FEW_BYTES:
+                yield few
+                few, size = [], 0
+    if few:
+        yield few
+
+
+def _seen(record: ConsumerRecord) -> Seen:
+    headers: Mapping[str, bytes] = dict(record.headers)
+    reason, parent = (headers.get(name, b"").decode(errors="backslashreplace") for name in (f"{PREFIX}reason", REPLAYED))
+    return Seen(record.partition, record.offset, record.timestamp, reason, record.value is None, parent)
+
+
+def _by_reason(seen: Sequence[Seen], partition: int) -> dict[str, list[int]]:
+    found: dict[str, list[int]] = {}
+    for letter in seen:
+        if letter.partition == partition:
+            found.setdefault(letter.reason, []).append(letter.offset)
+    return found
