@@ -225,6 +225,10 @@ def _the_rest() -> Schema:
                 "typed_email": _words("C: e-mails people type are weak.", ("B", "C")),
             },
         ),
+        "visitors": _table(
+            "Who is not known.",
+            {"idle_horizon": _ref("duration", "Forgotten after so long without an event, where nobody listens.")},
+        ),
         "accounts": _table(
             "Companies.",
             {

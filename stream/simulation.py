@@ -5,6 +5,7 @@ from typing import Any
 
 import orjson
 
+from schemas.event import Rejected
 from stream.domain import documents, visitor
 from stream.domain.event import Event
 from stream.domain.instants import parse
@@ -34,10 +35,10 @@ class Simulation:
         self.received: int | None = None
         self.clock = 0
 
-    def feed(self, line: bytes) -> None:
-        """Apply one line, its newline removed or not."""
+    def feed(self, line: bytes, read: Event | Rejected | None = None) -> None:
+        """Apply one line, its newline removed or not; `read` is what it is, if that is known."""
         self.line += 1
-        event = self.intake.read_line(line.rstrip(b"\r\n"), self.received)
+        event = self.intake.read_line(line.rstrip(b"\r\n"), self.received) if read is None else read
         if not isinstance(event, Event):
             self.rejected.append({"line": self.line, "reason": event.reason, "message": event.message})
             return
@@ -49,6 +50,15 @@ class Simulation:
         if outcome.snapshot is not None:
             self._hand_on(outcome.snapshot)
 
+    def look(self, line: bytes) -> Event | Rejected:
+        """Read a line as if it were the first, with what the rules say of it; changes nothing here."""
+        event = self.intake.read_line(line.rstrip(b"\r\n"), None)
+        if isinstance(event, Event) and not event.bot and not event.echo:
+            event.match = self.rules.match(event)
+            dwell = self.rules.dwell
+            event.properties = {} if dwell is None else {key: x for key, x in event.properties.items() if key == dwell.property}
+        return event
+
     def _hand_on(self, snapshot: Snapshot) -> None:
         self.people.apply(self.line, encode(snapshot))
         for fact in self.people.take_out():
@@ -59,7 +69,8 @@ class Simulation:
 
     def _wake(self, node: str, value: bytes) -> None:
         wake = decode(value)
-        row, snapshot = visitor.wake(self.rows.get(node), node, wake.r)  # type: ignore[union-attr]  # wakes holds Wakes
+        known = self.rows.get(node)
+        row, snapshot = visitor.wake(known, node, wake.r, self.rules)  # type: ignore[union-attr]  # wakes holds Wakes
         self.rows[node] = row
         self._hand_on(snapshot)
 
@@ -78,7 +89,7 @@ class Simulation:
         self._drain()
         self.changes.sort(key=lambda change: (parse(change["time"]), change["subject"], change["sequence"]))
         return {
-            "visitors": [self._visitor(node, row, at) for node, row in sorted(self.rows.items()) if row.state.events],
+            "visitors": [self._visitor(node, row, at) for node, row in sorted(self.rows.items()) if self._is_known(row, at)],
             "leads": [documents.lead(self.people.leads.view(p), at, at, decided=False) for p in leads],
             "stageChanges": self.changes,
             "deadLetters": self.rejected,
@@ -87,6 +98,9 @@ class Simulation:
     def _drain(self) -> None:
         out = self.people.take_out()
         self.changes += [orjson.loads(o.value) for o in out if o.topic == "stage-changes" and o.value]
+
+    def _is_known(self, row: Visitor, at: int) -> bool:
+        return row.state.events > 0 and not visitor.is_forgotten(row, at, self.rules)
 
     def _visitor(self, node: str, row: Visitor, at: int) -> dict[str, Any]:
         return documents.visitor(node, row.state, self.rules, self._lead_of(node), at, at)

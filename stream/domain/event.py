@@ -47,7 +47,7 @@ class Group(msgspec.Struct, array_like=True, frozen=True, gc=False):
     traits: dict[str, Any] = {}
 
 
-class Event(msgspec.Struct, kw_only=True, gc=False):
+class Event(msgspec.Struct, kw_only=True, array_like=True, gc=False):
     """One accepted event.
 
     Times are integer milliseconds UTC: `t` when it happened, `r` when it was received (t <= r).
@@ -55,6 +55,7 @@ class Event(msgspec.Struct, kw_only=True, gc=False):
     `message` is the six-byte hash of its messageId.
     `traits` are leaf paths without the prefix (`company.industry`), null = delete; on `identify` `traits` before
     `context.traits`. `group_traits` are those of a `group` event.
+    `match` is what the rules say of it, where that was looked up already (a `Match`).
     `crm_stage` is set on a CRM's "Lead Stage Changed"; `echo` when that is our own coming back.
     """
 
@@ -84,3 +85,4 @@ class Event(msgspec.Struct, kw_only=True, gc=False):
     crm_stage: str | None = None
     echo: bool = False
     history: bool = False
+    match: Any = None

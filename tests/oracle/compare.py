@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-RELATIVE = 1e-6
+RELATIVE = 1e-9
 TINY = 1e-9
 INSTANTS = frozenset({"time", "recordedtime", "asOf", "enteredAt", "nextCrossingAt", "firstSeen", "lastSeen"})
 EXACT_INSTANTS = frozenset({"firstSeen", "lastSeen"})

@@ -1,12 +1,14 @@
 """Seeded journeys of a few people who keep running into each other: NDJSON, a ruleset, company ranges."""
 
 import json
+import math
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
 from tests.oracle.facts import instant_text
 from tests.oracle.identities import lead_id
+from tests.oracle.rules import Rules
 from tests.oracle.rulesets import ruleset
 
 SECOND, MINUTE, HOUR, DAY = 1000, 60_000, 3_600_000, 86_400_000
@@ -95,6 +97,8 @@ class Writer:
     groups: bool
     step: int
     mood: str = "mixed"
+    leap: int = 0
+    """The idle horizon, where there is one: now and then everybody is away for so long, give or take a millisecond."""
     now: int = START
     largest: int = START
     known: list[str] = field(default_factory=list)
@@ -120,6 +124,8 @@ class Writer:
 
     def tick(self) -> None:
         """Let time pass: a little, a lot, or exactly as long as a rule counts."""
+        if self.leap and self.rng.random() < 0.03:
+            self.now += self.leap + self.rng.choice([-1, 0, 1])
         roll = self.rng.random()
         if roll < 0.08:
             self.now += self.rng.choice([6 * HOUR, 3 * DAY, 30 * DAY, 2 * DAY, 30 * MINUTE]) + self.rng.choice([-1, 0, 1])
@@ -396,7 +402,16 @@ def journey(seed: int) -> Journey:
     rng = Random(seed)  # noqa: S311 - chance, not secrets
     groups = rng.random() < 0.4
     step = rng.choice([10 * SECOND, 5 * MINUTE, HOUR, 8 * HOUR, DAY])
-    writer = Writer(rng, groups, step, rng.choice(["mixed", "mixed", "crm", "dense", "odd"]))
+    text, horizon = with_horizon(seed, ruleset(seed, groups=groups))
+    writer = Writer(rng, groups, step, rng.choice(["mixed", "mixed", "crm", "dense", "odd"]), horizon)
     lines = writer.lines(rng.choice([20, 60, 120, 300]))
     at = None if rng.random() < 0.3 else writer.largest + int(rng.random() * 60 * DAY)
-    return Journey(lines, ruleset(seed, groups=groups), RANGES, at)
+    return Journey(lines, text, RANGES, at)
+
+
+def with_horizon(seed: int, text: bytes) -> tuple[bytes, int]:
+    """Return the ruleset of a seed with the shortest idle horizon it may have, for one seed of three, and that in ms."""
+    if seed % 3:
+        return text, 0
+    days = max(30, math.ceil(10 * Rules(text).longest / DAY))
+    return text + f'\n[visitors]\nidle_horizon = "{days}d"\n'.encode(), days * DAY

@@ -40,7 +40,7 @@ def simulate(
         world.due(person, end)
     return {
         "visitors": sorted(
-            (visitor_document(row, lead_of(world, row), rules, end) for row in world.rows.values()),
+            (visitor_document(row, lead_of(world, row), rules, end) for row in known(world, end)),
             key=lambda document: str(document["id"]),
         ),
         "leads": sorted(
@@ -50,6 +50,11 @@ def simulate(
         "stageChanges": sorted(world.facts, key=lambda fact: (fact["time"], fact["subject"], fact["sequence"])),
         "deadLetters": dead,
     }
+
+
+def known(world: World, at: int) -> list[Row]:
+    """Return the rows that are not forgotten."""
+    return [row for row in world.rows.values() if not row.is_forgotten(at, world.rules)]
 
 
 def lead_of(world: World, row: Row) -> str | None:

@@ -1,6 +1,5 @@
 """What is known: rows of single identities, and people as plain sets of them (section 3 of the contract)."""
 
-import copy
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -40,6 +39,14 @@ class Row:
     named: tuple[int, int] = (-1, 0)
     shared: bool = False
 
+    def is_forgotten(self, at: int, rules: Rules) -> bool:
+        """Tell whether nobody listens and nothing was received for longer than the horizon."""
+        return not self.awake and at - self.as_of > rules.horizon
+
+    def begin_anew(self) -> None:
+        """Forget everything."""
+        self.now, self.messages, self.spent = Given(), set(), {}
+
     def take(self, event: Event, rules: Rules) -> None:
         """Apply one event to the row."""
         self.as_of = max(self.as_of, event.r)
@@ -72,7 +79,8 @@ class Row:
     def tell(self) -> None:
         """Let people know all that the row knows."""
         self.awake = True
-        self.known = Given(list(self.now.events), copy.deepcopy(self.now.tags), copy.deepcopy(self.now.times))
+        tags = {tag: list(parts) for tag, parts in self.now.tags.items()}
+        self.known = Given(list(self.now.events), tags, {name: list(times) for name, times in self.now.times.items()})
 
 
 def decayed(parts: list[tuple[int, float, float]], at: int) -> float:

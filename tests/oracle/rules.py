@@ -43,6 +43,8 @@ class Rules:
         self.longest = max([self.decay, *self.named_half_lives()])
         self.floor: float = self.file.get("interest", {}).get("floor", 0)
         self.hold = duration(self.file.get("crm", {}).get("hold", "14d"))
+        told = self.file.get("visitors", {}).get("idle_horizon")
+        self.horizon: float = float("inf") if told is None else duration(told)
         self.max_members: int = self.file.get("identity", {}).get("max_members", 64)
         self.typed_email: str = self.file.get("identity", {}).get("typed_email", "B")
         self.stages = [{"name": "visitor", "order": 0, "owner": "engine", "enter": None}]

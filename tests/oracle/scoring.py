@@ -34,8 +34,8 @@ class Score:
             self.bonuses[name] = (t, float(rule["points"]), half_life(rule, rules.decay) or 0.0)
         self.last: int | None = max((e.t for e in deeds if e.crm_stage is None), default=None)
         self.interest_parts = [part for parts in self.behaviours.values() for part in parts]
-        self.interest_parts += list(self.bonuses.values())
-        self.timing_parts = [part for parts in self.timings.values() for part in parts]
+        self.interest_parts = condensed([*self.interest_parts, *self.bonuses.values()])
+        self.timing_parts = condensed([part for parts in self.timings.values() for part in parts])
         self.after = duration(rules.part("idle")["after"]) if rules.part("idle") else None
 
     def periods(self, at: int) -> int:
@@ -162,6 +162,15 @@ class Score:
             return "decay"
         before = float((self.periods(at) - 1) * self.rules.part("idle").get("points", 0))
         return "decay" if exits(stage, self.at(at, idle=before)) else "idle"
+
+
+def condensed(parts: list[Part]) -> list[Part]:
+    """Return one part for all that fade alike, of either sign, as of the newest: a search for a fall looks at them often."""
+    alike: dict[tuple[float, bool], list[Part]] = {}
+    for part in parts:
+        alike.setdefault((part[2], part[1] < 0), []).append(part)
+    newest = [(max(part[0] for part in some), some, fading) for (fading, _), some in alike.items()]
+    return [(at, decayed(some, at), fading) for at, some, fading in newest]
 
 
 def row(rule: str, count: int, points: float) -> dict[str, Any]:

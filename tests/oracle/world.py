@@ -38,6 +38,8 @@ class World:
             return
         self.line = event.line
         row = self.row(event.key)
+        if row.is_forgotten(event.r, self.rules):
+            row.begin_anew()
         if event.message in row.messages:
             return
         row.messages.add(event.message)
@@ -87,6 +89,8 @@ class World:
 
     def wake(self, row: Row, r: int) -> None:
         """Apply what an identity brings when somebody first listens to it."""
+        if row.is_forgotten(r, self.rules):
+            row.begin_anew()
         row.as_of = max(row.as_of, r)
         if row.shared:
             row.awake = True

@@ -279,3 +279,18 @@ def test_the_last_step_reached_says_how_much_the_time_on_the_page_counts(seconds
 )
 def test_days_begin_at_midnight_of_the_time_zone(zone: str, t_ms: int, day: int) -> None:
     assert read(f'[ruleset]\ntimezone = "{zone}"').day_of(t_ms) == day
+
+
+def test_nobody_is_forgotten_where_no_horizon_is_said() -> None:
+    assert read("").idle_horizon_ms == math.inf
+
+
+def test_the_shipped_horizon_leaves_less_than_a_thousandth() -> None:
+    rules = load(default_text())
+
+    assert rules.idle_horizon_ms == 900 * DAY
+    assert 2 ** -(rules.idle_horizon_ms / rules.longest_half_life_ms) < 1 / 1000
+
+
+def test_a_horizon_of_ten_half_lives_and_thirty_days_is_long_enough() -> None:
+    assert read('[decay]\nhalf_life = "3d"\n[visitors]\nidle_horizon = "30d"').idle_horizon_ms == 30 * DAY

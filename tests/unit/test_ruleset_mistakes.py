@@ -28,6 +28,14 @@ MISTAKES: dict[str, tuple[str, int, str, str]] = {
     "a range of texts": ('[where.a]\nmatch.properties.x = { gte = "1" }', 2, "where.a.match.properties.x.gte", "number"),
     "a range upside down": ("[where.a]\nmatch.properties.x = { gte = 2, lte = 1 }", 2, "where.a.match.properties.x.lte", "2"),
     "a range to nowhere": ("[where.a]\nmatch.properties.x = { lte = nan }", 2, "where.a.match.properties.x.lte", "finite"),
+    "a horizon without unit": ('[visitors]\nidle_horizon = "400"', 2, "visitors.idle_horizon", "14d"),
+    "a horizon nearer than a duplicate": (
+        '[decay]\nhalf_life = "1d"\n[visitors]\nidle_horizon = "29d"', 4, "visitors.idle_horizon", "30d or longer",
+    ),
+    "a horizon before all has faded": (
+        VIEWED + 'points = 1\nhalf_life = "21d"\n[visitors]\nidle_horizon = "209d"', 6, "visitors.idle_horizon", "210d or longer",
+    ),
+    "another key for visitors": ("[visitors]\nhorizon = 1", 2, "visitors.horizon", "allowed: idle_horizon"),
     "no allowed value": ("[where.a]\nmatch = { title = [] }", 2, "where.a.match.title", "a list"),
     "a date as a value": ("[where.a]\nmatch = { title = 2026-01-01 }", 2, "where.a.match.title", "text"),
     "a type that no event has": ('[where.a]\nmatch = { type = "pgae" }', 2, "where.a.match.type", "did you mean page?"),

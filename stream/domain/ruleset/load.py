@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from stream.domain.ruleset.days import days_of, zone_of
 from stream.domain.ruleset.durations import UNITS_MS
+from stream.domain.ruleset.horizon import read_horizon
 from stream.domain.ruleset.interest import (
     LONGEST,
     read_behaviours,
@@ -29,7 +30,7 @@ from stream.domain.ruleset.topics import Source, Tag, read_tags, read_where
 
 SECTIONS = (
     *("ruleset", "decay", "where", "behaviours", "tags", "dwell", "timing", "sequences", "interest", "idle"),
-    *("fit", "grades", "stages", "crm", "routes", "identity", "accounts", "events"),
+    *("fit", "grades", "stages", "crm", "routes", "identity", "visitors", "accounts", "events"),
 )
 DAY_MS = UNITS_MS["d"]
 ACCOUNT_KINDS = ("business", "education", "government")
@@ -120,6 +121,7 @@ def _read(root: Table, text: bytes) -> Ruleset:
         match=Matcher(read_where(root), behaviours, tags, sources, half_life_ms),
         day_of=days_of(zone),
         sequenced=frozenset(step for sequence in sequences.values() for step in sequence.steps),
+        idle_horizon_ms=read_horizon(root, longest_ms),
     )
 
 

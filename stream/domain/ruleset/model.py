@@ -163,3 +163,5 @@ class Ruleset:
     match: Callable[[Event], Match]  # memoised
     day_of: Callable[[int], int]  # event time (ms) -> ordinal of its calendar day in `timezone`
     sequenced: frozenset[str] = field(default_factory=frozenset)  # behaviours that some sequence names
+    gone: Mapping[str, Stage] = field(default_factory=dict)  # stages of former ladders: leads may still stand there
+    idle_horizon_ms: float = inf  # a visitor to whom nobody listens is forgotten after so long without an event
