@@ -6,16 +6,21 @@ from collections.abc import Sequence
 from functools import partial
 
 import orjson
+from faust.types import TP
 
 from stream.agents.headers import CONTENT_TYPE, INTERNAL, LAG
+from stream.agents.rules import RULESET
 from stream.agents.topics import Topics
+from stream.domain.editions import Edition
 from stream.domain.leads import Out
+from stream.domain.log import Unreadable, takes_long
 from stream.domain.people import People
 from stream.ops.metrics import Metrics
 from stream.runtime.atomic import AtomicPart, AtomicTable
 from stream.runtime.batches import Batch
 from stream.runtime.flow import Flow
 from stream.runtime.lanes import Message
+from stream.runtime.misfits import unreadable
 
 MAX_CUTS = 8
 SLICE_S = 0.1
@@ -27,29 +32,53 @@ class PeopleLog:
 
     def __init__(self, flow: Flow, table: AtomicTable[People], topics: Topics, metrics: Metrics) -> None:
         self._flow, self.table, self._metrics = flow, table, metrics
+        self._events = topics.events
         self._topics = {"stage-changes": topics.stage_changes, "lead-states": topics.lead_states, "wakes": topics.wakes}
 
     async def read(self, delivered: Batch) -> None:
         """Fold a delivered batch slice by slice, as long as the log is this worker's; the rest is read again by who has it."""
         rest = self._flow.accept(delivered)
         while rest is not None:
+            if rest.records and takes_long(rest.records[0].value or b"") and not await self._prepared(rest):
+                break
             part, rest = self.take(rest)
             await self._flow.room(part, MAX_CUTS)
             if rest is not None:
                 await asyncio.sleep(0)
                 rest = self._flow.accept(rest) if self._flow.assigned else None
 
+    async def _prepared(self, batch: Batch) -> bool:
+        """Set the timers of all leads for a ruleset to come, while others work; tell whether the log is still this worker's."""
+        record = batch.records[0]
+        offset = self._flow.base(batch.tp) + record.offset
+        try:
+            for _ in self.table.open(batch.tp.partition).fold.prepare(offset, record.value or b""):
+                await asyncio.sleep(0)
+                if not self._flow.assigned:
+                    return False
+        except Unreadable:
+            pass  # said when it is applied
+        return True
+
+    def in_force(self, tp: TP, offset: int) -> Edition | None:
+        """Return the edition in force once the log is read up to an offset."""
+        part = self.table.parts.get(tp.partition)
+        return None if part is None else part.fold.in_force.editions.read_up_to(self._flow.base(tp) + offset)
+
     def take(self, batch: Batch) -> tuple[AtomicPart[People], Batch | None]:
         """Fold a batch for a moment; its outputs are handed on when this returns. Also returns what is left of it."""
         part = self.table.open(batch.tp.partition)
-        fold, rest, began = part.fold, None, time.perf_counter()
+        fold, rest, began, base = part.fold, None, time.perf_counter(), self._flow.base(batch.tp)
         for index, record in enumerate(batch.records):
-            if index and time.perf_counter() - began > SLICE_S:
+            value = record.value or b""
+            if index and (time.perf_counter() - began > SLICE_S or takes_long(value)):
                 batch, rest = batch.split(index)
                 break
-            value = record.value or b""
             part.cut_for(len(value))
-            fold.apply(record.offset, value)
+            try:
+                fold.apply(base + record.offset, value)
+            except Unreadable as error:
+                raise unreadable(batch, record, error) from error
             if fold.out:
                 self._hand_on(part, fold.out)
                 fold.out.clear()
@@ -61,6 +90,9 @@ class PeopleLog:
     def _hand_on(self, part: AtomicPart[People], outs: Sequence[Out]) -> None:
         now = int(time.time() * 1000)
         for out in outs:
+            if out.partition is not None:
+                part.sent(self._flow.outbox.put(self._events, out.partition, [Message(None, out.value, [RULESET])]))
+                continue
             acknowledged = self._flow.put(self._topics[out.topic], out.key, _message(out, now))
             part.sent(acknowledged)
             if out.topic == "stage-changes":

@@ -1,31 +1,56 @@
-"""The ruleset in force: an empty partition takes the worker's own, afterwards what its table says holds."""
+"""The ruleset in force: an empty partition takes the worker's own, afterwards what its table and its log say holds."""
 
 import logging
+from collections.abc import Sequence
 
-from stream.domain.log import FORMAT
-from stream.domain.ruleset.load import load
+from stream.agents.headers import INTERNAL
+from stream.domain import editions
+from stream.domain.editions import Edition, Editions, loaded
+from stream.domain.log import NewRuleset, Unreadable, decode
 from stream.domain.ruleset.model import Ruleset
 
 RULESET_KEY = b"\x00ruleset"
+RULESET = (INTERNAL, b"ruleset")
+"""The header of our own records in `events` that put a ruleset in force."""
+REMEMBERED = 64
+FORMATS = 0x20
+"""Format bytes are below it; what begins otherwise was never written by us."""
 log = logging.getLogger(__name__)
-_HEAD = len(FORMAT) + 8
 
 
 class RulesInForce:
-    """Knows every ruleset it met by its text, so that each is compiled once."""
+    """Knows every ruleset and row it met by its bytes, so that each is read once."""
 
     def __init__(self, own: Ruleset) -> None:
         self.own = own
         self._known = {own.text: own}
+        self._rows: dict[bytes, Editions] = {}
         self._told: set[str] = set()
 
-    def of(self, row: bytes) -> Ruleset:
-        """Return the ruleset a stored row holds; say so once where it is not the worker's own."""
-        text = row[_HEAD:]
-        rules = self._known.get(text)
+    def row(self) -> bytes:
+        """Return the row that puts the worker's own ruleset in force from the beginning."""
+        return editions.row(Editions([Edition(0, 0, self.own.text)]))
+
+    def editions(self, row: bytes) -> Editions:
+        """Return what a partition's row says of the rulesets that hold in it."""
+        found = self._rows.get(row)
+        if found is None:
+            if len(self._rows) >= REMEMBERED:
+                self._rows.clear()
+            found = self._rows[row] = editions.read(row)
+        return found
+
+    def of(self, edition: Edition) -> Ruleset:
+        """Return the ruleset of an edition."""
+        rules = self._known.get(edition.text)
         if rules is None:
-            rules = self._known[text] = load(text)
-        return self.noted(rules)
+            rules = self._known[edition.text] = loaded(edition.text)
+        return rules
+
+    def came(self, edition: Edition, where: str, offset: int) -> None:
+        """Say where a ruleset came into force."""
+        rules = self.noted(self.of(edition))
+        log.info("ruleset %s (%s) is in force in %s from offset %d on", rules.id, rules.hash, where, offset)
 
     def noted(self, rules: Ruleset) -> Ruleset:
         """Say once that another ruleset than the worker's own is in force."""
@@ -37,6 +62,17 @@ class RulesInForce:
             )  # fmt: skip
         return rules
 
-    def row(self) -> bytes:
-        """Return the row that puts the worker's own ruleset in force."""
-        return FORMAT + bytes(8) + self.own.text
+
+def is_switch(headers: Sequence[tuple[str, bytes]]) -> bool:
+    """Tell by its headers whether a record of `events` puts a ruleset in force."""
+    return RULESET in headers
+
+
+def new_ruleset(value: bytes | None) -> NewRuleset | None:
+    """Return what such a record says; None for one that is none of ours. Raises `Unreadable` for a newer release's."""
+    if not value or value[0] >= FORMATS:
+        return None
+    told = decode(value)
+    if not isinstance(told, NewRuleset):
+        raise Unreadable(f"a record that should put a ruleset in force holds a {type(told).__name__}")
+    return told

@@ -49,9 +49,11 @@ async def producer_client(settings: Settings) -> AsyncIterator[AIOKafkaProducer]
 
 
 @asynccontextmanager
-async def consumer_client(settings: Settings) -> AsyncIterator[AIOKafkaConsumer]:
-    """Connect to read partitions, without a group."""
-    client = AIOKafkaConsumer(**settings.client(), auto_offset_reset="earliest", fetch_max_wait_ms=100)
+async def consumer_client(settings: Settings, group: str | None = None) -> AsyncIterator[AIOKafkaConsumer]:
+    """Connect to read partitions; with a group to commit in, but never as a member of it."""
+    client = AIOKafkaConsumer(
+        **settings.client(), group_id=group, enable_auto_commit=False, auto_offset_reset="earliest", fetch_max_wait_ms=100
+    )
     async with _connected(settings, client.start, client.stop):
         yield client
 

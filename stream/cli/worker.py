@@ -1,7 +1,11 @@
 """`leadstream worker`: one worker, after a look at whether it can work."""
 
+import gc
 import os
 import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, nullcontext
 
 import click
 
@@ -19,15 +23,26 @@ class _WithSettings(click.Command):
 
 
 @click.command(cls=_WithSettings)
-def worker() -> None:
+@click.option(
+    "--deploy", is_flag=True, help="Put this worker's ruleset (LEADSTREAM_RULESET) in force, for all, if another one is."
+)
+def worker(*, deploy: bool) -> None:
     """Run one worker: it reads events, keeps visitors and people, and sends stage changes.
 
     Start as many as there are partitions; they share the work as one consumer group. `faust -A stream.app worker` is
     the same thing. SIGTERM or Ctrl-C ends it after a last checkpoint.
+
+    An empty installation takes the ruleset of its first worker. Afterwards a worker goes on with the one in force, and
+    says so where its own file differs: `leadstream ruleset deploy FILE`, or `worker --deploy`, puts another in force.
     """
     settings = load()
-    if run(_prepare(settings)):
+    with ThreadPoolExecutor(1) as beside:
+        embedded = beside.submit(run, _prepare(settings))
+        _import_faust(settings)  # while Kafka answers
+    if embedded.result():
         os.environ[f"{PREFIX}KAFKA_EMBEDDED"] = "true"
+    if deploy:
+        run(_deploy(settings))
     _work(settings)
 
 
@@ -43,8 +58,30 @@ async def _prepare(settings: Settings) -> bool:
         return settings.kafka_embedded or await is_embedded(admin)
 
 
+async def _deploy(settings: Settings) -> None:
+    """Append the worker's ruleset to the log of people unless it is in force there, or stands there already."""
+    from stream.cli.rules import rules_of
+    from stream.cli.rulesets import offset_of, require_deployable, rulesets_of
+
+    rules = rules_of(settings.ruleset)
+    require_deployable(rules, str(settings.ruleset))
+    async with rulesets_of(settings) as rulesets:
+        commits = await rulesets.commits()
+        coming = await rulesets.coming(commits)
+        there = commits.are_under(rules) if coming is None else coming.text == rules.text
+        if not there:
+            place = await rulesets.append(rules)
+            click.echo(f"ruleset {rules.id} ({rules.hash}) is deployed: offset {offset_of(place)} of people", err=True)
+
+
+def _import_faust(settings: Settings) -> None:
+    gc.disable()  # nothing that is imported is garbage: a tenth of the start; the app switches it on again
+    with nullcontext() if settings.kafka_security.endswith("ssl") else _without_authorities():
+        import faust.cli.worker  # noqa: F401 - of all its commands only this one
+
+
 def _work(settings: Settings) -> None:
-    from faust.cli.faust import cli
+    from faust.cli.base import cli
     from mode.loop import use
 
     if _has_uvloop():
@@ -53,6 +90,22 @@ def _work(settings: Settings) -> None:
     words = [*options, "-A", "stream.app", "worker", "--loglevel", settings.log_level, "--without-web"]
     sys.argv = ["faust", *words]  # Faust looks there for its own options before click does
     cli(args=words, prog_name="leadstream", standalone_mode=False)
+
+
+@contextmanager
+def _without_authorities() -> Iterator[None]:
+    """Hide the certificates of all authorities: aiohttp reads them when it is imported, twice, and we speak no https by it."""
+    hidden = {"SSL_CERT_FILE": os.devnull, "SSL_CERT_DIR": os.devnull}
+    before = {name: os.environ.get(name) for name in hidden}
+    os.environ.update(hidden)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 def _has_uvloop() -> bool:

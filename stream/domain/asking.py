@@ -57,7 +57,7 @@ class Copy:
         for member in person.members:
             self._row(b"i:" + member.encode())
             self._row(b"s:" + member.encode())
-        return People(self.rows, 1, self._people.leads.app, self._people.rules)
+        return People(self.rows, 1, self._people.leads.app, self._people.in_force)
 
     def _survivor(self, id_: str) -> Person | None:
         while (row := self._row(b"p:" + id_.encode())) is not None:

@@ -11,10 +11,12 @@ from stream.domain.instants import write as to_text
 from stream.domain.person import Person
 from stream.domain.ruleset.model import Stage
 from stream.domain.scoring import Explained, Outlook
-from stream.domain.stages import Move, next_due
+from stream.domain.stages import Move
 from stream.domain.state import NEVER
 from stream.domain.view import View
 
+OFFSETS = (1 << 48) - 1
+"""Above it stands the epoch of a `people` log that was recreated."""
 TAGS = 10
 """How many tags a stage change shows."""
 
@@ -66,7 +68,7 @@ def stage_changed(app: str, view: View, change: Change, offset: int) -> bytes:
         "route": person.route,
         "journey": view.journey,
         "ruleset": {"id": view.rules.id, "hash": view.rules.hash},
-        "freshness": {"asOf": to_text(person.as_of), "offset": offset},
+        "freshness": {"asOf": to_text(person.as_of), "offset": offset & OFFSETS},
     }
     return envelope(app, "lead.stage_changed.v1", person, change.at, change.recorded, data)
 
@@ -135,7 +137,7 @@ def score_block(look: Outlook, at: int) -> dict[str, Any]:
 
 def next_block(view: View, look: Outlook) -> dict[str, Any]:
     """Return when the stage changes next if nothing happens, and to which."""
-    due = next_due(view.rules.stages, view.standing(), look, look.base)
+    due = view.next_due(look, look.base)
     return {"nextCrossingAt": to_text(due.at) if due else None, "nextStageIfIdle": due.to.name if due else None}
 
 
@@ -151,7 +153,7 @@ def tags_block(tags: list[tuple[str, float]]) -> list[dict[str, Any]]:
 
 def because(left: Stage, move: Move, look: Outlook) -> str:
     """Say in words why the engine moves a lead from `left`."""
-    if move.to.order > left.order:
+    if move.code == "threshold_up":
         return _raised(move.to, look, move.at)
     return _fell(left, look, move.at, move.code)
 

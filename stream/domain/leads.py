@@ -1,12 +1,13 @@
 """Leads: who is one, what falls due for whom, and what is told of them. The decisions of the people log, one lead at a time."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
 
 from stream.domain import facts, stages
 from stream.domain.facts import Change
 from stream.domain.ids import class_of, kind_of, lead_id
-from stream.domain.log import Wake, encode
+from stream.domain.inforce import InForce
+from stream.domain.log import NewRuleset, Wake, encode
 from stream.domain.person import Identity, Person, stage_named
 from stream.domain.rows import Rows
 from stream.domain.ruleset.model import Ruleset
@@ -19,12 +20,13 @@ from stream.domain.view import View
 
 @dataclass(frozen=True, slots=True)
 class Out:
-    """A record for an output topic; `cause_ms` is the receive time of what caused it."""
+    """A record for a topic; `cause_ms` is the receive time of what caused it, `partition` where the key does not say it."""
 
     topic: str
     key: bytes
     value: bytes | None
     cause_ms: int
+    partition: int | None = None
 
 
 @dataclass(slots=True)
@@ -37,7 +39,9 @@ class Cause:
 
 
 DUE = 1_000
-"""How many timers one tick looks at."""
+"""How many leads one tick moves."""
+AT_ONCE = 100
+"""How many timers are set before somebody else may work."""
 
 
 class Leads:
@@ -46,22 +50,56 @@ class Leads:
     Args:
         rows: identities and persons.
         app: the name in every fact's `source`.
-        rules: the ruleset in force.
+        in_force: the ruleset in force.
     """
 
-    def __init__(self, rows: Rows, app: str, rules: Ruleset) -> None:
-        self.rows, self.app, self.rules = rows, app, rules
+    def __init__(self, rows: Rows, app: str, in_force: InForce) -> None:
+        self.rows, self.app = rows, app
         self.out: list[Out] = []
-        self.timers = Timers()
         self._views: dict[str, View] = {}
+        self.settling = False
+        """Whether sums are still coming back after a loss: nobody moves down meanwhile."""
+        self.put_in_force(in_force, self.armed(in_force))
 
-    def arm_all(self) -> None:
-        """Set the timers of all leads there are."""
-        for person in self.rows.persons():
+    @property
+    def rules(self) -> Ruleset:
+        """The ruleset in force."""
+        return self.in_force.rules
+
+    # -- the ruleset
+
+    def arming(self, in_force: InForce, timers: Timers) -> Iterator[None]:
+        """Set the timers of all leads there are as a ruleset wants them; pauses after every few."""
+        for number, person in enumerate(self.rows.persons(), 1):
             if person.identified:
-                self.arm(person)
-        self.forget()
+                members = [self.rows.identity(node) or Identity(node) for node in person.members]
+                due = in_force.next_due(View(person, members, in_force.rules))
+                timers.arm(person.id, due.at if due is not None else None)
+            if number % AT_ONCE == 0:
+                self._forget_all()
+                yield
+        self._forget_all()
+
+    def _forget_all(self) -> None:
+        self.forget()  # what was read of a person belongs to the person as it was decoded
         self.rows.forget()
+
+    def armed(self, in_force: InForce) -> Timers:
+        """Return the timers of all leads there are as a ruleset wants them."""
+        timers = Timers()
+        for _ in self.arming(in_force, timers):
+            pass
+        return timers
+
+    def put_in_force(self, in_force: InForce, timers: Timers) -> None:
+        """Judge by a ruleset from now on."""
+        self.in_force, self.timers = in_force, timers
+        self.forget()
+
+    def pass_on(self, place: int, partitions: int, cause: Cause) -> None:
+        """Tell every partition of `events` the ruleset in force."""
+        value = encode(NewRuleset(place, self.rules.text))
+        self.out += [Out("events", b"", value, cause.r, partition) for partition in range(partitions)]
 
     # -- who it is
 
@@ -78,6 +116,10 @@ class Leads:
         if first is None:
             return person
         lead = Person(lead_id(first), person.born, members=person.members, identified=cause.offset + 1, as_of=cause.r)
+        lead.rules = self.in_force.place
+        floor = self.rows.person(lead.id)
+        if floor is not None and floor.id == lead.id:
+            lead.sequence, lead.members = floor.sequence, lead.members + floor.members
         person.into, person.members = lead.id, []
         self.rows.keep(person)
         waiting = self.rows.identity(f"lead::{lead.id}")
@@ -124,23 +166,28 @@ class Leads:
     def run_clock(self, offset: int, clock: int) -> None:
         """Do for leads what is due until `clock`, each at its own instant, in order of (instant, lead id).
 
-        At most `DUE` of them: the rest waits for the next tick, so that no record changes more rows than a batch takes.
+        At most `DUE` of them: the rest waits for the next tick, so that no record changes more rows than a batch takes. A
+        timer that was a lower bound does not count: one that was just read from the rows has none.
         """
-        for at, lead in islice(self.timers.due(clock), DUE):
+        moved = 0
+        for at, lead in self.timers.due(clock):
             person = self.rows.person(lead)
             if person is None or person.id != lead:
                 continue
             view = self.view(person)
-            move = stages.next_due(self.rules.stages, view.standing(), view.outlook(person.as_of), person.as_of)
-            if move is not None and move.at <= at:  # else the timer was a lower bound: the lead waits for its turn
+            move = self.in_force.next_due(view)
+            if move is not None and move.at <= at:  # else the lead waits for its turn
                 self._do_due(view, move, Cause(offset, move.at))
+                moved += 1
             self.arm(person)
+            if moved == DUE:
+                break
 
     def advance(self, person: Person, until: int, offset: int) -> None:
         """Do all that falls due for a lead in (asOf, until], each at its own exact instant, then set asOf."""
         if not person.identified or until <= person.as_of:
             return
-        armed = self.timers.at(person.id)
+        armed = None if self.settling else self.timers.at(person.id)
         if armed is not None and armed <= until:
             self._do_all_due(person, until, offset)
         person.as_of = until
@@ -151,7 +198,7 @@ class Leads:
     def _do_all_due(self, person: Person, until: int, offset: int) -> None:
         while True:
             view = self.view(person)
-            move = stages.next_due(self.rules.stages, view.standing(), view.outlook(person.as_of), person.as_of)
+            move = self.in_force.next_due(view)
             if move is None or move.at > until:
                 return
             self._do_due(view, move, Cause(offset, move.at))
@@ -167,7 +214,7 @@ class Leads:
         if now.stage.exit is None or now.stage.owner == "crm":
             self.timers.disarm(person.id)
         elif not self._stands(self.timers.at(person.id), now, look):
-            move = stages.next_due(self.rules.stages, now, look, person.as_of)
+            move = self.in_force.next_due(view)
             self.timers.arm(person.id, move.at if move is not None else None)
 
     @staticmethod
@@ -183,15 +230,19 @@ class Leads:
         """Do at an event what the stage machine says, and decide the route."""
         view = self.view(person)
         look = view.outlook(person.as_of)
-        move = stages.judge(self.rules.stages, view.standing(), look, person.as_of)
-        if move is None:
+        now = view.standing()
+        move = stages.judge(view.ladder(), now, look, person.as_of)
+        if move is None or (self.settling and move.to.order < now.stage.order):
             person.route = view.route(person.as_of)
+            person.rules = self.in_force.place
             return
-        self._move(view, Move(move.to, move.at, cause.code or move.code), cause)
+        self._move(view, move, cause)
 
     def obey(self, person: Person, name: str, cause: Cause) -> None:
         """Do what the CRM says; it holds an engine's stage for a while, the present one too."""
         stage = stage_named(self.rules, name)
+        if stage.name != name:  # a ruleset that was never in force here knew it
+            return
         person.hold_until = person.as_of + self.rules.hold_ms if stage.owner == "engine" else NEVER
         view = self.view(person)
         if stage.name == person.stage:
@@ -200,8 +251,15 @@ class Leads:
         self.enter(view, Move(stage, person.as_of, "crm"), f"the CRM says {stage.name}", cause)
 
     def _move(self, view: View, move: Move, cause: Cause) -> None:
-        left = view.standing().stage
-        self.enter(view, move, facts.because(left, move, view.outlook(view.person.as_of)), cause)
+        left, person = view.standing().stage, view.person
+        code = cause.code or self.in_force.reason(view, move)
+        if left.name in self.rules.gone and move.code != "threshold_up":
+            text = f"the ruleset has no stage {left.name} any more"
+        else:
+            text = facts.because(left, move, view.outlook(person.as_of))
+            text += "; the ruleset changed" if code == "ruleset_change" else ""
+        person.rules = self.in_force.place
+        self.enter(view, Move(move.to, move.at, code), text, cause)
 
     def enter(self, view: View, move: Move, text: str, cause: Cause, entered_at: int | None = None) -> None:
         """Put a lead into a stage and tell it, why in words; `entered_at` where that is not the move's own instant."""

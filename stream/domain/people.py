@@ -4,17 +4,19 @@ A snapshot is applied in this order: what is due, its sums, its links, one judge
 The fold reads no clock and no file; what it emits is a function of the log alone.
 """
 
-from collections.abc import MutableMapping
+from collections.abc import Iterator, MutableMapping
 
 from stream.domain.ids import kind_of, value_of
+from stream.domain.inforce import InForce
 from stream.domain.leads import Cause, Leads, Out
 from stream.domain.links import Links
-from stream.domain.log import Snapshot, Tick, decode
+from stream.domain.log import Deployment, Restored, Settled, Settling, Snapshot, Tick, decode
 from stream.domain.person import Identity, Person
+from stream.domain.restoring import restore
 from stream.domain.rows import Rows
-from stream.domain.ruleset.load import load
 from stream.domain.ruleset.model import Ruleset
-from stream.domain.state import State
+from stream.domain.state import NEVER, State
+from stream.domain.timers import Timers
 
 
 class People:
@@ -24,17 +26,18 @@ class People:
         stored: the table's partition, key bytes -> row bytes; read on touch, written by `cut`.
         partitions: how many partitions `events` has: the clock needs a tick of each.
         app: the name in every fact's `source`.
-        rules: the ruleset of an empty table; a stored one is in force instead.
+        rules: the ruleset of an empty table, a stored one is in force instead; or what is in force in another fold.
     """
 
-    def __init__(self, stored: MutableMapping[bytes, bytes], partitions: int, app: str, rules: Ruleset) -> None:
+    def __init__(self, stored: MutableMapping[bytes, bytes], partitions: int, app: str, rules: Ruleset | InForce) -> None:
         self.rows = Rows(stored)
         self.partitions = partitions
         self.log = self.rows.log()
-        in_force = self.rows.ruleset(rules.text)
-        self.leads = Leads(self.rows, app, rules if in_force == rules.text else load(in_force))
+        in_force = rules if isinstance(rules, InForce) else InForce(self.rows.editions(rules.text), rules)
+        self.leads = Leads(self.rows, app, in_force)
         self.links = Links(self.leads)
-        self.leads.arm_all()
+        self._prepared: tuple[int, InForce, Timers] | None = None
+        self.leads.settling = bool(self.log.settling)
 
     # -- the log
 
@@ -42,6 +45,11 @@ class People:
     def rules(self) -> Ruleset:
         """The ruleset in force."""
         return self.leads.rules
+
+    @property
+    def in_force(self) -> InForce:
+        """The ruleset in force and those before it."""
+        return self.leads.in_force
 
     @property
     def out(self) -> list[Out]:
@@ -76,6 +84,10 @@ class People:
             self._tick(offset, record)
         elif isinstance(record, Snapshot):
             self._snapshot(offset, record)
+        elif isinstance(record, Deployment):
+            self._deploy(offset, record)
+        elif isinstance(record, Settling | Restored | Settled):
+            self._come_back(offset, record)
         self.log.next = offset + 1
 
     def cut(self) -> list[tuple[bytes, bytes]]:
@@ -86,8 +98,57 @@ class People:
     def _tick(self, offset: int, tick: Tick) -> None:
         self.log.ticks[tick.partition] = tick.until
         clock = self.clock
-        if clock is not None:
+        if clock is not None and not self.log.settling:
             self.leads.run_clock(offset, clock)
+
+    # -- what was lost comes back
+
+    def _come_back(self, offset: int, record: Settling | Restored | Settled) -> None:
+        """Let leads stand where the CRM knows them, and wait for the sums of every partition before anybody moves down."""
+        if isinstance(record, Restored):
+            restore(self.leads, record, offset)
+        elif isinstance(record, Settling):
+            self.log.run, self.log.settling = record.run, list(range(self.partitions))
+        elif record.run == self.log.run and record.partition in self.log.settling:
+            self.log.settling.remove(record.partition)
+            if not self.log.settling:
+                ready = self._prepared if self._prepared is not None and self._prepared[0] == offset else None
+                self.leads.put_in_force(self.in_force, ready[2] if ready is not None else self.leads.armed(self.in_force))
+            self._prepared = None
+        self.leads.settling = bool(self.log.settling)
+
+    # -- rulesets
+
+    def prepare(self, offset: int, value: bytes) -> Iterator[None]:
+        """Do beforehand what takes long at the deployment at `offset`, the next to be applied; pauses after every few leads."""
+        record = decode(value)
+        if isinstance(record, Deployment) and record.text != self.rules.text:
+            in_force, timers = self._followed_by(offset, record), Timers()
+            yield from self.leads.arming(in_force, timers)
+            self._prepared = offset, in_force, timers
+        elif isinstance(record, Settled) and self.log.settling == [record.partition] and record.run == self.log.run:
+            timers = Timers()
+            yield from self.leads.arming(self.in_force, timers)
+            self._prepared = offset, self.in_force, timers
+
+    def _deploy(self, offset: int, deployment: Deployment) -> None:
+        """Put a ruleset in force, and pass it on; nobody is moved by that."""
+        if deployment.text != self.rules.text:
+            if self._prepared is None or self._prepared[0] != offset:
+                in_force = self._followed_by(offset, deployment)
+                self._prepared = offset, in_force, self.leads.armed(in_force)
+            _, in_force, timers = self._prepared
+            self.leads.put_in_force(in_force, timers)
+            self.rows.keep_editions(in_force.editions)
+        elif not deployment.again:
+            return
+        self._prepared = None
+        clock = self.clock
+        self.leads.pass_on(offset + 1, self.partitions, Cause(offset, NEVER if clock is None else clock))
+
+    def _followed_by(self, offset: int, deployment: Deployment) -> InForce:
+        clock = self.clock
+        return self.in_force.followed_by(deployment.text, offset + 1, NEVER if clock is None else clock)
 
     # -- snapshots
 

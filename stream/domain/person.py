@@ -46,7 +46,7 @@ class Person(msgspec.Struct, array_like=True):
     """A person's own facts. `id` is the lead id once identified; `into` names the survivor of one that was merged away.
 
     `born` is the log position that made it, `identified` that of its identification (0: not a lead), `crm_t` the newest CRM
-    move's event time, `sequence` that of its newest fact.
+    move's event time, `sequence` that of its newest fact, `rules` the place of the ruleset under which it was judged last.
     """
 
     id: str
@@ -63,8 +63,10 @@ class Person(msgspec.Struct, array_like=True):
     route: str = "nurture"
     previous: list[str] = []
     bonuses: dict[str, Bonus] = {}
+    rules: int = 0
 
 
 def stage_named(rules: Ruleset, name: str) -> Stage:
-    """Return a stage by name; `visitor` is the one before the ladder."""
-    return next((stage for stage in rules.stages if stage.name == name), VISITOR)
+    """Return a stage by name, also one that the ladder has no more; `visitor` is the one before the ladder."""
+    found = next((stage for stage in rules.stages if stage.name == name), None)
+    return found or rules.gone.get(name, VISITOR)

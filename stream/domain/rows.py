@@ -9,22 +9,29 @@ from typing import TypeVar
 
 import msgspec
 
+from stream.domain import editions
+from stream.domain.editions import Edition, Editions
 from stream.domain.log import FORMAT, Unreadable
 from stream.domain.person import Identity, Person
-from stream.domain.state import State
+from stream.domain.state import NEVER, State
 
 T = TypeVar("T")
 META = b"\x00log"
 """The key of the log's own row. Identities are `i:NODE`, their sums `s:NODE`, persons `p:ID`."""
 RULESET = b"\x00ruleset"
-"""The key of the row that holds the text of the ruleset in force."""
+"""The key of the row that holds the ruleset in force and those before it."""
 
 
 class LogRow(msgspec.Struct, array_like=True):
-    """Where the log goes on, and the newest tick (ms) of every partition."""
+    """Where the log goes on, and the newest tick (ms) of every partition.
+
+    `run` is the newest resync that followed a loss, `settling` the partitions whose sums it still waits for.
+    """
 
     next: int = 0
     ticks: dict[int, int] = {}
+    run: str = ""
+    settling: list[int] = []
 
 
 NEW_ROW = 512
@@ -46,7 +53,7 @@ class Rows:
         self._identities: dict[str, Identity] = {}
         self._persons: dict[str, Person] = {}
         self._changed: dict[bytes, Identity | Person] = {}
-        self._ruleset: bytes | None = None
+        self._editions: Editions | None = None
 
     def identity(self, node: str) -> Identity | None:
         """Return a known identity."""
@@ -108,9 +115,9 @@ class Rows:
         """Return the changed rows as bytes, the log's own last; what was decoded is dropped."""
         head = FORMAT + log.next.to_bytes(8, "big")
         rows = [(key, head + _body(key, row)) for key, row in self._changed.items()]
-        if self._ruleset is not None:
-            rows.append((RULESET, head + self._ruleset))
-            self._ruleset = None
+        if self._editions is not None:
+            rows.append((RULESET, head + editions.body(self._editions)))
+            self._editions = None
         rows.append((META, head + _encoder.encode(log)))
         self.stored.update(rows)
         self._identities.clear()
@@ -119,13 +126,19 @@ class Rows:
         self.size = 0
         return rows
 
-    def ruleset(self, text: bytes) -> bytes:
-        """Return the text of the ruleset in force; an empty table takes `text`."""
+    def editions(self, text: bytes) -> Editions:
+        """Return the rulesets that were and are in force; an empty table takes `text`."""
         stored = self.stored.get(RULESET)
-        if stored is None:
-            self._ruleset = text
-            return text
-        return stored[9:]
+        if stored is not None:
+            return editions.read(stored)
+        first = Editions([Edition(0, NEVER, text)])
+        self.keep_editions(first)
+        return first
+
+    def keep_editions(self, changed: Editions) -> None:
+        """Remember that the ruleset in force changed."""
+        self._editions = changed
+        self.size += sum(len(edition.text) for edition in changed.held)
 
     def log(self) -> LogRow:
         """Return the log's own row, a new one in an empty table."""

@@ -2,14 +2,14 @@
 
 from collections.abc import Iterable, Sequence
 
-from stream.domain import decay, scoring
+from stream.domain import decay, scoring, stages
 from stream.domain.ids import class_of, kind_of
 from stream.domain.person import Bonus, Identity, Person, stage_named
 from stream.domain.profile import Profile
-from stream.domain.ruleset.model import Ruleset
+from stream.domain.ruleset.model import Ruleset, Stage
 from stream.domain.scoring import Explained, Outlook
 from stream.domain.sequences import completed_at
-from stream.domain.stages import Standing
+from stream.domain.stages import Move, Standing
 from stream.domain.state import State
 
 
@@ -60,6 +60,19 @@ class View:
     def standing(self) -> Standing:
         """Return where the lead stands."""
         return Standing(stage_named(self.rules, self.person.stage), self.person.entered_at, self.person.hold_until)
+
+    def ladder(self) -> Sequence[Stage]:
+        """Return the stages as this lead meets them: one that it stands in though the ruleset has it no more is among them."""
+        ladder, gone = self.rules.stages, self.rules.gone.get(self.person.stage)
+        return ladder if gone is None else (*ladder[: gone.order - 1], gone, *ladder[gone.order - 1 :])
+
+    def next_due(self, look: Outlook, after: int) -> Move | None:
+        """Return the next change after an instant if no event comes; from a stage that is gone it may lead anywhere."""
+        now = self.standing()
+        move = stages.next_due(self.ladder(), now, look, after)
+        if move is None or now.stage.name not in self.rules.gone:
+            return move
+        return stages.judge(self.ladder(), now, look, move.at)
 
     def tags(self, at: int) -> list[tuple[str, float]]:
         """Return tags and weights at `at`, heaviest first."""

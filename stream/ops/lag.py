@@ -9,15 +9,11 @@ from typing import Any, Self
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import (
-    GroupCoordinatorNotAvailableError,
-    GroupLoadInProgressError,
-    KafkaError,
-    NotCoordinatorForGroupError,
-)
+from aiokafka.errors import KafkaError
 
 from stream.domain.log import Tick, Unreadable, decode
 from stream.errors import UnreachableError, UsageError
+from stream.ops import group
 from stream.settings import PREFIX, Settings
 
 ALLOWED_S = 10.0
@@ -29,9 +25,6 @@ TAILS = (200, 4_000, 40_000)
 CONNECT_S = 10.0
 PATIENCE_S = 20.0
 """How long a measurement may take."""
-AGAIN_S = 0.2
-NOT_YET = (GroupCoordinatorNotAvailableError, GroupLoadInProgressError, NotCoordinatorForGroupError)
-"""A cluster answers so until it has made, or moved, the place where it keeps commits."""
 FETCH_BYTES = 64 * 1024
 SOURCES = ("events", "wakes", "people")
 
@@ -170,7 +163,9 @@ class LagMeter:
 
     async def _measure(self) -> Report:
         places = await self._places()
-        committed, members = await self._committed(places), await self._members()
+        commits = await group.commits(self._admin, self._settings.app, places)
+        committed = {tp: at.offset for tp, at in commits.items()}
+        members = await group.members(self._admin, self._settings.app)
         async with self._reading() as consumer:
             first = await consumer.beginning_offsets(places)
             ends = await consumer.end_offsets(places)
@@ -201,30 +196,7 @@ class LagMeter:
         missing = [name for name in self._topics if name not in present]
         if missing:
             raise UsageError(f"topic {missing[0]} does not exist: run `leadstream topics`, or set {PREFIX}TOPIC_PREFIX")
-        described = {entry["topic"]: entry for entry in await self._admin.describe_topics(list(self._topics))}
-        return [
-            TopicPartition(name, number)
-            for name in self._topics
-            for number in sorted(entry["partition"] for entry in described[name]["partitions"])
-        ]
-
-    async def _committed(self, places: list[TopicPartition]) -> dict[TopicPartition, int]:
-        found = None
-        while found is None:
-            try:
-                found = await self._admin.list_consumer_group_offsets(self._settings.app, partitions=places)
-            except NOT_YET:
-                await asyncio.sleep(AGAIN_S)
-        return {tp: at.offset for tp, at in found.items() if at.offset >= 0}
-
-    async def _members(self) -> int | None:
-        """Return how many workers are in the group; None where the broker does not tell."""
-        try:
-            answers = await self._admin.describe_consumer_groups([self._settings.app])
-        except KafkaError:
-            return None
-        groups = [group for answer in answers for group in answer.groups]
-        return sum(len(group[5]) for group in groups) if groups and not groups[0][0] else None
+        return await group.partitions(self._admin, self._topics)
 
     async def _clock(
         self, places: list[TopicPartition], first: dict[TopicPartition, int], ends: dict[TopicPartition, int]

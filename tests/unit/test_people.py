@@ -166,6 +166,16 @@ def test_a_tick_does_so_much_and_the_next_goes_on_in_order(monkeypatch: pytest.M
     assert times == sorted(times)
 
 
+def test_a_tick_does_as_much_for_who_was_just_read_from_the_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(leads, "DUE", 1)
+    log = Log()
+    log.add(asked(), happened("page", USER, START + HOUR), asked(START + SECOND, "user::2"))  # the first one falls later now
+    log.tick(START + FALL + SECOND)
+
+    assert [fact["subject"] for fact in log.facts[2:]] == [lead_id("user::2")]
+    assert replay(log.records, rules(), cuts=[3]) == log.out
+
+
 def test_facts_of_a_tick_come_in_order_of_instant_then_lead() -> None:
     log = Log()
     log.add(asked(START + SECOND, "user::3"), *(asked(START, f"user::{n}") for n in (1, 2)))
@@ -391,6 +401,7 @@ def test_a_record_that_cannot_be_read_ends_it() -> None:
 def test_the_log_goes_on_behind_its_newest_record() -> None:
     stored: dict[bytes, bytes] = {}
     people = People(stored, 2, "leadstream", rules())
+    people.cut()
     people.apply(7, encode(Tick(1, START)))
     assert people.size == 0
     people.cut()

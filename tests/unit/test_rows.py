@@ -58,11 +58,11 @@ def test_sums_are_a_row_of_their_own_that_a_change_of_person_does_not_write_agai
 
 def test_an_empty_table_takes_the_ruleset_and_keeps_it() -> None:
     stored, rows = table()
-    assert rows.ruleset(b"first") == b"first"
+    assert rows.editions(b"first").newest.text == b"first"
     assert [key for key, _ in rows.cut(LogRow())] == [RULESET, META]
 
     again = Rows(stored)
-    assert again.ruleset(b"second") == b"first"
+    assert again.editions(b"second").newest.text == b"first"
     assert [key for key, _ in again.cut(LogRow())] == [META]
 
 

@@ -5,7 +5,11 @@ from pathlib import Path
 import pytest
 
 from stream.cli import main
+from stream.cli.rulesets import Commits, offset_of
+from stream.domain.editions import MAX_TEXT, Edition
+from stream.domain.ruleset.load import load
 from stream.rulesets import default_text
+from stream.runtime.resume import EPOCH_BITS, Mark
 
 
 def run(*arguments: str) -> int:
@@ -46,11 +50,63 @@ def test_a_file_that_cannot_be_read_is_one_line(name: str, tmp_path: Path, capsy
     assert told.err.count("\n") == 1
 
 
-def test_show_prints_the_file_as_it_is(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsysbinary: pytest.CaptureFixture[bytes]
+def test_without_kafka_nothing_can_be_said_of_what_is_in_force(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("LEADSTREAM_RULESET", raising=False)
+    monkeypatch.setenv("LEADSTREAM_KAFKA", "127.0.0.1:1")
+    (tmp_path / "rules.toml").write_bytes(default_text())
 
-    assert run("ruleset", "show") == 0
-    assert capsysbinary.readouterr().out == default_text()
+    for words in (["show"], ["deploy", "rules.toml"]):
+        assert run("ruleset", *words) == 3
+        told = capsys.readouterr()
+        assert (told.out, told.err.count("\n")) == ("", 1)
+
+
+def test_a_text_that_is_too_long_for_the_log_is_not_deployed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "rules.toml"
+    file.write_bytes(default_text() + b"#" * MAX_TEXT)
+
+    assert run("ruleset", "deploy", str(file)) == 2
+    assert f"a ruleset may have {MAX_TEXT}" in capsys.readouterr().err
+
+
+# -- what is to be done
+
+RULES = load(default_text())
+MINE, OTHER = Mark(rules=RULES.hash, place=7), Mark(rules="another", place=7)
+
+
+@pytest.mark.parametrize(
+    ("commits", "coming", "place"),
+    [
+        pytest.param(Commits(None, {}, 2), None, None, id="nobody has begun"),
+        pytest.param(Commits((9, OTHER), {}, 2), None, None, id="another one is in force"),
+        pytest.param(Commits((9, MINE), {0: (3, MINE)}, 2), None, 7, id="it is in force, or on its way"),
+        pytest.param(Commits((9, MINE), {0: (3, Mark(rules="old", place=2))}, 2), None, 7, id="a partition is behind"),
+        pytest.param(Commits((9, MINE), {0: (3, OTHER)}, 2), None, None, id="a partition began with another file"),
+        pytest.param(Commits((9, OTHER), {}, 2), Edition(12, 0, RULES.text), 12, id="it waits in the log"),
+        pytest.param(Commits((9, MINE), {}, 2), Edition(12, 0, b"other"), None, id="another one waits in the log"),
+    ],
+)
+def test_a_ruleset_is_appended_only_where_it_is_not_the_last_in_the_log(
+    commits: Commits, coming: Edition | None, place: int | None
+) -> None:
+    assert commits.place_of(RULES, coming) == place
+
+
+@pytest.mark.parametrize(
+    ("commits", "behind"),
+    [
+        pytest.param(Commits(None, {}, 2), {"people": -1, "events 0": -1, "events 1": -1}, id="nobody has begun"),
+        pytest.param(Commits((6, OTHER), {0: (3, MINE), 1: (1, MINE)}, 2), {"people": 6}, id="people have not come to it"),
+        pytest.param(Commits((7, MINE), {0: (3, MINE), 1: (1, Mark(place=6))}, 2), {"events 1": 1}, id="one has not come to it"),
+        pytest.param(Commits((7, MINE), {0: (3, MINE), 1: (1, Mark(place=9))}, 2), {}, id="all have, one went on"),
+    ],
+)
+def test_it_is_in_force_where_the_commit_says_so(commits: Commits, behind: dict[str, int]) -> None:
+    assert commits.behind(7) == behind
+
+
+def test_an_offset_is_told_without_the_epoch_of_its_log() -> None:
+    assert [offset_of(place) for place in (0, 1, 18, (3 << EPOCH_BITS) + 18)] == [None, 0, 17, 17]

@@ -1,0 +1,63 @@
+"""What the CRM was told of the leads: enough to let them stand again where the people were lost."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import msgspec
+import orjson
+
+from stream.domain.ids import node_of
+from stream.domain.instants import parse as read_instant
+from stream.domain.log import Restored
+
+
+class _Numbered(msgspec.Struct):
+    subject: str
+    sequence: str
+
+
+_numbered = msgspec.json.Decoder(_Numbered)
+
+
+def newest_numbers(facts: Iterable[bytes]) -> dict[str, int]:
+    """Return the greatest sequence of every lead among its facts."""
+    numbers: dict[str, int] = {}
+    for value in facts:
+        fact = _numbered.decode(value)
+        numbers[fact.subject] = max(int(fact.sequence), numbers.get(fact.subject, 0))
+    return numbers
+
+
+def restored(states: Mapping[str, bytes], numbers: Mapping[str, int]) -> list[Restored]:
+    """Return every lead as its newest stage change shows it, then those of whom only a number is known.
+
+    `states` are the values of `lead-states` by lead id, `numbers` the newest of all facts.
+    """
+    leads = [_restored(orjson.loads(value), numbers) for _, value in sorted(states.items())]
+    known = {lead.lead for lead in leads} | {id_ for lead in leads for id_ in lead.previous}
+    return leads + [Restored(id_, number) for id_, number in sorted(numbers.items()) if id_ not in known]
+
+
+def _restored(fact: dict[str, Any], numbers: Mapping[str, int]) -> Restored:
+    data, id_ = fact["data"], fact["subject"]
+    lead, stage = data["lead"], data["stage"]
+    return Restored(
+        id_,
+        max(int(fact["sequence"]), numbers.get(id_, 0)),
+        members_of(lead),
+        {before: numbers.get(before, 0) for before in lead["previousIds"]},
+        stage["to"]["name"],
+        read_instant(stage["enteredAt"]),
+        read_instant(data["freshness"]["asOf"]),
+    )
+
+
+def members_of(lead: Mapping[str, Any]) -> list[str]:
+    """Return the identities in a fact's lead.
+
+    >>> members_of({"userId": "42", "anonymousIds": ["9f"], "externalIds": [{"type": "email", "id": "a@b.example"}]})
+    ['user::42', 'anon::9f', 'email::a@b.example']
+    """
+    users = [] if lead["userId"] is None else [node_of("user", lead["userId"])]
+    others = [node_of(one["type"], one["id"], one.get("scope", "")) for one in lead["externalIds"]]
+    return [*users, *(node_of("anon", id_) for id_ in lead["anonymousIds"]), *others]
