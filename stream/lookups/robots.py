@@ -9,7 +9,7 @@ from stream.lookups.words import WordLists
 _READ = 1_000
 _KNOWN = 16_384
 
-_SPECIAL = re.compile(r"[\[\](){}*+?^$|.]|\\[a-zA-Z0-9]")
+_SPECIAL = re.compile(r"[\[\](){}*+?^$|.]|\\[a-zA-Z0-9]|\\$")
 _ESCAPED = re.compile(r"\\([^a-zA-Z0-9])")
 
 
@@ -24,15 +24,14 @@ class Robots:
         literals: list[str] = []
         patterns: list[re.Pattern[str]] = []
         for word in lists.read("crawlers"):
+            # Nearly all are plain text: the substring search is three times as fast as one large alternation.
+            if not _SPECIAL.search(_ESCAPED.sub("", word.text)):
+                literals.append(_ESCAPED.sub(r"\1", word.text))
+                continue
             try:
-                pattern = re.compile(word.text)
+                patterns.append(re.compile(word.text))
             except re.error as error:
                 raise word.bad(f"{word.text!r} is no regular expression ({error})") from error
-            # Nearly all are plain text: the substring search is three times as fast as one large alternation.
-            if _SPECIAL.search(_ESCAPED.sub("", word.text)):
-                patterns.append(pattern)
-            else:
-                literals.append(_ESCAPED.sub(r"\1", word.text))
         self._literals = tuple(literals)
         self._patterns = tuple(patterns)
         self._known = lru_cache(maxsize=_KNOWN)(self._judge)
