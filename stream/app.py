@@ -1,6 +1,7 @@
 """Wiring only: settings -> Faust app, topics, tables, agents. `faust -A stream.app worker` and `leadstream worker` run this."""
 
 import gc
+import inspect
 import os
 import sys
 import time
@@ -9,9 +10,12 @@ from importlib import resources
 from typing import Any, cast
 
 import faust
+import faust.app.base
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import KafkaConnectionError
+from aiokafka.errors import KafkaError
+from faust.types import TP
 
+from stream.agents.forgetting import Forgetting
 from stream.agents.latch import keep_flags
 from stream.agents.leadstream import Leadstream
 from stream.agents.people import PeopleLog
@@ -20,10 +24,12 @@ from stream.agents.rules import RulesInForce
 from stream.agents.topics import Topics
 from stream.agents.visitors import MAX_CHANGED_ROWS, Visitors
 from stream.domain import visitor
+from stream.domain.editions import MAX_TEXT
 from stream.domain.people import People
 from stream.domain.ruleset.load import load as load_ruleset
+from stream.domain.ruleset.mistakes import RulesetError
 from stream.domain.ruleset.model import Ruleset
-from stream.errors import CommandError, UnreachableError
+from stream.errors import CommandError, UnreachableError, UsageError
 from stream.intake import Intake
 from stream.lookups import Lookups
 from stream.ops.metrics import Metrics
@@ -32,7 +38,9 @@ from stream.runtime.atomic import AtomicTable
 from stream.runtime.batches import BatchSchema
 from stream.runtime.duties import Duties
 from stream.runtime.flow import Flow
+from stream.runtime.lookout import Lookout
 from stream.runtime.membership import Assignor
+from stream.runtime.memory import reuse_buffers
 from stream.runtime.partstore import Merge, PartStore
 from stream.runtime.recovery import BatchTableManager
 from stream.runtime.rows import RowTable
@@ -44,6 +52,8 @@ from stream.web.service import Web, url_of
 
 GC_THRESHOLD = (20_000, 20, 1000)
 """Rows are bytes and untracked structs: the collector finds nothing, but looks at everything while a table is restored."""
+HEARTBEAT_S = 0.3
+"""A member hears of a rebalance by its next heartbeat, and those that heard before stand still until the last one has."""
 MAX_BATCH = 900_000
 """A cut of `people` is one record batch: 512 KiB, and what one more record of the log changes."""
 MAX_REQUEST = 1_400_000
@@ -63,6 +73,7 @@ class App(faust.App):
 
     async def on_start(self) -> None:
         """Make what topics are missing, and start what runs beside the agents."""
+        Lookout(self.flow).start()
         await super().on_start()
         await self._prepare_topics()
         self.add_dependency(self.duties)
@@ -81,9 +92,11 @@ class App(faust.App):
                 self.idempotent = not (self.settings.kafka_embedded or await is_embedded(admin))
             finally:
                 await admin.close()
-        except KafkaConnectionError as cause:
+        except KafkaError as cause:
+            if not cause.retriable:
+                raise
             where = ",".join(self.settings.kafka)
-            _end(UnreachableError(f"Kafka at {where} does not answer ({cause}): start it, or set LEADSTREAM_KAFKA"))
+            _end(UnreachableError(f"Kafka at {where} does not answer ({cause!r}): start it, or set LEADSTREAM_KAFKA"))
         except CommandError as cause:
             _end(cause)
 
@@ -98,6 +111,8 @@ def create(settings: Settings) -> App:
     """Return the app of an installation."""
     transport.register()
     gc.set_threshold(*GC_THRESHOLD)
+    gc.enable()
+    reuse_buffers()
     app = App(settings.app, **_conf(settings))
     app.settings, app.merges = settings, {"visitors": keep_flags}
     topics, metrics, rules = Topics.of(settings.topic_prefix), Metrics(), RulesInForce(_ruleset(settings))
@@ -111,8 +126,9 @@ def create(settings: Settings) -> App:
         },
         outputs=(topics.stage_changes, topics.lead_states, topics.dead_letters),
         limit_s=settings.session_timeout.total_seconds() / 2,
-        rules=lambda: rules.own.hash,
+        rules=lambda tp, offset: _in_force(app.leadstream, rules, tp, offset),
         done=lambda works, seconds: _observe(metrics, works, seconds),
+        folds=(topics.people,),
     )
     lookups = Lookups(settings.company_ranges, settings.mmdb, settings.asn, settings.lists)
     rows = RowTable(_table(app, "visitors", settings.partitions), visitors_log, visitor.decode, visitor.encode)
@@ -125,7 +141,8 @@ def create(settings: Settings) -> App:
     state = app.leadstream = Leadstream(settings, flow, topics, metrics)
     state.visitors = Visitors(flow, rows, topics, lambda stages: Intake(lookups, settings.phone_region, stages), rules, metrics)
     state.people_log = PeopleLog(flow, fold, topics, metrics)
-    state.services += [Web, lambda _: Reloading(lookups)]
+    forgetting = Forgetting(flow, state.visitors, topics.events)
+    state.services += [Web, lambda _: Reloading(lookups), lambda _: forgetting]
     app.duties = Duties(flow, topics.events, lambda tp, until: cast("Visitors", state.visitors).tick(tp.partition, until))
     app.on_partitions_assigned.connect(_counting(metrics), weak=False)
     _agents(app, state.visitors, state.people_log, topics, settings.partitions)
@@ -153,7 +170,7 @@ def _conf(settings: Settings) -> dict[str, Any]:
         "broker_commit_interval": min(settings.checkpoint.total_seconds(), 1.0) * 0.9,
         "broker_commit_every": 10**9,
         "broker_session_timeout": session,
-        "broker_heartbeat_interval": session / 10,
+        "broker_heartbeat_interval": min(session / 10, HEARTBEAT_S),
         "broker_rebalance_timeout": 30.0,
         "producer_linger": 0,
         "producer_request_timeout": session,  # an idle worker notices by it that Kafka is gone
@@ -171,6 +188,13 @@ def _table(app: App, name: str, partitions: int) -> Callable[[], PartStore]:
     return lambda: cast("PartStore", table.data)
 
 
+def _in_force(state: Leadstream, rules: RulesInForce, tp: TP, offset: int) -> tuple[str, int]:
+    """Return the hash and the place of the ruleset in force once a source is read up to an offset."""
+    reader = state.people_log if tp.topic == state.topics.people else state.visitors
+    edition = None if reader is None else reader.in_force(tp, offset)
+    return ("", 0) if edition is None else (rules.of(edition).hash, edition.place)
+
+
 def _noted(rules: RulesInForce, people: People) -> People:
     rules.noted(people.rules)
     return people
@@ -178,13 +202,13 @@ def _noted(rules: RulesInForce, people: People) -> People:
 
 def _agents(app: App, visitors: Visitors, people_log: PeopleLog, topics: Topics, partitions: int) -> None:
     flow = app.flow
+    # Faust asks whose file it is itself in, and Python then looks at all modules: 50 ms of a start
+    inspect.modulesbyfile[faust.app.base.__file__] = faust.app.base.__name__
 
     @app.agent(app.topic(topics.events, partitions=partitions, schema=BatchSchema()), name="visitors")
     async def read_events(stream: Any) -> None:
         async for delivered in stream:
-            batch = flow.accept(delivered)
-            if batch is not None:
-                await flow.room(visitors.take_events(batch), MAX_CHANGED_ROWS)
+            await visitors.read_events(delivered)
 
     @app.agent(app.topic(topics.wakes, partitions=partitions, schema=BatchSchema()), name="wakes")
     async def read_wakes(stream: Any) -> None:
@@ -214,7 +238,15 @@ def _observe(metrics: Metrics, works: list[Work], seconds: float) -> None:
 
 def _ruleset(settings: Settings) -> Ruleset:
     path = settings.ruleset
-    return shipped_ruleset() if path is None else load_ruleset(path.read_bytes(), str(path))
+    if path is None:
+        return shipped_ruleset()
+    try:
+        rules = load_ruleset(path.read_bytes(), str(path))
+    except (OSError, RulesetError) as error:
+        raise UsageError(str(error)) from error
+    if len(rules.text) > MAX_TEXT:
+        raise UsageError(f"{path} has {len(rules.text)} bytes, a ruleset may have {MAX_TEXT}: shorten its comments and lists")
+    return rules
 
 
 def shipped_ruleset() -> Ruleset:

@@ -12,7 +12,7 @@ from stream.domain.event import Event, Link
 from stream.domain.ids import lead_id
 from stream.domain.instants import parse
 from stream.domain.leads import Out
-from stream.domain.log import Record, Tick, Wake, decode, encode
+from stream.domain.log import Deployment, Record, Tick, Wake, decode, encode
 from stream.domain.people import People
 from stream.domain.person import Person
 from stream.domain.ruleset.load import load
@@ -111,6 +111,11 @@ class Log:
         """Let the clock of a partition run."""
         self.append(Tick(partition, until))
 
+    def deploy(self, ruleset: Ruleset) -> None:
+        """Let a ruleset come into force, for visitors too."""
+        self.rules = ruleset
+        self.append(Deployment(ruleset.text))
+
     def append(self, record: Record) -> None:
         """Put a record into the log, apply it, and answer the wakes it causes."""
         self.records.append(encode(record))
@@ -119,7 +124,7 @@ class Log:
         self.out += made
         for wake in [decode(out.value) for out in made if out.topic == "wakes" and out.value is not None]:
             assert isinstance(wake, Wake)
-            self.visitors[wake.node], snapshot = visitor.wake(self.visitors.get(wake.node), wake.node, wake.r)
+            self.visitors[wake.node], snapshot = visitor.wake(self.visitors.get(wake.node), wake.node, wake.r, self.rules)
             self.append(snapshot)
 
     @property

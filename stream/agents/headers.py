@@ -9,6 +9,8 @@ FORWARDED = "leadstream-forwarded-from"
 REPLAYED = "leadstream-replayed"
 HISTORY = "leadstream-history"
 LAG = "leadstream-lag-ms"
+RESYNC = (INTERNAL, b"resync")
+"""Our own records in `events` that let a slice of the linked visitors send their sums again."""
 CONTENT_TYPE = ("content-type", b"application/cloudevents+json")
 
 

@@ -10,16 +10,25 @@ from stream.settings import Settings, load
 
 @click.command()
 @click.option("--check", is_flag=True, help="Only compare with what is there; exit 1 on a difference.")
-@click.option("--adopt", is_flag=True, help="Go on with a recreated `events` topic.")
+@click.option("--adopt", is_flag=True, help="Go on with topics that were recreated or lost records.")
 def topics(check: bool, adopt: bool) -> None:
     """Create the topics that are missing, with their partitions, cleanup, retention and sizes.
 
+    --adopt lets an installation go on that a worker refused: with a recreated `events`, in a new epoch; without records
+    that were deleted before they were read; with rows made again where a changelog lost them. No worker may run.
+
     What exists is left as it is. Names, partitions, copies and retention are settings: `leadstream worker --help`.
     """
-    if adopt:
-        raise UsageError("topics --adopt is not available yet: a later release continues a recreated `events` topic")
+    if adopt and check:
+        raise UsageError("--check only compares, --adopt changes: give one of them")
     settings = load()
-    run(_check(settings) if check else _create(settings))
+    run(_adopt(settings) if adopt else _check(settings) if check else _create(settings))
+
+
+async def _adopt(settings: Settings) -> None:
+    from stream.cli.adopt import adopt
+
+    await adopt(settings)
 
 
 async def _create(settings: Settings) -> None:

@@ -38,8 +38,8 @@ class Changelogs:
         """Return a changelog's last offset as far as known, -1 for none."""
         return self._stores()[tp.topic].at.get(tp, -1)
 
-    async def append(self, work: Work) -> None:
-        """Append the rows of one partition and await their acknowledgement."""
+    async def append(self, work: Work, goes_on: Callable[[], None] = lambda: None) -> None:
+        """Append the rows of one partition and await their acknowledgement; `goes_on` hears of each."""
         now, (topic, partition) = int(time.time() * 1000), work.changelog
         for rows in work.rows:
             sent = await self._producer().send_many(topic, partition, rows, now)
@@ -48,6 +48,7 @@ class Changelogs:
                 raise ValueError(msg)
             for acknowledged, count in sent:
                 self._follow(work.changelog, (await acknowledged).offset, count)
+                goes_on()
 
     def _follow(self, tp: TP, offset: int, count: int) -> None:
         at, expected = self._stores()[tp.topic].at, self.last(tp) + 1

@@ -17,7 +17,7 @@ class Checkpoint:
 
     Strictly in this order, so that whatever the moment of a crash: a committed record's rows are in the changelog, and a row
     in the changelog has all its outputs in Kafka. What is repeated after a crash is skipped by the position in the row.
-    An idempotent aiokafka producer retries for ever: hence `limit_s`.
+    An idempotent aiokafka producer retries for ever: hence `limit_s`, for which Kafka may be silent but not slow.
     """
 
     def __init__(
@@ -30,7 +30,7 @@ class Checkpoint:
         limit_s: float,
     ) -> None:
         self._parts, self._append, self._commit, self._reach, self._done = parts, append, commit, reach, done
-        self._limit_s = limit_s
+        self._limit_s, self._moved_at = limit_s, 0.0
         self.lock = asyncio.Lock()
 
     async def run(self) -> bool:
@@ -40,10 +40,24 @@ class Checkpoint:
     async def _guarded(self) -> bool:
         async with self.lock:
             try:
-                async with asyncio.timeout(self._limit_s):
-                    return await self._run()
+                return await self._while_it_goes_on(asyncio.ensure_future(self._run()))
             except BaseException as cause:  # noqa: BLE001 - not to be survived, whatever it is: rows were taken and are nowhere
                 die(cause)
+
+    def goes_on(self) -> None:
+        """Note that Kafka has acknowledged something."""
+        self._moved_at = time.monotonic()
+
+    async def _while_it_goes_on(self, run: "asyncio.Task[bool]") -> bool:
+        self.goes_on()
+        while not run.done():
+            left_s = self._moved_at + self._limit_s - time.monotonic()
+            if left_s <= 0:
+                run.cancel()
+                msg = f"Kafka has acknowledged nothing for {self._limit_s:g} s"
+                raise TimeoutError(msg)
+            await asyncio.wait({run}, timeout=left_s)
+        return run.result()
 
     async def _run(self) -> bool:
         began = time.perf_counter()

@@ -13,12 +13,12 @@ from faust.types import TP, ConsumerMessage
 
 from stream.runtime.batches import Batch, fingerprint
 from stream.runtime.fatal import Gap, die
-from stream.runtime.membership import SILENCE_S, Cut
 from stream.runtime.resume import Resume, prove
 from stream.runtime.thread import BatchThread
 
 if TYPE_CHECKING:
     from stream.runtime.flow import Flow
+    from stream.runtime.recovery import BatchRecovery, BatchTableManager
 
 log = logging.getLogger(__name__)
 POLL_S = 0.1
@@ -32,14 +32,21 @@ class BatchConsumer(driver.Consumer):
     _seeks = 0
     heartbeat_at = 0.0
     """`time.monotonic()` of the last heartbeat the group's coordinator answered well."""
+    answers: dict[TP, tuple[int, float]]
+    """Where each source partition ended at its last fetch answer, and when that came (`time.monotonic()`)."""
 
     @property
     def flow(self) -> "Flow":
         """The app's flow."""
         return self.app.flow  # type: ignore[attr-defined, no-any-return]  # every app of ours has one
 
+    @property
+    def _recovery(self) -> "BatchRecovery":
+        return cast("BatchTableManager", self.app.tables).recovery
+
     def _new_consumer_thread(self) -> BatchThread:
         self._proofs: dict[TP, Resume] = {}
+        self.answers = {}
         return BatchThread(self, loop=self.loop, beacon=self.beacon)
 
     # -- delivery
@@ -50,7 +57,7 @@ class BatchConsumer(driver.Consumer):
             while not (stopped() or fetcher_stopped()):
                 if not self.flow_active:
                     await self.wait(self.can_resume_flow.wait())
-                active = self._get_active_partitions()
+                active = self._recovery.in_turn(self._get_active_partitions())
                 if not active:  # Faust sleeps a whole second here
                     await asyncio.sleep(PAUSED_S)
                     continue
@@ -66,6 +73,12 @@ class BatchConsumer(driver.Consumer):
         except BaseException as cause:  # noqa: BLE001 - whatever it is, nothing may be committed behind it
             die(cause)
 
+    def on_buffer_full(self, tp: TP) -> None:
+        """Fetch no more of a source for now; Faust goes on with it while others are restored."""
+        if not self._is_changelog_tp(tp):
+            self._get_active_partitions().discard(tp)
+            self._buffered_partitions.add(tp)
+
     async def _deliver(self, batches: Iterable[Batch], seeks: int) -> None:
         """Hand on what follows; a batch is judged by its position alone, never by age or generation."""
         expected = self._read_offset
@@ -79,6 +92,9 @@ class BatchConsumer(driver.Consumer):
                 msg = f"{tp.topic}-{tp.partition}: expected offset {want}, got {fetched.start}..{fetched.next}"
                 raise Gap(msg)
             if fetched.next <= want:
+                if seeks == self._seeks and fetched.next > fetched.start:  # aiokafka begins anew where its position is no more
+                    msg = f"{tp.topic}-{tp.partition}: was read up to {want}, now it goes on at {fetched.start}"
+                    raise Gap(msg)
                 continue
             batch = self._proven(fetched.since(want))
             done = await self.wait_first(self.callback(self._message(batch)), self.suspend_flow.wait())
@@ -111,9 +127,7 @@ class BatchConsumer(driver.Consumer):
             if isinstance(cause, asyncio.CancelledError):
                 raise
             die(cause)
-        for tp, at in found.items():
-            if at.lost:
-                log.error("%s-%s: %s records were deleted before they were read", tp.topic, tp.partition, at.lost)
+        self._seeks += 1
         await self._thread.move({tp: at.seek for tp, at in found.items()})
         self._read_offset.update({tp: at.seek for tp, at in found.items()})
         self._proofs.update({tp: at for tp, at in found.items() if at.mark is not None})
@@ -124,12 +138,14 @@ class BatchConsumer(driver.Consumer):
 
     async def seek_wait(self, partitions: Mapping[TP, int]) -> None:
         """Seek changelog partitions."""
+        self._seeks += 1
         await super().seek_wait(partitions)
         self._read_offset.update(partitions)
         self._seeks += 1
 
     def on_answer(self, tp: TP, highwater: int, sent_ms: int) -> None:
         """Hear of a fetch answer: what the broker had when the request left lies below `highwater`."""
+        self.answers[tp] = highwater, time.monotonic()
         self.flow.on_answer(tp, highwater, sent_ms)
 
     # -- the group
@@ -151,11 +167,8 @@ class BatchConsumer(driver.Consumer):
         await super().on_partitions_assigned(assigned, generation_id)
 
     async def check_membership(self) -> None:
-        """Raise if this worker is in no group any more, or the group has been silent for a minute."""
+        """Raise if this worker is in no group any more."""
         await self._thread.check_membership()
-        silent = time.monotonic() - max(self.heartbeat_at, self._thread.time_started)
-        if silent > SILENCE_S:
-            raise Cut(f"the group has not answered for {silent:.0f} s")
 
     async def commit(self, topics: Any = None, start_new_transaction: bool = True) -> bool:
         """Make a checkpoint; Faust's acknowledgements only say what is being worked on."""

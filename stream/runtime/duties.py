@@ -12,7 +12,6 @@ from mode import Service
 from stream.runtime.changelog import CHECK_S
 from stream.runtime.fatal import SecondWriter, die
 from stream.runtime.flow import Flow
-from stream.runtime.membership import Cut
 
 log = logging.getLogger(__name__)
 TICK_S = 0.4
@@ -59,7 +58,7 @@ class Duties(Service):
                 return
             try:
                 await self._flow.consumer.check_membership()
-            except (KafkaError, Cut) as cause:
+            except KafkaError as cause:
                 die(cause)
 
     def _owned(self) -> set[TP]:

@@ -6,17 +6,20 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Protocol, cast
 
+import msgspec
 from faust.types import TP
 
 from stream.runtime.batches import Batch
 from stream.runtime.changelog import Changelogs
 from stream.runtime.checkpoint import Checkpoint
-from stream.runtime.fatal import Gap, Misfit, die
+from stream.runtime.fatal import Gap, die
 from stream.runtime.faults import Faults
 from stream.runtime.lanes import Message, Outbox
+from stream.runtime.misfits import PARTITIONS, misfit
 from stream.runtime.partstore import PartStore
 from stream.runtime.producer import BatchProducer, partition_of
 from stream.runtime.resume import (
+    EPOCH_BITS,
     MARK_KEY,
     Found,
     Mark,
@@ -35,6 +38,7 @@ if TYPE_CHECKING:
     import faust
 
     from stream.runtime.consumer import BatchConsumer
+    from stream.runtime.restoring import Restoring
 
 log = logging.getLogger(__name__)
 
@@ -60,7 +64,8 @@ class Flow:
     """The state of a worker between Kafka and the agents.
 
     `sources` says for each source topic the changelog of its table and how many partitions it must have, `outputs` are the
-    other topics written to. `rules` gives the ruleset's hash for the commit, `done` hears of each checkpoint.
+    other topics written to. `rules` gives the ruleset's hash and place at a position, for the commit, `done` hears of each
+    checkpoint. `folds` are the sources whose table is cut atomically.
     """
 
     def __init__(
@@ -69,10 +74,12 @@ class Flow:
         sources: Mapping[str, tuple[str, int]],
         outputs: Iterable[str],
         limit_s: float,
-        rules: Callable[[], str] = lambda: "",
+        rules: Callable[[TP, int], tuple[str, int]] = lambda _tp, _position: ("", 0),
         done: Callable[[list[Work], float], None] | None = None,
+        folds: Iterable[str] = (),
     ) -> None:
         self.app, self.sources, self.limit_s, self._rules = app, sources, limit_s, rules
+        self.folds = frozenset(folds)
         self.tables: dict[str, OpenTable] = {}
         """The open tables by changelog."""
         self.counts: dict[str, int] = dict.fromkeys((*sources, *outputs), 0)
@@ -81,18 +88,27 @@ class Flow:
         """Source partitions whose rows are here: they are read, others wait for the recovery."""
         self.assigned = False
         """Whether the group has assigned and not begun to take away."""
+        self.life = 0
+        """How often it has assigned."""
         self.progress: dict[TP, Progress] = {}
+        self.said: dict[TP, Mark] = {}
+        """The mark with which each source partition went on: what an operator decided holds on."""
         self.restoring_since = time.monotonic()
         self.restored_rows = 0
+        self.restoring: Restoring | None = None
+        """The recovery that goes on."""
         self.recovery_s = 0.0
+        self.building = 0
+        """How many folds are being built."""
         self.ready = False
+        self.checkpoints = 0
         self.watchdog = Watchdog(limit_s, lambda: self.consumer.heartbeat_at)
-        self.outbox = Outbox(self._producer, self.watchdog.check)
         self.changelogs = Changelogs(self._producer, self._ends, self._stores)
         self.faults = Faults.of_environment()
         self.checkpoint = Checkpoint(
-            self._parts, self._append, self._commit, self._reach, done or _ignore, limit_s
+            self._parts, self._append, self._commit, self._reach, self._counted(done or _ignore), limit_s
         )  # fmt: skip
+        self.outbox = Outbox(self._producer, self.watchdog.check, self.checkpoint.goes_on)
 
     @property
     def consumer(self) -> "BatchConsumer":
@@ -105,8 +121,24 @@ class Flow:
     async def _ends(self, tps: Iterable[TP]) -> Mapping[TP, tuple[int, int]]:
         return await self.consumer._thread.ends(tps)
 
+    async def beginnings(self, tps: Iterable[TP]) -> dict[TP, int]:
+        """Ask for the first offset that Kafka still has of each partition."""
+        return {tp: first for tp, (first, _) in (await self._ends(tps)).items()}
+
     def _stores(self) -> Mapping[str, PartStore]:
         return {table.changelog_topic.get_topic_name(): cast("PartStore", table.data) for table in self.app.tables.values()}
+
+    def _counted(self, done: Callable[[list[Work], float], None]) -> Callable[[list[Work], float], None]:
+        def counted(works: list[Work], seconds: float) -> None:
+            self.checkpoints += 1
+            done(works, seconds)
+
+        return counted
+
+    @property
+    def owes(self) -> bool:
+        """Whether a checkpoint has something to do."""
+        return self.checkpoint.lock.locked() or any(part.owes for part in self._parts())
 
     def _parts(self) -> Iterable[Part]:
         return [part for table in self.tables.values() for part in list(table.parts.values())]
@@ -129,6 +161,7 @@ class Flow:
 
     def accept(self, batch: Batch) -> Batch | None:
         """Return the part of a delivered batch that follows what was applied; None: all of it was. Raises `Gap`."""
+        self.faults.hit("decoded")
         applied = self.progress[batch.tp].applied
         if batch.start > applied:
             msg = f"{batch.tp.topic}-{batch.tp.partition}: applied up to {applied}, got {batch.start}..{batch.next}"
@@ -140,10 +173,11 @@ class Flow:
         return self.outbox.put(topic, partition_of(key, self.counts[topic]), [message])
 
     async def room(self, part: Part, limit: int) -> None:
-        """Wait while more than `limit` rows or cuts of a partition are unwritten."""
+        """Wait while more than `limit` rows or cuts of a partition are unwritten, or too many outputs unacknowledged."""
         await self.faults.reach("applied")
         while part.backlog > limit:
             await self.checkpoint.run()
+        await self.outbox.room()
 
     # -- the checkpoint's side
 
@@ -157,7 +191,8 @@ class Flow:
         if marks:
             work.rows.append(list(marks))
             self._stores()[work.changelog.topic].part(work.changelog.partition).update(marks)
-        await self.changelogs.append(work)
+        await self.changelogs.append(work, self.checkpoint.goes_on)
+        await self.faults.reach("appended")
 
     async def _commit(self, positions: Mapping[TP, Position]) -> None:
         if positions:
@@ -165,9 +200,11 @@ class Flow:
 
     def _mark(self, tp: TP, at: Position) -> Mark:
         changelog = cast("TP", self.changelog_of(tp))
+        rules, place = self._rules(tp, at.next)
+        said = self.said.get(tp, Mark())
         return Mark(
-            self.changelogs.last(changelog), self.counts[tp.topic], at.last, at.print, self._rules(),
-            self.progress[tp].history_until,
+            self.changelogs.last(changelog), self.counts[tp.topic], at.last, at.print, rules,
+            self.progress[tp].history_until, place, said.epoch, said.turn, said.begin,
         )  # fmt: skip
 
     # -- the consumer's side
@@ -176,37 +213,47 @@ class Flow:
         """Decide where source partitions go on; raises `Misfit`."""
         await self.faults.reach("seek")
         await self._count_partitions()
-        thread = self.consumer._thread
-        committed, ends = await thread.committed(tps), await thread.ends(tps)
+        thread, changelogs = self.consumer._thread, {cast("TP", self.changelog_of(tp)) for tp in tps}
+        committed, ends = await thread.committed(tps), await thread.ends({*tps, *changelogs})
         found: dict[TP, Resume] = {}
         for tp in tps:
             changelog = cast("TP", self.changelog_of(tp))
             at = committed.get(tp)
             mark = read_mark(at.metadata) if at is not None else None
             # building a fold may take seconds: the loop must turn meanwhile
+            self.building += 1
             state_at = await asyncio.to_thread(self.tables[changelog.topic].position, tp.partition)
+            self.building -= 1
             found[tp] = resume(
                 Found(
                     tp, None if at is None else at.offset, mark, self._stored_mark(tp, changelog),
                     state_at,
-                    *ends[tp], self.counts[tp.topic], self.changelogs.last(changelog),
+                    *ends[tp], self.counts[tp.topic], self.changelogs.last(changelog), ends[changelog][0],
+                    tp.topic in self.folds,
                 )
             )  # fmt: skip
             self.progress[tp] = Progress(found[tp].position, mark.until if mark is not None else 0)
+            self.said[tp] = msgspec.structs.replace(found[tp].said or Mark(), epoch=found[tp].epoch)
         return found
+
+    def base(self, tp: TP) -> int:
+        """Return what makes positions in rows of a partition's offsets: its epoch, above them."""
+        said = self.said.get(tp)
+        return 0 if said is None else said.epoch << EPOCH_BITS
 
     def _stored_mark(self, tp: TP, changelog: TP) -> tuple[int, Mark] | None:
         row = self._stores()[changelog.topic].part(changelog.partition).get(MARK_KEY + tp.topic.encode())
         return None if row is None else read_mark_row(row)
 
     async def _count_partitions(self) -> None:
-        for topic, known in self.counts.items():
-            if not known:
+        """Ask how many partitions there are; those read must be as many as they should, at each assignment."""
+        wanted = {topic: wanted for topic, (_, wanted) in self.sources.items()}
+        wanted |= {table: self.sources[topic][1] for topic, (table, _) in self.sources.items()}
+        for topic in {*self.counts, *wanted}:
+            if topic in wanted or not self.counts[topic]:
                 self.counts[topic] = await self._producer().partitions_for(topic)
-        for topic, (_, wanted) in self.sources.items():
-            if self.counts[topic] != wanted:
-                msg = f"{topic} has {self.counts[topic]} partitions, PARTITIONS asks for {wanted}: set it to what the topic has"
-                raise Misfit(msg)
+            if self.counts[topic] != wanted.get(topic, self.counts[topic]):
+                raise misfit(PARTITIONS, topic=topic, partitions=self.counts[topic], wanted=wanted[topic])
 
     def on_answer(self, tp: TP, highwater: int, sent_ms: int) -> None:
         """Pass a fetch answer on to the partition's progress; called by the consumer thread."""
@@ -230,12 +277,14 @@ class Flow:
             table.reset()
         self.running.clear()
         self.progress.clear()
-        self.assigned = True
+        self.assigned, self.life = True, self.life + 1
         self.restored_rows = 0
 
     def on_restored(self, rows: int) -> None:
         """Count rows that the recovery read."""
         self.restored_rows += rows
+        if self.restoring is not None:
+            self.restoring.rows += rows
 
     def on_ready(self) -> None:
         """Note that everything assigned is restored."""
@@ -244,7 +293,7 @@ class Flow:
             changelog = self.changelog_of(tp)
             if changelog is not None:
                 self.tables[changelog.topic].open(changelog.partition)  # stale rows are written again, traffic or not
-        self.ready = True
+        self.ready, self.restoring = True, None
         log.info("ready: %d rows in %.2f s, %d partitions", self.restored_rows, self.recovery_s, len(self.running))
 
 

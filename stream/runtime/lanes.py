@@ -9,6 +9,10 @@ from stream.runtime.fatal import die
 from stream.runtime.producer import BatchProducer
 
 Headers = list[tuple[str, bytes]]
+MAX_BYTES = 16 * 1024 * 1024
+"""How much may wait for its acknowledgement before nothing more is read."""
+MESSAGE_BYTES = 200
+"""What a message takes beside its value."""
 _NONE: Headers = []
 
 
@@ -87,18 +91,41 @@ def _acknowledge(ack: "asyncio.Future[Any]", complete: list[asyncio.Future[None]
 
 
 class Outbox:
-    """The lanes of a worker. `guard` raises where this process should not send any more."""
+    """The lanes of a worker. `guard` raises where this process should not send any more; `goes_on` hears of acknowledgements."""
 
-    def __init__(self, producer: Callable[[], BatchProducer], guard: Callable[[], None]) -> None:
-        self._producer, self._guard = producer, guard
+    def __init__(
+        self, producer: Callable[[], BatchProducer], guard: Callable[[], None], goes_on: Callable[[], None] = lambda: None
+    ) -> None:
+        self._producer, self._guard, self._goes_on = producer, guard, goes_on
         self._lanes: dict[tuple[str, int], Lane] = {}
+        self.waiting = 0
+        """Bytes that are not acknowledged yet."""
+        self.acknowledged = 0
+        """How often Kafka has acknowledged something."""
+        self._freed = asyncio.Event()
 
     def put(self, topic: str, partition: int, messages: Sequence[Message]) -> asyncio.Future[None]:
         """Send messages in order behind all that was put for this partition before."""
         lane = self._lanes.get((topic, partition))
         if lane is None:
             lane = self._lanes[topic, partition] = Lane(self._producer, self._guard, topic, partition)
-        return lane.put(messages)
+        size = sum([len(message.value or b"") for message in messages]) + MESSAGE_BYTES * len(messages)
+        self.waiting += size
+        acknowledged = lane.put(messages)
+        acknowledged.add_done_callback(lambda _: self._free(size))
+        return acknowledged
+
+    async def room(self) -> None:
+        """Wait while more than `MAX_BYTES` wait for their acknowledgement."""
+        while self.waiting > MAX_BYTES:
+            self._freed.clear()
+            await self._freed.wait()
+
+    def _free(self, size: int) -> None:
+        self.waiting -= size
+        self.acknowledged += 1
+        self._freed.set()
+        self._goes_on()
 
     def stop(self) -> None:
         """End all lanes."""

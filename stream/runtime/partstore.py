@@ -12,7 +12,11 @@ from faust.stores import base
 from faust.types import TP
 
 from stream.runtime.batches import Record
+from stream.runtime.fatal import Misfit
+from stream.runtime.misfits import ROW_FORMAT, misfit
 
+FORMAT = b"\x01"
+"""The first byte of every row that this release reads."""
 Rows = dict[bytes, bytes]
 Merge = Callable[[bytes, bytes, bytes], bytes]
 
@@ -73,9 +77,10 @@ class PartStore(base.Store[bytes, bytes]):
                 rows.pop(key, None)
                 stale.discard(key)
                 continue
-            old = rows.get(key)
-            if old is None:
-                rows[key] = value
+            if value[:1] != FORMAT:
+                raise self._unknown(partition, record)
+            old = rows.setdefault(key, value)
+            if old is value:
                 continue
             newer = value[1:9] >= old[1:9]
             counts, other = (value, old) if newer else (old, value)
@@ -85,6 +90,10 @@ class PartStore(base.Store[bytes, bytes]):
                 stale.discard(key)
             else:
                 stale.add(key)
+
+    def _unknown(self, partition: int, record: Record) -> Misfit:
+        where, found = f"{self.table.changelog_topic.get_topic_name()}-{partition}", (record.value or b"")[:1].hex() or "none"
+        return misfit(ROW_FORMAT, where=where, offset=record.offset, format=found, known=FORMAT.hex())
 
     def apply_changelog_batch(self, batch: Any, to_key: Any, to_value: Any) -> None:
         """Do nothing: the recovery loads whole batches itself, Faust's buffers stay empty."""

@@ -5,7 +5,9 @@ from typing import Any
 
 from faust.transport.drivers import aiokafka as driver
 
+from stream.runtime.fatal import die
 from stream.runtime.murmur import murmur2
+from stream.runtime.watchdog import Stale
 
 Pair = tuple[bytes | None, bytes | None]
 
@@ -24,6 +26,22 @@ class BatchProducer(driver.Producer):
 
     def _settings_extra(self) -> dict[str, Any]:
         return {"acks": "all", "enable_idempotence": getattr(self.app, "idempotent", True)}
+
+    async def on_start(self) -> None:
+        """Start, and look at the watchdog before each request leaves: what waits in here was put before a freeze."""
+        await super().on_start()
+        client, watchdog = self._ensure_producer().client, self.app.flow.watchdog  # type: ignore[attr-defined]  # every app of ours has one
+        send = client.send
+
+        async def watched(node: Any, request: Any, **how: Any) -> Any:
+            if watchdog.started:
+                try:
+                    watchdog.check()
+                except Stale as cause:
+                    die(cause)
+            return await send(node, request, **how)
+
+        client.send = watched
 
     async def send_many(self, topic: str, partition: int, records: Iterable[Pair], at_ms: int) -> list[tuple[Any, int]]:
         """Send records to one partition in order, in as few batches as fit; return [(acknowledgement, count)]."""

@@ -7,13 +7,16 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
 
+from aiokafka.errors import IllegalStateError
 from faust.tables.manager import TableManager
 from faust.tables.recovery import Recovery
 from faust.types import TP
 from mode import Service
 
 from stream.runtime.fatal import Gap, die
+from stream.runtime.memory import give_back
 from stream.runtime.partstore import PartStore
+from stream.runtime.restoring import TELL_S, Restoring
 
 if TYPE_CHECKING:
     import faust
@@ -23,6 +26,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 WAIT_S = 1.0
+AT_ONCE = 2
+"""While one changelog's batch is loaded the other's is on its way."""
 
 
 class BatchRecovery(Recovery):
@@ -46,6 +51,9 @@ class BatchRecovery(Recovery):
             try:
                 await self.flow.faults.reach("recovery")
                 self._load(event)
+                await self._go_on(event)
+            except IllegalStateError:
+                continue  # the partition is being taken away: a new recovery follows
             except Exception as cause:  # noqa: BLE001  # half a table is worse than none
                 die(cause)
             self._end_if_complete()
@@ -55,6 +63,8 @@ class BatchRecovery(Recovery):
         if tp not in self.active_tps or event.message.generation_id != self.app.consumer_generation_id:
             return
         have = self.active_offsets[tp]
+        if have >= self.active_highwaters[tp]:
+            return  # what a partition that runs again writes itself
         if batch.start > have + 1:
             msg = f"changelog {tp.topic}-{tp.partition}: expected offset {have + 1}, got {batch.start}"
             raise Gap(msg)
@@ -63,6 +73,14 @@ class BatchRecovery(Recovery):
         store.load(tp.partition, batch.records)
         store.at[tp] = self.active_offsets[tp] = max(have, batch.next - 1)
         self.flow.on_restored(len(batch.records))
+
+    @Service.task
+    async def _publish_stats(self) -> None:
+        """Tell how far it is: Faust's own numbers count single records, and warn of what our batches pass by."""
+        while not self.should_stop:
+            await self.sleep(TELL_S)
+            if self.in_recovery and (restoring := self.flow.restoring) is not None:
+                log.info(restoring.line())
 
     def _store(self, tp: TP) -> PartStore:
         return cast("PartStore", cast("faust.Table[bytes, bytes]", self.tp_to_table[tp]).data)
@@ -77,20 +95,44 @@ class BatchRecovery(Recovery):
     async def on_rebalance(self, assigned: set[TP], revoked: set[TP], newly_assigned: set[TP], generation_id: int = 0) -> None:
         """Start a recovery; nothing runs until it is known what stayed."""
         self.flow.running.clear()
-        self.flow.restoring_since = time.monotonic()
+        self.flow.restoring, self.flow.restoring_since = None, time.monotonic()
         await super().on_rebalance(assigned, revoked, newly_assigned, generation_id)
 
     async def _seek_offsets(self, consumer: Any, tps: set[TP], offsets: Mapping[TP, int], title: str) -> None:
         """Seek the changelogs behind what is known (Faust reads one again); flow is still suspended."""
+        if title == "active":
+            self.flow.restoring = Restoring(self.active_remaining_total(), self.active_remaining_total)
         if tps:
             await consumer.seek_wait({tp: max(0, offsets[tp] + 1) for tp in tps})
         if title == "active" and self.need_recovery() and (ready := self._complete(consumer)):
-            await consumer.perform_seek(ready)
-            if not self.flow.assigned:
-                return  # another rebalance began meanwhile: a new recovery follows
-            self.flow.running |= ready
+            await self._resume(ready)  # fetched as soon as the recovery resumes the flow
             log.info("kept: %d partitions go on while the others are restored", len(ready))
-            consumer.resume_partitions(ready)  # fetched as soon as the recovery resumes the flow
+
+    async def _go_on(self, event: Any) -> None:
+        """Let a partition go on whose rows are here now; the last ones go on with the end of the recovery."""
+        changelog = event.value.tp
+        if changelog in self.active_tps and self.in_recovery and self.need_recovery() and not self._left(changelog):
+            ready = {tp for tp in self._complete(self.flow.consumer) if self.flow.changelog_of(tp) == changelog}
+            if ready := ready - self.flow.running:
+                await self._resume(ready)
+
+    async def _resume(self, ready: set[TP]) -> None:
+        consumer, life = self.flow.consumer, self.flow.life
+        await consumer.perform_seek(ready)
+        if self.flow.assigned and self.flow.life == life:  # else another rebalance began meanwhile: a new recovery follows
+            self.flow.running |= ready
+            consumer.resume_partitions(ready)
+
+    def in_turn(self, active: set[TP]) -> set[TP]:
+        """Return what is to be read now: the changelogs by twos, the shortest first, so that their partitions go on soon."""
+        if not self.in_recovery:
+            return active
+        left = {tp: self._left(tp) for tp in active & self.active_tps}
+        turn = sorted((tp for tp in left if left[tp]), key=lambda tp: (left[tp], tp))[:AT_ONCE]
+        return (active - self.active_tps).union(turn)
+
+    def _left(self, changelog: TP) -> int:
+        return max(0, self.active_highwaters[changelog] - self.active_offsets[changelog])
 
     def _complete(self, consumer: "BatchConsumer") -> set[TP]:
         """Return the source partitions whose changelog has nothing left to read."""
@@ -134,6 +176,7 @@ class BatchRecovery(Recovery):
         self.tables.on_standbys_ready()
         app.on_rebalance_end()
         gc.freeze()
+        await asyncio.to_thread(give_back)  # takes a tenth of a second a gigabyte
 
 
 class BatchTableManager(TableManager):

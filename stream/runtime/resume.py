@@ -1,19 +1,34 @@
 """Where a source partition goes on, and whether it still is the one that was read before."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import msgspec
 from faust.types import TP
 
-from stream.runtime.fatal import Misfit
+from stream.runtime.misfits import (
+    CHANGELOG_CUT,
+    CHANGELOG_LOST,
+    DELETED,
+    FOLD_CUT,
+    FOLD_LOST,
+    OTHER_RECORD,
+    RECREATED,
+    REPARTITIONED,
+    misfit,
+)
+
+EPOCH_BITS = 48
+"""A position in rows is `epoch << 48 | offset`: what a recreated topic holds is newer than all that was read before."""
+OFFSETS = (1 << EPOCH_BITS) - 1
 
 
 class Mark(msgspec.Struct, frozen=True, omit_defaults=True):
     """What a commit says besides its offset; written as JSON into the commit's metadata.
 
     `changelog` is the changelog's last offset (-1: none), `partitions` the source's partition count, `last` the offset of
-    the last record read (-1: none) and `print` its fingerprint, `rules` the hash of the ruleset, `until` the moment (ms) up
-    to which a history is taken to be loading.
+    the last record read (-1: none) and `print` its fingerprint, `rules` the hash and `place` the place of the ruleset,
+    `until` the moment (ms) up to which a history is taken to be loading. `epoch` counts how often the source was recreated,
+    `turn` how often an operator let it go on elsewhere, `begin` is the changelog's first offset as far as that is accepted.
     """
 
     changelog: int = -1
@@ -22,6 +37,10 @@ class Mark(msgspec.Struct, frozen=True, omit_defaults=True):
     print: str = ""
     rules: str = ""
     until: int = 0
+    place: int = 0
+    epoch: int = 0
+    turn: int = 0
+    begin: int = 0
 
 
 _encode = msgspec.json.Encoder().encode
@@ -48,13 +67,16 @@ _HEAD = 9
 
 
 def mark_row(position: int, mark: Mark) -> bytes:
-    """Return the row that says how far a source was read when the rows before it were written."""
-    return _FORMAT + position.to_bytes(8, "big") + _encode(mark)
+    """Return the row that says how far a source was read when the rows before it were written.
+
+    Of several the greatest counts: an operator's turn goes before all positions.
+    """
+    return _FORMAT + (mark.turn << EPOCH_BITS | position).to_bytes(8, "big") + _encode(mark)
 
 
 def read_mark_row(row: bytes) -> tuple[int, Mark]:
     """Return the position and the mark of such a row."""
-    return int.from_bytes(row[1:_HEAD], "big"), _decode(row[_HEAD:])
+    return int.from_bytes(row[1:_HEAD], "big") & OFFSETS, _decode(row[_HEAD:])
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +84,9 @@ class Found:
     """What Kafka holds of a source partition at start.
 
     `committed` is the group's offset (None: never, or deleted together with the topic), `mark` what it says;
-    `stored` is the same from the table, `state_at` the position that an atomic table names (None: it has none).
-    `first` and `end` are the partition's present bounds, `changelog` is the last offset of its table's changelog.
+    `stored` is the same from the table, `state_at` the position (with its epoch) that an atomic table names, None before
+    its first cut. `first` and `end` are the partition's present bounds, `begin` and `changelog` the first and the last
+    offset of its table's changelog; `fold` says that this is an atomic table.
     """
 
     tp: TP
@@ -75,59 +98,73 @@ class Found:
     end: int
     partitions: int
     changelog: int
+    begin: int = 0
+    fold: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Resume:
-    """Read on at `seek`; what lies before `position` is only read to prove `mark`."""
+    """Read on at `seek`, in `epoch`; what lies before `position` is only read to prove `mark`.
+
+    `said` is the mark that counts, `None` for a source never read.
+    """
 
     seek: int
     position: int
     mark: Mark | None = None
-    lost: int = 0
+    epoch: int = 0
+    said: Mark | None = field(default=None, compare=False)
 
 
 def resume(found: Found) -> Resume:
     """Decide where to go on; raises `Misfit` where state and topics do not fit each other."""
-    at, mark = _last_known(found)
-    position = at if found.state_at is None else found.state_at
-    where = f"{found.tp.topic}-{found.tp.partition}"
-    if mark is not None and mark.partitions and mark.partitions != found.partitions:
-        raise Misfit(
-            f"{found.tp.topic} has {found.partitions} partitions, its state was made with {mark.partitions}: "
-            "give it those back, or start anew under another APP"
-        )
-    if mark is not None and mark.changelog > found.changelog:
-        raise Misfit(
-            f"the changelog of {where} ends at {found.changelog}, the commit says {mark.changelog}: it was recreated or cut; "
-            "restore it, or start anew under another APP"
-        )
+    at, mark = last_known(found)
+    said = mark or Mark()
+    if said.partitions and said.partitions != found.partitions:
+        raise misfit(REPARTITIONED, topic=found.tp.topic, partitions=found.partitions, had=said.partitions)
+    _look_at_changelog(found, said)
+    epoch, position = _furthest(found, at, said)
     if position is None:
-        return Resume(found.first, found.first)
+        return Resume(found.first, found.first, epoch=epoch, said=mark)
+    where = f"{found.tp.topic}-{found.tp.partition}"
     if position > found.end:
-        raise Misfit(
-            f"{where} ends at {found.end}, but was read up to {position}: it was recreated or lost records; "
-            "`leadstream topics --adopt` goes on with it"
-        )
+        raise misfit(RECREATED, where=where, end=found.end, position=position)
     if position < found.first:
-        return Resume(found.first, found.first, lost=found.first - position)
+        raise misfit(DELETED, where=where, position=position, first=found.first, lost=found.first - position)
     if mark is not None and position == at and found.first <= mark.last < position:
-        return Resume(mark.last, position, mark)
-    return Resume(position, position)
+        return Resume(mark.last, position, mark, epoch, mark)
+    return Resume(position, position, epoch=epoch, said=mark)
 
 
-def _last_known(found: Found) -> tuple[int | None, Mark | None]:
-    """Return what the group committed, or, where that is gone or says nothing, what the table says."""
-    if found.stored is None or (found.committed is not None and found.mark is not None):
+def last_known(found: Found) -> tuple[int | None, Mark | None]:
+    """Return what the group committed, or, where that is gone, older than an operator's turn or says nothing, the table."""
+    if found.stored is None:
         return found.committed, found.mark
     position, mark = found.stored
-    return (position, mark) if found.committed in {None, position} else (found.committed, None)
+    if found.committed is not None and found.mark is not None and found.mark.turn >= mark.turn:
+        return found.committed, found.mark
+    older = found.mark is None and mark.turn == 0
+    return (found.committed, None) if older and found.committed not in {None, position} else (position, mark)
+
+
+def _look_at_changelog(found: Found, said: Mark) -> None:
+    where = f"{found.tp.topic}-{found.tp.partition}"
+    if said.changelog > found.changelog:
+        lost = FOLD_LOST if found.fold else CHANGELOG_LOST
+        raise misfit(lost, where=where, end=found.changelog, said=said.changelog)
+    if found.begin > said.begin:
+        raise misfit(FOLD_CUT if found.fold else CHANGELOG_CUT, where=where, first=found.begin, said=said.begin)
+
+
+def _furthest(found: Found, at: int | None, said: Mark) -> tuple[int, int | None]:
+    """Return the epoch and offset that are furthest: a cut may be written whose commit is not, never the other way round."""
+    if found.state_at is None:
+        return said.epoch, at
+    cut = found.state_at >> EPOCH_BITS, found.state_at & OFFSETS
+    return cut if at is None else max(cut, (said.epoch, at))
 
 
 def prove(tp: TP, mark: Mark, offset: int, seen: str) -> None:
     """Raise `Misfit` if another record stands where the last one read stood."""
     if offset == mark.last and seen != mark.print:
-        raise Misfit(
-            f"{tp.topic}-{tp.partition} holds another record at {offset} than was read there: it was recreated; "
-            "`leadstream topics --adopt` goes on with it"
-        )
+        raise misfit(OTHER_RECORD, where=f"{tp.topic}-{tp.partition}", offset=offset)

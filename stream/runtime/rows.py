@@ -11,6 +11,8 @@ from stream.runtime.partstore import PartStore, Rows
 from stream.runtime.work import Position, Work
 
 R = TypeVar("R")
+EVENTS_A_ROW = 4
+"""What is kept of an event until its checkpoint takes a small part of what a changed row does, a hot key's events too."""
 MAX_WRITTEN_ROWS = 10_000
 """How many rows a partition keeps decoded beyond their checkpoint."""
 
@@ -26,7 +28,8 @@ class RowPart(Generic[R]):
         self.changed: dict[bytes, R] = {}
         self._written: dict[bytes, R] = {}
         """What the last checkpoint wrote, still decoded: who was here a second ago often is again."""
-        self._raw: Rows = {key: stored[key] for key in stale if key in stored}
+        self._raw: set[bytes] = {key for key in stale if key in stored}
+        """Keys to be written as they are stored, or as a null where they are not."""
         self._outputs: list[asyncio.Future[None]] = []
         self._positions: dict[TP, Position] = {}
         self.received: list[int] = []
@@ -50,7 +53,14 @@ class RowPart(Generic[R]):
 
     def put_raw(self, key: bytes, value: bytes) -> None:
         """Store a row of another kind as it is."""
-        self.stored[key] = self._raw[key] = value
+        self.stored[key] = value
+        self._raw.add(key)
+
+    def drop(self, key: bytes) -> None:
+        """Remove a row that is written; its changelog gets a null."""
+        del self.stored[key]
+        self._written.pop(key, None)
+        self._raw.add(key)
 
     def sent(self, acknowledged: asyncio.Future[None]) -> None:
         """Remember an output that the next checkpoint must await."""
@@ -60,10 +70,14 @@ class RowPart(Generic[R]):
         """Remember that a batch is applied and its outputs are handed on."""
         self._positions[batch.tp] = Position.behind(batch)
 
+    def is_behind(self, tp: TP) -> bool:
+        """Tell whether something of a source waits for a checkpoint."""
+        return tp in self._positions
+
     @property
     def backlog(self) -> int:
-        """How many rows wait for a checkpoint."""
-        return len(self.changed)
+        """How many rows wait for a checkpoint; so many events of a few rows are as much."""
+        return max(len(self.changed), len(self.received) // EVENTS_A_ROW)
 
     @property
     def owes(self) -> bool:
@@ -75,10 +89,11 @@ class RowPart(Generic[R]):
         encode = self._encode
         rows = {key: encode(row) for key, row in self.changed.items()}
         self.stored.update(rows)
-        raw = {key: self.stored[key] for key in self._raw} | rows
+        raw: dict[bytes, bytes | None] = {key: self.stored.get(key) for key in self._raw}
+        raw |= rows
         work = Work(self.changelog, self._outputs, [list(raw.items())] if raw else [], self._positions, received=self.received)
         self._written = self.changed if len(self.changed) <= MAX_WRITTEN_ROWS else {}
-        self.changed, self._raw, self._outputs, self._positions, self.received = {}, {}, [], {}, []
+        self.changed, self._raw, self._outputs, self._positions, self.received = {}, set(), [], {}, []
         return work
 
 
@@ -90,6 +105,8 @@ class RowTable(Generic[R]):
     ) -> None:
         self._store, self._changelog, self._decode, self._encode = store, changelog, decode, encode
         self.parts: dict[int, RowPart[R]] = {}
+        self.opened: Callable[[RowPart[R]], None] = _nothing
+        """Called with each partition that is opened."""
 
     def open(self, partition: int) -> RowPart[R]:
         """Return a partition that is assigned."""
@@ -103,6 +120,7 @@ class RowTable(Generic[R]):
                 self._decode,
                 self._encode,
             )
+            self.opened(part)
         return part
 
     def position(self, partition: int) -> int | None:
@@ -112,3 +130,7 @@ class RowTable(Generic[R]):
     def reset(self) -> None:
         """Forget what was opened: the group assigned anew."""
         self.parts.clear()
+
+
+def _nothing(_part: RowPart[R]) -> None:
+    """Do nothing."""

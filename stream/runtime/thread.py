@@ -20,23 +20,40 @@ if TYPE_CHECKING:
     from stream.runtime.consumer import BatchConsumer
 
 log = logging.getLogger(__name__)
+TURN_S = 0.5
 FETCH_WAIT_MS = 50
 """Faust hard-codes 1,500: one fetch a broker is in flight, so idle partitions would hold up all others that long."""
+FETCH_MIN_BYTES = 64 * 1024
+"""Kafka answers at once when it has so much, else after the wait: a quiet worker costs half as much, and each hop takes up to
+50 ms more. Where much flows nothing waits."""
 
 
 class BatchThread(driver.AIOKafkaConsumerThread):
     """Faust's consumer thread with batches instead of records."""
 
     consumer: "BatchConsumer"
+    turned_at = 0.0
+    """`time.monotonic()` of the last turn of this thread's loop; 0 before the first."""
 
     async def on_start(self) -> None:
         """Start the consumer, watched from its first request on."""
         await super().on_start()
         self._watch(self._ensure_consumer())
+        self._turning = asyncio.ensure_future(self._turn())
+
+    async def on_thread_stop(self) -> None:
+        """End what was started."""
+        self._turning.cancel()
+        await super().on_thread_stop()
+
+    async def _turn(self) -> None:
+        while True:
+            self.turned_at = time.monotonic()
+            await asyncio.sleep(TURN_S)
 
     def _create_worker_consumer(self, transport: Any) -> AIOKafkaConsumer:
         consumer = super()._create_worker_consumer(transport)
-        consumer._fetch_max_wait_ms = FETCH_WAIT_MS
+        consumer._fetch_max_wait_ms, consumer._fetch_min_bytes = FETCH_WAIT_MS, FETCH_MIN_BYTES
         return consumer
 
     async def _fetch_records(
@@ -84,6 +101,7 @@ class BatchThread(driver.AIOKafkaConsumerThread):
                 batch, empty = unpack(tp, fetched._partition_records)
                 fetched._update_position()
                 if empty:
+                    fetched._partition_records._records_iterator = None  # a cycle that keeps the whole answer until gc looks
                     fetched._partition_records = None
                 batches.append(batch)
             if not fetched.has_more():
@@ -163,6 +181,21 @@ class BatchThread(driver.AIOKafkaConsumerThread):
         cast("Any", self._ensure_consumer()._coordinator).check_errors()
 
     # -- what the watchdog and the ticks need to know
+
+    def dead(self) -> str:
+        """Name a part of aiokafka's consumer that has ended; "": none. May be asked from any thread."""
+        if self._consumer is None or self._consumer._closed:
+            return ""
+        coordinator, fetcher = self._consumer._coordinator, self._consumer._fetcher
+        parts = {
+            "the fetcher": fetcher and fetcher._fetch_task,
+            "the group's coordinator": coordinator and getattr(coordinator, "_coordination_task", None),
+        }
+        return next((name for name, task in parts.items() if task is not None and task.done()), "")
+
+    def buffered(self) -> list[TopicPartition]:
+        """Return the partitions of which fetched records wait. May be asked from any thread."""
+        return list(self._consumer._fetcher._records) if self._consumer is not None and self._consumer._fetcher else []
 
     def _watch(self, consumer: Any) -> None:
         """Stamp good heartbeats, and fetches with the moment their request left."""

@@ -25,6 +25,11 @@ class Progress:
         self._recent: deque[int] = deque(maxlen=RECENT)
         self._told: int | None = None
 
+    @property
+    def told(self) -> int | None:
+        """The T of the newest tick."""
+        return self._told
+
     def answered(self, highwater: int, sent_ms: int) -> None:
         """Hear of a fetch answer: all that the broker had at `sent_ms` lies below `highwater`. Called by the consumer thread."""
         last = self._answers[-1] if self._answers else None

@@ -1,6 +1,7 @@
 """The Kafka transport, registered with Faust as `leadstream://`, and the store, as `part://`."""
 
-import faust.stores
+from faust.fixups import FIXUPS
+from faust.stores import STORES
 from faust.transport.drivers import TRANSPORTS
 from faust.transport.drivers import aiokafka as driver
 
@@ -17,7 +18,7 @@ class Transport(driver.Transport):
 
 def register() -> None:
     """Make `leadstream://` and `part://` known to Faust."""
-    TRANSPORTS._maybe_finalize()
+    for known in (TRANSPORTS, STORES, FIXUPS):
+        known.namespaces.clear()  # what other packages may offer is not asked for: a worker starts sooner
     TRANSPORTS.aliases["leadstream"] = f"{__name__}:Transport"
-    faust.stores.STORES._maybe_finalize()
-    faust.stores.STORES.aliases["part"] = "stream.runtime.partstore:PartStore"
+    STORES.aliases["part"] = "stream.runtime.partstore:PartStore"

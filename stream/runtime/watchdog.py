@@ -1,15 +1,13 @@
 """A worker that stood still must not send: somebody else may have its partitions."""
 
 import asyncio
-import os
-import sys
 import threading
 import time
 from collections.abc import Callable
 
 from mode import Service
 
-from stream.runtime.fatal import BROKEN
+from stream.runtime.fatal import die
 
 TURN_S = 0.25
 
@@ -63,6 +61,4 @@ class Watchdog(Service):
                 self._exit(stood)
 
     def _exit(self, stood: float) -> None:
-        sys.stderr.write(f"leadstream: worker ends: the loop stood still for {stood:.1f} s\n")
-        sys.stderr.flush()
-        os._exit(BROKEN)
+        die(Stale(f"the loop stood still for {stood:.1f} s"))

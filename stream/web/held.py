@@ -1,21 +1,16 @@
 """What this worker holds, and may answer for without asking another."""
 
 import time
-from functools import lru_cache
 
 from faust.types import TP
 
 from stream.agents.leadstream import Leadstream
 from stream.agents.rules import RULESET_KEY
 from stream.domain import visitor
-from stream.domain.log import FORMAT
+from stream.domain.editions import loaded, read
 from stream.domain.people import People
-from stream.domain.ruleset.load import load
 from stream.domain.ruleset.model import Ruleset
 from stream.domain.state import State
-
-_HEAD = len(FORMAT) + 8
-_rules = lru_cache(maxsize=8)(load)
 
 
 class Held:
@@ -37,14 +32,17 @@ class Held:
         """Tell whether this worker may answer for a partition; one that was frozen finds out that it may not."""
         return tp in self._worker.flow.running and self._worker.flow.alive
 
-    def visitor(self, node: str) -> tuple[State, Ruleset] | None:
-        """Return what an identity that is held here did, and the rules it is seen under; None: nothing."""
-        row = self._worker.row_of(node)
-        state = None if row is None else visitor.decode(row).state
-        if state is None or not state.events or self._worker.visitors is None:
+    def visitor(self, node: str, at: int | None = None) -> tuple[State, Ruleset] | None:
+        """Return what an identity that is held here did, and the rules it is seen under; None: nothing, or forgotten by `at`."""
+        data = self._worker.row_of(node)
+        if data is None or self._worker.visitors is None:
             return None
+        row = visitor.decode(data)
         part = self._worker.visitors.table.open(self._worker.partition_of(node))
-        return state, _rules(part.stored[RULESET_KEY][_HEAD:])
+        rules = loaded(read(part.stored[RULESET_KEY]).newest.text)
+        if not row.state.events or (at is not None and visitor.is_forgotten(row, at, rules)):
+            return None
+        return row.state, rules
 
     @property
     def people(self) -> People | None:

@@ -48,9 +48,9 @@ class Lookups:
         place = self._held.place_of(node)
         if not self._held.holds(place):
             return await self._pass_on(request, place)
-        known = self._held.visitor(node)
+        known = self._held.visitor(node, at)
         if known is None:
-            raise Unknown(f"no visitor {node}: nothing was read under this id")
+            raise Unknown(f"no visitor {node}: nothing was read under this id, or it is forgotten (idle_horizon of the ruleset)")
         lead = await self._lead_of(node)
         try:
             return _json(asking.visitor(node, *known, lead, now_ms(), at))

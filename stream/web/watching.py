@@ -59,9 +59,13 @@ class Watching:
         return _json({"live": True})
 
     async def ready(self, _: web.Request) -> web.Response:
-        """Answer whether rows are assigned and restored and Kafka answers."""
+        """Answer whether rows are assigned and restored and Kafka answers; while they are restored, how far that is."""
         flow = self._worker.flow
-        state = {"ready": self._worker.ready, "restored": flow.ready, "kafka": flow.alive, "partitions": len(flow.running)}
+        state: dict[str, object] = {
+            "ready": self._worker.ready, "restored": flow.ready, "kafka": flow.alive, "partitions": len(flow.running),
+        }  # fmt: skip
+        if flow.restoring is not None:
+            state["restoring"] = flow.restoring.document()
         return _json(state, 200 if self._worker.ready else NotNow.status)
 
     def _forget_clocks(self) -> None:

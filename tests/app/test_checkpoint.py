@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import time
 from collections.abc import Callable, Mapping
 
 import pytest
@@ -104,8 +105,19 @@ async def test_an_output_that_fails_ends_the_process() -> None:
 
 
 async def test_kafka_that_never_answers_ends_the_process_at_the_deadline() -> None:
-    with pytest.raises(Died, match="TimeoutError"):
+    with pytest.raises(Died, match=r"acknowledged nothing for 0\.01 s"):
         await made(Kafka(), Part(), limit_s=0.01).run()
+
+
+async def test_kafka_that_is_slow_but_goes_on_is_waited_for() -> None:
+    kafka, part, limit_s = Kafka(), Part(), 0.2
+    checkpoint = made(kafka, part, limit_s=limit_s)
+    began, running = time.monotonic(), asyncio.ensure_future(checkpoint.run())
+    while time.monotonic() < began + 3 * limit_s:
+        checkpoint.goes_on()
+        await asyncio.sleep(0.001)
+    part.output.set_result(None)
+    assert await running
 
 
 async def test_a_caller_that_is_cancelled_does_not_tear_the_checkpoint() -> None:

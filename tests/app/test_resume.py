@@ -30,7 +30,6 @@ def found(**changed: Any) -> Found:
         pytest.param(found(mark=Mark(40, 8)), Resume(100, 100), id="the last batch held no record"),
         pytest.param(found(state_at=140), Resume(140, 140), id="an atomic table knows better than the commit"),
         pytest.param(found(committed=None, mark=None, state_at=140), Resume(140, 140), id="its commit was never made"),
-        pytest.param(found(first=130), Resume(130, 130, lost=30), id="records were deleted unread"),
         pytest.param(found(end=100), Resume(99, 100, MARK), id="nothing new"),
         pytest.param(found(committed=None, mark=None, stored=(100, MARK)), Resume(99, 100, MARK), id="the commit expired"),
         pytest.param(found(mark=None, stored=(100, MARK)), Resume(99, 100, MARK), id="a broker that drops metadata"),

@@ -118,6 +118,26 @@ async def test_a_worker_that_stood_still_sends_nothing(monkeypatch: pytest.Monke
     assert kafka.batches == []
 
 
+async def test_nothing_more_is_read_while_too_much_waits_for_its_acknowledgement(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lanes, "MAX_BYTES", 1000)
+    kafka, heard = Kafka(size=2), []
+    box = Outbox(lambda: kafka, lambda: None, lambda: heard.append(1))  # type: ignore[arg-type, return-value]  # a stand-in
+    box.put("t", 0, [Message(b"1", bytes(700))])
+    await asyncio.wait_for(box.room(), 5)
+    box.put("t", 1, [Message(b"2", bytes(700)), Message(b"3", None)])
+    waiting = asyncio.ensure_future(box.room())
+    await turn()
+    assert not waiting.done()
+    assert box.waiting == 1400 + 3 * lanes.MESSAGE_BYTES
+    kafka.pending[0].set_result(None)
+    await turn()
+    assert not waiting.done()
+    kafka.pending[1].set_result(None)
+    await asyncio.wait_for(waiting, 5)
+    assert (box.waiting, len(heard)) == (0, 2)
+    box.stop()
+
+
 def rows_of(table_store: Any) -> RowTable[bytes]:
     return RowTable(lambda: table_store, "log", lambda data: data, lambda data: data)
 
@@ -138,6 +158,26 @@ async def test_a_checkpoint_takes_each_changed_row_once_and_then_nothing_is_owed
     assert part.get(b"k") == row(2)
     assert part.get(b"other") is None
     assert not part.owes
+
+
+async def test_events_of_a_few_hot_keys_fill_a_partition_as_rows_do() -> None:
+    part = rows_of(store()).open(0)
+    part.put(b"k", row(1))
+    part.received += [0] * 4_000
+    assert part.backlog == 1_000
+    part.take()
+    assert part.backlog == 0
+
+
+async def test_a_removed_row_gets_a_null() -> None:
+    kept = store()
+    load(kept, (b"k", row(7)))
+    part = rows_of(kept).open(0)
+    part.take()
+    part.drop(b"k")
+    assert part.owes
+    assert part.take().rows == [[(b"k", None)]]
+    assert part.get(b"k") is None
 
 
 async def test_stale_rows_are_written_again_by_the_first_checkpoint() -> None:

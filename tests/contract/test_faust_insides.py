@@ -10,10 +10,13 @@ from importlib import metadata
 from typing import Any
 
 import pytest
+from aiokafka.conn import AIOKafkaConnection
 from aiokafka.consumer.fetcher import Fetcher, FetchResult, PartitionRecords
 from aiokafka.consumer.group_coordinator import GroupCoordinator
 from aiokafka.producer.message_accumulator import BatchBuilder, MessageAccumulator, MessageBatch
+from aiokafka.producer.sender import Sender
 from faust.app.base import App
+from faust.assignor.client_assignment import ClientAssignment
 from faust.assignor.partition_assignor import PartitionAssignor
 from faust.stores.base import Store
 from faust.tables.manager import TableManager
@@ -59,6 +62,8 @@ PINNED: list[tuple[Any, str]] = [
     (Recovery._build_offsets, "0f5a7d62fb7d"),
     (Recovery.on_rebalance, "31030bc1807f"),
     (Recovery.on_recovery_completed, "895e7c415a4d"),
+    (Recovery._publish_stats.fun, "099a124a57bf"),
+    (AIOKafkaConnection.connect, "179fa038c170"),
     (Recovery.need_recovery, "c6860beac5d7"),
     (PartitionAssignor.on_assignment, "63482c10174f"),
     (GroupCoordinator.check_errors, "c67ee34a37d9"),
@@ -92,6 +97,15 @@ PINNED: list[tuple[Any, str]] = [
     (MessageBatch.__init__, "ca0c32ee765b"),
     (BatchBuilder.append, "65992902ef83"),
     (BatchBuilder.close, "eeec9fe1220a"),
+    (PartitionAssignor._perform_assignment, "9fccf313a21c"),
+    (PartitionAssignor._protocol_assignments, "80a287d34624"),
+    (PartitionAssignor._get_copartitioned_groups, "76de3cb3088e"),
+    (ClientAssignment.copartitioned_assignment, "a86db247eb38"),
+    (Consumer.on_buffer_full, "edcee17978c4"),
+    (Consumer.on_buffer_drop, "c5f80b096c71"),
+    (Fetcher.__init__, "15b78b16e0ee"),
+    (GroupCoordinator.__init__, "f14fdb7599ea"),
+    (Sender.start, "b9d733bce58b"),
 ]
 
 

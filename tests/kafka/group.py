@@ -1,6 +1,7 @@
 """The consumer group of an installation, as Kafka sees it."""
 
 from functools import cache
+from typing import Any
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
@@ -34,10 +35,17 @@ def committed(installation: Installation, topic: str, partitions: int = 4) -> di
 
 
 def ends(installation: Installation, topic: str, partitions: int = 4) -> dict[int, int]:
-    """Return the end of each partition that is not empty."""
+    """Return the end of each partition that is not empty; waits while a partition has no leader."""
     asker = _asker(installation.broker.address, installation.app)
-    known = {n: asker.get_watermark_offsets(TopicPartition(installation.topic(topic), n), 5) for n in range(partitions)}
-    return {n: span[1] for n, span in known.items() if span[1] > 0}
+
+    def ask() -> dict[int, int]:
+        try:
+            return {n: asker.get_watermark_offsets(TopicPartition(installation.topic(topic), n), 5)[1] for n in range(partitions)}
+        except KafkaException:
+            return {}
+
+    known = wait_until(ask, 120, f"the ends of {topic}")
+    return {n: end for n, end in known.items() if end > 0}
 
 
 def forget_clients() -> None:
@@ -54,6 +62,17 @@ def members(installation: Installation) -> int:
         return len(described.result().members)  # type: ignore[attr-defined]  # a future, whatever its stub says
     except KafkaException:
         return -1
+
+
+def holders(installation: Installation) -> dict[int, str]:
+    """Return who holds each partition of `events`; empty while the group is being rearranged."""
+    admin = admin_of(installation.broker.address)
+    described: Any = admin.describe_consumer_groups([installation.app])[installation.app]
+    group = described.result()
+    if group.state.name != "STABLE":
+        return {}
+    places = [(place, member) for member in group.members for place in member.assignment.topic_partitions]
+    return {place.partition: member.member_id for place, member in places if place.topic == installation.topic("events")}
 
 
 def wait_until_read(installation: Installation, count: int, timeout_s: float = 60) -> None:

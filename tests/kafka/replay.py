@@ -1,7 +1,7 @@
 """What Kafka holds after a run, against the same logs replayed in one pass: this tests the engine, not the rules."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -11,6 +11,7 @@ from stream.agents.latch import keep_flags
 from stream.app import shipped_ruleset
 from stream.domain import log
 from stream.domain.people import People
+from stream.domain.ruleset.load import load
 from stream.domain.ruleset.model import Ruleset
 from stream.domain.visitor import Visitor, apply, decode, encode, wake
 from stream.intake import Intake
@@ -46,7 +47,11 @@ class Verdict:
     facts: int = 0
     repeated: int = 0
     stale: int = 0
+    alone: int = 0
+    """How many leads had their whole history decided by `events` alone."""
     counts: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    switches: dict[int, dict[int, int]] = field(default_factory=dict)
+    """By partition of `events`: at which offset what came at a place of `people` was met first."""
     wrong: list[str] = field(default_factory=list)
 
     def note(self, *, wrong: bool, what: str) -> None:
@@ -58,9 +63,10 @@ class Verdict:
 def verify(installation: Logs, partitions: int = 4, rules: Ruleset | None = None, lookups: Lookups | None = None) -> Verdict:
     """Compare tables and outputs with a replay of `events`, `wakes` and `people`."""
     verdict, rules = Verdict(), rules or shipped_ruleset()
-    intake = Intake(lookups or Lookups(), None, frozenset(stage.name for stage in rules.stages))
-    rows = _replay_events(installation.read("events"), partitions, rules, intake, verdict)
-    _replay_wakes(installation.read("wakes"), rows)
+    switching = Switching(rules, lookups or Lookups())
+    rows = _replay_events(installation.read("events"), partitions, switching, verdict)
+    verdict.switches = switching.places
+    _replay_wakes(installation.read("wakes"), rows, rules)
     held = _held(installation.read(f"{installation.app}-visitors-changelog"), verdict, keep_flags)
     _compare_rows(rows, {key: row for key, row in held.items() if not key.startswith(b"\x00")}, verdict)
     records = installation.read("people")
@@ -72,33 +78,75 @@ def verify(installation: Logs, partitions: int = 4, rules: Ruleset | None = None
     return verdict
 
 
-def _held(records: Iterable[Record], verdict: Verdict, merge: Merge = lambda _, counts, __: counts) -> Held:
-    """Return what a recovery keeps: the row with the greatest position."""
-    held: Held = {}
-    for record in records:
-        assert record.key is not None
-        assert record.value is not None
-        old = held.get(record.key)
-        if old is None:
-            held[record.key] = record.value
-        elif record.value[1:_BODY] < old[1:_BODY]:
-            verdict.stale += not record.key.startswith(MARK_KEY)  # each partition has its own
-            held[record.key] = merge(record.key, old, record.value)
-        else:
-            held[record.key] = merge(record.key, record.value, old)
+def _held(records: Iterable[Record], verdict: Verdict, merge: Merge | None = None) -> Held:
+    """Return what a recovery keeps, and count the rows that an older writer left behind newer ones."""
+    stale: list[bytes] = []
+    held = newest_rows(records, merge, stale.append)
+    verdict.stale += sum(not key.startswith(MARK_KEY) for key in stale)  # each partition has its own
     return held
 
 
+def newest_rows(records: Iterable[Record], merge: Merge | None = None, stale: Callable[[bytes], None] = lambda _: None) -> Held:
+    """Return what a recovery keeps: the row with the greatest position; a null takes the key away."""
+    held: Held = {}
+    for record in records:
+        key, value = record.key, record.value
+        assert key is not None
+        old = held.get(key)
+        if value is None:
+            held.pop(key, None)
+        elif old is None:
+            held[key] = value
+        else:
+            older = value[1:_BODY] < old[1:_BODY]
+            counts, other = (old, value) if older else (value, old)
+            held[key] = counts if merge is None else merge(key, counts, other)
+            if older:
+                stale(key)
+    return held
+
+
+class Switching:
+    """The ruleset and the reader of each partition of `events`, record by record."""
+
+    def __init__(self, first: Ruleset, lookups: Lookups) -> None:
+        self._first, self._lookups = first, lookups
+        self._rules: dict[int, Ruleset] = {}
+        self._intakes: dict[str, Intake] = {}
+        self.places: dict[int, dict[int, int]] = defaultdict(dict)
+        """By partition: at which offset what came at a place of `people` was met first."""
+
+    def rules(self, partition: int) -> Ruleset:
+        return self._rules.get(partition, self._first)
+
+    def intake(self, partition: int) -> Intake:
+        rules = self.rules(partition)
+        if rules.hash not in self._intakes:
+            self._intakes[rules.hash] = Intake(self._lookups, None, frozenset(stage.name for stage in rules.stages))
+        return self._intakes[rules.hash]
+
+    def own(self, record: Record) -> None:
+        """Switch at the first record that puts a ruleset in force; what comes again, or late, changes nothing."""
+        if record.headers[INTERNAL] == b"ruleset":
+            told, known = log.decode(record.value or b""), self.places[record.partition]
+            assert isinstance(told, log.NewRuleset)
+            if told.place > max(known, default=0):
+                known[told.place] = record.offset
+                self._rules[record.partition] = load(told.text)
+
+
 def _replay_events(
-    records: Iterable[Record], partitions: int, rules: Ruleset, intake: Intake, verdict: Verdict
-) -> dict[bytes, Visitor]:
+    records: Iterable[Record], partitions: int, switching: Switching, verdict: Verdict
+) -> dict[bytes, Visitor]:  # fmt: skip
     rows: dict[bytes, Visitor] = {}
     for record in records:
         verdict.events += 1
         headers = list(record.headers.items())
-        event = intake.read(record.value, record.timestamp_ms, headers)
+        rules = switching.rules(record.partition)
+        event = switching.intake(record.partition).read(record.value, record.timestamp_ms, headers)
         if INTERNAL in record.headers:
             verdict.counts["own"] += 1
+            switching.own(record)
         elif isinstance(event, Rejected):
             verdict.counts["dead letter"] += 1
         elif event.echo:
@@ -114,11 +162,11 @@ def _replay_events(
     return rows
 
 
-def _replay_wakes(records: Iterable[Record], rows: dict[bytes, Visitor]) -> None:
+def _replay_wakes(records: Iterable[Record], rows: dict[bytes, Visitor], rules: Ruleset) -> None:
     for record in records:
         told = log.decode(record.value or b"")
         assert isinstance(told, log.Wake)
-        rows[told.node.encode()], _ = wake(rows.get(told.node.encode()), told.node, told.r)
+        rows[told.node.encode()], _ = wake(rows.get(told.node.encode()), told.node, told.r, rules)
 
 
 def _compare_rows(rows: dict[bytes, Visitor], held: Held, verdict: Verdict) -> None:
@@ -174,4 +222,6 @@ def _compare_outputs(topic: str, records: Iterable[Record], expected: Values, ve
         there = list(dict.fromkeys(found.get(key, [])))
         verdict.facts += len(wanted)
         verdict.repeated += len(found.get(key, [])) - len(there)
-        verdict.note(wrong=there[: len(wanted)] != wanted, what=f"{topic} {key!r}: lost, or other content or order")
+        verdict.note(wrong=there != wanted, what=f"{topic} {key!r}: lost, beyond the end, or other content or order")
+        newest = found.get(key, [None])[-1] == (wanted or [None])[-1] or topic != "lead-states"
+        verdict.note(wrong=not newest, what=f"lead-states {key!r}: an older state lies behind the newest")

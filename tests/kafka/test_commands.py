@@ -132,7 +132,7 @@ def test_dead_letters_are_listed_shown_and_replayed(ready: Installation) -> None
     assert [letter["reason"] for letter in listed] == ["not_json", "unknown_type"]
     assert one.stdout.startswith(place)
     assert (shown["found"], shown["value"], shown["key"]) == ("events:0:8", "{}", "anon::a")
-    assert replayed.stdout == "1 dead letters replayed\n"
+    assert replayed.stdout == "1 dead letters replayed: 1 unknown_type\n"
     assert (back.key, back.value, back.headers) == (b"anon::a", b"{}", {"leadstream-replayed": place.encode()})
 
 
@@ -141,7 +141,8 @@ def test_a_letter_that_came_back_is_replayed_through_the_newer_one_only(ready: I
     first = f"{ready.topic('dead-letters')}:0:0"
     ready.produce("dead-letters", [(b"anon::a", b"{}")], headers=_dead("unknown_type", 9, replayed=first), partition=0)
 
-    assert ready.run("deadletters", "replay").stdout == "1 dead letters replayed\n"
+    said = "1 dead letters replayed: 1 unknown_type\n1 skipped: 1 replayed as a newer letter\n"
+    assert ready.run("deadletters", "replay").stdout == said
     (back,) = ready.read("events")
     assert back.headers["leadstream-replayed"] == f"{ready.topic('dead-letters')}:0:1".encode()
 

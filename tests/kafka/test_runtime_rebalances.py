@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from tests.brokers import Broker, Installation, KafkaNode, kafka_jars, wait_until
-from tests.kafka.group import committed, members, wait_until_read
+from tests.kafka.group import committed, ends, holders, members, wait_until_read
 from tests.kafka.replay import verify
 from tests.kafka.traffic import traffic
+from tests.kafka.workers import hanging, trigger
 
 COUNT = 600
 
@@ -103,3 +104,68 @@ def test_a_static_member_that_is_stopped_while_it_joins_from_another_address_end
         young = on_kafka.worker(INSTANCE="one")
         young.wait_for_line("pages and API at ")
         assert young.stop(15) == 0, young.output[-3000:]
+
+
+def _caught_up(installation: Installation) -> set[int]:
+    """Return the partitions that are read to their end."""
+    ended, done = ends(installation, "events"), committed(installation, "events")
+    return {partition for partition, end in ended.items() if done.get(partition) == end}
+
+
+def test_who_stays_reads_on_while_another_still_restores_what_moved_to_it(on_kafka: Installation) -> None:
+    on_kafka.run("topics")
+    first = on_kafka.worker()
+    on_kafka.produce("events", traffic(7, COUNT))
+    wait_until_read(on_kafka, COUNT)
+    second = hanging(on_kafka, "recovery_never_starts")
+    wait_until(lambda: set(holders(on_kafka)) == {0, 1, 2, 3} and len(set(holders(on_kafka).values())) == 2, 60, "two members")
+    on_kafka.produce("events", traffic(8, COUNT))
+    wait_until(lambda: len(_caught_up(on_kafka)) == 2, 30, "the partitions that stayed")
+    assert "ready: " not in second.output
+    trigger(on_kafka).touch()
+    wait_until_read(on_kafka, 2 * COUNT)
+    assert (first.stop(), second.stop()) == (0, 0)
+    assert verify(on_kafka).wrong == []
+
+
+def test_a_partition_goes_on_when_its_own_rows_are_here(on_kafka: Installation) -> None:
+    on_kafka.run("topics")
+    first = on_kafka.worker()
+    on_kafka.produce("events", traffic(9, COUNT))
+    wait_until_read(on_kafka, COUNT)
+    assert first.stop() == 0
+    on_kafka.produce("events", traffic(10, COUNT))
+    again = hanging(on_kafka, "recovery_waits")
+    wait_until(lambda: 0 < len(_caught_up(on_kafka)) < 4, 60, "the partitions that are restored")
+    assert "ready: " not in again.output
+    trigger(on_kafka).touch()
+    wait_until_read(on_kafka, 2 * COUNT)
+    assert again.stop() == 0
+    assert verify(on_kafka).wrong == []
+
+
+def test_when_a_third_joins_two_no_more_moves_than_must(on_kafka: Installation) -> None:
+    on_kafka.run("topics")
+    for count in (1, 2):
+        on_kafka.worker().wait_for_line("ready: ")
+        wait_until(lambda count=count: len(set(holders(on_kafka).values())) == count, 30, f"{count} members")  # type: ignore[misc]
+    before = holders(on_kafka)
+    on_kafka.worker().wait_for_line("ready: ")
+    wait_until(lambda: len(set(holders(on_kafka).values())) == 3, 30, "three members")
+    after = holders(on_kafka)
+    assert len([n for n in before if before[n] != after[n]]) == 1
+
+
+@pytest.mark.parametrize("instances", [("", ""), ("one", "two")], ids=["dynamic", "static"])
+def test_a_worker_that_is_asked_to_end_leaves_at_once_and_the_others_go_on(
+    on_kafka: Installation, instances: tuple[str, str]
+) -> None:
+    on_kafka.run("topics")
+    first, second = (on_kafka.worker(SESSION_TIMEOUT="40s", INSTANCE=name) for name in instances)
+    wait_until(lambda: len(set(holders(on_kafka).values())) == 2, 60, "two members")
+    second.wait_for_line("ready: ")
+    assert second.stop(20) == 0
+    wait_until(lambda: len(set(holders(on_kafka).values())) == 1, 20, "one member, long before the session's end")
+    on_kafka.produce("events", traffic(11, COUNT))
+    wait_until_read(on_kafka, COUNT, 15)
+    assert first.stop() == 0

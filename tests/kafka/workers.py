@@ -1,10 +1,12 @@
 """A worker of an installation, and what it answers."""
 
 import json
+import sys
 import time
 from collections import Counter
 from dataclasses import dataclass
 from http.client import HTTPConnection
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -94,3 +96,17 @@ def end_history(installation: Installation, partitions: int) -> int:
         event = json.dumps({"type": "page", "anonymousId": node, "messageId": "today"}).encode()
         installation.produce("events", [(f"anon::{node}".encode(), event)] * RECENT)
     return now_ms - 2000
+
+
+def hanging(installation: Installation, way: str, **settings: str) -> Process:
+    """Start a worker that will hang in this way when the folder's file `hang` is there."""
+    env = installation.env(**({"WEB_PORT": str(free_port())} | settings)) | {"_HANG": str(trigger(installation))}
+    command = [sys.executable, "-m", "tests.kafka.hanging", way, "worker"]
+    process = Process(command, env, installation.folder / f"{way}.log", installation.folder)
+    installation.processes.append(process.start())
+    return process
+
+
+def trigger(installation: Installation) -> Path:
+    """Return the file that lets it."""
+    return Path(installation.folder, "hang")

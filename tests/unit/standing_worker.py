@@ -9,10 +9,10 @@ from faust.types import TP
 
 from stream import rulesets
 from stream.agents.leadstream import Leadstream
-from stream.agents.rules import RULESET_KEY
+from stream.agents.rules import RULESET_KEY, RulesInForce
 from stream.agents.topics import Topics
 from stream.domain import instants, visitor
-from stream.domain.log import FORMAT, Tick, encode
+from stream.domain.log import Tick, encode
 from stream.domain.people import People
 from stream.domain.ruleset.load import load
 from stream.intake import Intake
@@ -74,7 +74,7 @@ class StandingWorker(Leadstream):
         holds: Iterable[str] = ("events", "people"),
         **settings: Any,
     ) -> None:
-        chosen = Settings(_env_file=None, partitions=4, **settings)
+        chosen = Settings(partitions=4, **settings)
         topics = Topics.of("")
         own = f"http://{chosen.advertised}"
         assigned = {own: {"events": range(4), "people": [0]}} if assignment is None else assignment
@@ -87,7 +87,7 @@ class StandingWorker(Leadstream):
             assignor=SimpleNamespace(external_topics_metadata=lambda: assigned),
             tables={"visitors": SimpleNamespace(data=stored), "people": SimpleNamespace(data=self.fold.rows.stored)},
         )
-        self.standing = SimpleNamespace(app=app, running=running, alive=True, ready=True, recovery_s=0.5)
+        self.standing = SimpleNamespace(app=app, running=running, alive=True, ready=True, recovery_s=0.5, restoring=None)
         super().__init__(chosen, cast("Any", self.standing), topics, Metrics())
         part = SimpleNamespace(bytes_of=stored.get, stored=stored)
         self.visitors = cast("Any", SimpleNamespace(table=SimpleNamespace(open=lambda _: part)))
@@ -100,7 +100,7 @@ class StandingWorker(Leadstream):
 
     def _rows(self) -> dict[bytes, bytes]:
         rows = {node.encode(): visitor.encode(row) for node, row in self.simulation.rows.items()}
-        return {RULESET_KEY: FORMAT + bytes(8) + RULES.text, **rows}
+        return {RULESET_KEY: RulesInForce(RULES).row(), **rows}
 
     def tick(self, until: int) -> None:
         """Let the people's clock run."""

@@ -50,7 +50,7 @@ def test_every_command_explains_itself(name: str, capfd: pytest.CaptureFixture[s
         (("topics", "--nope"), "leadstream: No such option"),
         (("send",), "leadstream: Missing argument 'FILE...'"),
         (("send", "/nowhere"), "leadstream: /nowhere is no file"),
-        (("topics", "--adopt"), "leadstream: topics --adopt is not available yet"),
+        (("topics", "--adopt", "--check"), "leadstream: --check only compares, --adopt changes"),
         (("deadletters", "show", "x"), "leadstream: x is no place of a dead letter"),
         (("deadletters", "list", "--since", "x"), "leadstream: --since x: give an instant"),
     ],

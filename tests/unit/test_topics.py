@@ -11,7 +11,7 @@ DAY_MS = 86_400_000
 
 
 def _topics(**chosen: object) -> dict[str, Topic]:
-    return {topic.name: topic for topic in topic_table(Settings(_env_file=None, **chosen))}  # type: ignore[arg-type]
+    return {topic.name: topic for topic in topic_table(Settings(**chosen))}
 
 
 def test_every_topic_of_the_design_is_there() -> None:

@@ -411,14 +411,14 @@ def test_a_bots_snapshot_moves_no_stage_and_is_not_judged() -> None:
 
 
 def test_a_wake_that_meets_no_row_makes_an_empty_one() -> None:
-    row, snapshot = visitor.wake(None, A, START)
+    row, snapshot = visitor.wake(None, A, START, PLAIN)
 
     assert (row.listened, row.position, row.state.events) == (True, 0, 0)
     assert (snapshot.node, snapshot.version, snapshot.r, snapshot.t, snapshot.wake) == (A, 0, START, NEVER, True)
 
 
 def test_a_wakes_receive_time_is_the_greatest_its_row_has_applied() -> None:
-    row, snapshot = visitor.wake(told(happened("page", A, START, r=START + DAY)), A, START)
+    row, snapshot = visitor.wake(told(happened("page", A, START, r=START + DAY)), A, START, PLAIN)
 
     assert (snapshot.r, snapshot.t, row.state.as_of) == (START + DAY, START, START + DAY)
     assert visitor.apply(row, happened("page", A, START), 2, PLAIN).snapshot is not None

@@ -33,7 +33,7 @@ async def test_it_serves_from_start_to_stop() -> None:
 
 
 async def test_a_port_that_is_taken_ends_the_worker_and_says_what_to_set(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     class Ended(BaseException):
         pass
@@ -48,7 +48,7 @@ async def test_a_port_that_is_taken_ends_the_worker_and_says_what_to_set(
         with pytest.raises(Ended, match="2"):
             await second.on_start()
         await second.on_stop()
-    assert f"pages cannot be served at 127.0.0.1:{port}" in (said := capsys.readouterr().err)
+    assert f"pages cannot be served at 127.0.0.1:{port}" in (said := capfd.readouterr().err)
     assert "LEADSTREAM_WEB_PORT" in said
 
 

@@ -10,7 +10,7 @@ from stream.web.answers import NotSignedIn, WrongHost
 
 def check(path: str = "/v1/leads", headers: dict[str, str] | None = None, **settings: str) -> None:
     request = make_mocked_request("GET", path, headers={"Host": "127.0.0.1:6066", **(headers or {})})
-    signin.check(Settings(_env_file=None, **settings), request)  # type: ignore[arg-type]  # texts, as from outside
+    signin.check(Settings(**settings), request)
 
 
 @pytest.mark.parametrize("told", [None, "", "Bearer ", "Bearer wrong", "Bearer s3cretx", "Basic s3cret", "Bearer é"])

@@ -1,0 +1,106 @@
+"""`leadstream resync`: every linked visitor sends its sums again; a lost `people` table comes back by that."""
+
+import secrets
+from collections.abc import Sequence
+
+import click
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+
+from stream.agents.headers import RESYNC
+from stream.agents.rules import RULESET_KEY
+from stream.cli.connections import admin_client, consumer_client, producer_client, read_to_end, run
+from stream.domain import editions, log
+from stream.errors import UsageError
+from stream.ops import group
+from stream.ops.lead_states import newest_numbers, restored
+from stream.ops.survey import Looked, Survey, let_go_on, require_no_worker
+from stream.runtime.adopting import turned
+from stream.runtime.misfits import FOLD_CUT, FOLD_LOST
+from stream.runtime.topics import create_missing, topic_table
+from stream.settings import Settings, load
+
+PARTS = 64
+"""In so many slices a partition's visitors are looked through, others work in between."""
+
+
+@click.command()
+def resync() -> None:
+    """Let every linked visitor send its sums again.
+
+    Where the `people` table was lost, its leads stand again as `lead-states` shows them, their facts are numbered on, and
+    nobody moves down before all sums are back; no worker may run then. Else nothing is lost by it and nothing changes.
+    """
+    run(_resync(load()))
+
+
+async def _resync(settings: Settings) -> None:
+    name = secrets.token_hex(8)
+    async with admin_client(settings) as admin, consumer_client(settings) as consumer, producer_client(settings) as producer:
+        await create_missing(admin, topic_table(settings))
+        survey = Survey(settings, admin, consumer)
+        if await group.members(admin, settings.app) and not await survey.says_people_are_lost():
+            leads = 0
+            await _ask_visitors(settings, producer, name)
+        else:
+            await require_no_worker(admin, settings)
+            leads = await _resync_alone(settings, consumer, producer, survey, name)
+    if leads:
+        click.echo(f"{leads} leads stand again as lead-states shows them")
+    click.echo("every linked visitor sends its sums again, as soon as a worker reads that")
+
+
+async def _resync_alone(
+    settings: Settings, consumer: AIOKafkaConsumer, producer: AIOKafkaProducer, survey: Survey, name: str
+) -> int:  # fmt: skip
+    """Bring lost people back, while no worker lives; return how many leads."""
+    looked = await survey.look()
+    lost = [one for one in looked if {met.kind for met in one.met} & {FOLD_LOST, FOLD_CUT}]
+    others = [met for one in looked if one not in lost for met in one.met]
+    if others:
+        raise UsageError(str(others[0]))
+    records: list[log.Record] = await _people_again(settings, consumer, survey, name) if lost else []
+    start = await _append(producer, f"{settings.topic_prefix}people", records)
+    for one in lost:
+        await _empty(consumer, producer, one)
+    await _ask_visitors(settings, producer, name)
+    if lost:
+        await let_go_on(settings, producer, [(one, *turned(one.found, {met.kind for met in one.met}, start)) for one in lost])
+    return sum(isinstance(record, log.Restored) and bool(record.stage) for record in records)
+
+
+async def _people_again(settings: Settings, consumer: AIOKafkaConsumer, survey: Survey, name: str) -> list[log.Record]:
+    """Return what the people log has to say so that its fold, empty, goes on: the ruleset in force, and the leads."""
+    prefix = settings.topic_prefix
+    facts = [record.value async for record in read_to_end(consumer, f"{prefix}stage-changes", settings.partitions)]
+    newest = read_to_end(consumer, f"{prefix}lead-states", settings.partitions)
+    states = {record.key.decode(): record.value async for record in newest}
+    standing = {id_: value for id_, value in states.items() if value is not None}
+    rules = max((editions.read(row).newest for row in survey.rows_of(RULESET_KEY)), key=lambda one: one.place, default=None)
+    again: list[log.Record] = [] if rules is None else [log.Deployment(rules.text)]
+    return [*again, log.Settling(name), *restored(standing, newest_numbers([*facts, *standing.values()]))]
+
+
+async def _empty(consumer: AIOKafkaConsumer, producer: AIOKafkaProducer, lost: Looked) -> None:
+    """Remove the rows that are left of a table: half of it is none."""
+    topic, partition = lost.changelog
+    keys = {record.key: record.value async for record in read_to_end(consumer, topic, partition + 1)}
+    for key, value in keys.items():
+        if key is not None and value is not None:
+            await producer.send(topic, None, key=key, partition=partition)
+    await producer.flush()
+
+
+async def _append(producer: AIOKafkaProducer, topic: str, records: Sequence[log.Record]) -> int:
+    """Append own records to the people log; return where they begin."""
+    sent = [await producer.send(topic, log.encode(record), partition=0) for record in records]
+    acknowledged = [await one for one in sent]
+    return min((one.offset for one in acknowledged), default=0)
+
+
+async def _ask_visitors(settings: Settings, producer: AIOKafkaProducer, name: str) -> None:
+    """Append to every partition of `events` what lets its linked visitors send their sums."""
+    for partition in range(settings.partitions):
+        for part in range(PARTS):
+            value = log.encode(log.Resync(name, part, PARTS))
+            await producer.send(f"{settings.topic_prefix}events", value, partition=partition, headers=[RESYNC])
+    await producer.flush()

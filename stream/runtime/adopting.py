@@ -1,0 +1,40 @@
+"""Going on with what is there: what does not fit, and the mark that lets a source go on all the same."""
+
+from dataclasses import replace
+
+from stream.runtime.fatal import Misfit
+from stream.runtime.misfits import CHANGELOG_CUT, CHANGELOG_LOST, FOLD_CUT, FOLD_LOST, OTHER_RECORD, RECREATED
+from stream.runtime.resume import EPOCH_BITS, Found, Mark, Resume, last_known, resume
+
+OF_CHANGELOG = frozenset({CHANGELOG_LOST, CHANGELOG_CUT, FOLD_LOST, FOLD_CUT})
+ANEW = frozenset({RECREATED, OTHER_RECORD})
+"""What makes a source another one, whose offsets begin again."""
+_NO_END = 1 << 62
+
+
+def troubles(found: Found) -> tuple[list[Misfit], Resume | None]:
+    """Return what does not fit, the changelog first, and where the source would go on if it is not the trouble itself."""
+    met: list[Misfit] = []
+    for one in (found, replace(found, changelog=_NO_END, begin=0)):
+        try:
+            return met, resume(one)
+        except Misfit as cause:
+            met.append(cause)
+            if cause.kind not in OF_CHANGELOG:
+                break
+    return met, None
+
+
+def turned(found: Found, kinds: set[str], position: int | None = None) -> tuple[int, Mark]:
+    """Return the position and the mark with which a source goes on, at its beginning if nothing else is said.
+
+    One that was recreated begins a new epoch. Else positions go on as they were: what is read again, rows skip that have
+    it, and rows that are lost take.
+    """
+    said = last_known(found)[1] or Mark()
+    epoch = max(said.epoch, (found.state_at or 0) >> EPOCH_BITS) + bool(kinds & ANEW)
+    mark = Mark(
+        changelog=found.changelog, partitions=found.partitions, rules=said.rules, epoch=epoch, turn=said.turn + 1,
+        begin=found.begin,
+    )  # fmt: skip
+    return found.first if position is None else position, mark

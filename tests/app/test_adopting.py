@@ -1,0 +1,99 @@
+"""What an operator lets go on: where, in which epoch, and what is left alone."""
+
+from typing import Any
+
+import pytest
+from faust.types import TP
+
+from stream.runtime.adopting import troubles, turned
+from stream.runtime.misfits import (
+    ADOPTABLE,
+    CHANGELOG_CUT,
+    CHANGELOG_LOST,
+    DELETED,
+    FOLD_CUT,
+    FOLD_LOST,
+    OTHER_RECORD,
+    RECREATED,
+    REPARTITIONED,
+)
+from stream.runtime.resume import Found, Mark, mark_row, read_mark_row, resume
+
+EVENTS = TP("events", 3)
+MARK = Mark(changelog=40, partitions=8, last=99, print="abc", rules="r1")
+EPOCH = 1 << 48
+
+
+def found(**changed: Any) -> Found:
+    usual: dict[str, Any] = {
+        "committed": 100, "mark": MARK, "stored": (100, MARK), "state_at": None,
+        "first": 0, "end": 500, "partitions": 8, "changelog": 40,
+    }  # fmt: skip
+    return Found(EVENTS, **(usual | changed))
+
+
+@pytest.mark.parametrize(
+    ("kafka", "kinds"),
+    [
+        pytest.param(found(), [], id="all fits"),
+        pytest.param(found(end=50), [RECREATED], id="recreated"),
+        pytest.param(found(first=130), [DELETED], id="deleted unread"),
+        pytest.param(found(changelog=7), [CHANGELOG_LOST], id="changelog lost"),
+        pytest.param(found(begin=7), [CHANGELOG_CUT], id="changelog cut"),
+        pytest.param(found(changelog=-1, end=0), [CHANGELOG_LOST, RECREATED], id="everything recreated"),
+        pytest.param(found(changelog=7, fold=True), [FOLD_LOST], id="people lost"),
+        pytest.param(found(begin=7, fold=True), [FOLD_CUT], id="people cut"),
+        pytest.param(found(partitions=9, changelog=0), [REPARTITIONED], id="repartitioned"),
+    ],
+)
+def test_what_does_not_fit_is_named_the_changelog_apart(kafka: Found, kinds: list[str]) -> None:
+    assert [met.kind for met in troubles(kafka)[0]] == kinds
+
+
+@pytest.mark.parametrize(
+    ("kafka", "kinds", "goes_on"),
+    [
+        pytest.param(found(end=50), {RECREATED}, (0, 1, 1), id="recreated: its beginning, in a new epoch"),
+        pytest.param(found(), {OTHER_RECORD}, (0, 1, 1), id="other records: the same"),
+        pytest.param(found(first=130), {DELETED}, (130, 0, 1), id="deleted unread: behind the hole, same epoch"),
+        pytest.param(found(changelog=7, first=20), {CHANGELOG_LOST}, (20, 0, 1), id="rows lost: all that is there, same epoch"),
+        pytest.param(found(changelog=-1, end=9), {CHANGELOG_LOST, RECREATED}, (0, 1, 1), id="both lost: a new epoch"),
+        pytest.param(found(committed=None, mark=None, end=9), {RECREATED}, (0, 1, 1), id="the commit went with its topic"),
+        pytest.param(found(mark=Mark(partitions=8, epoch=2, turn=5), end=9), {RECREATED}, (0, 3, 6), id="not for the first time"),
+        pytest.param(found(state_at=4 * EPOCH + 7, end=5), {RECREATED}, (0, 5, 1), id="a cut knows the epoch"),
+    ],
+)
+def test_a_source_goes_on(kafka: Found, kinds: set[str], goes_on: tuple[int, int, int]) -> None:
+    position, mark = turned(kafka, kinds)
+    assert (position, mark.epoch, mark.turn) == goes_on
+    assert (mark.changelog, mark.begin, mark.partitions) == (kafka.changelog, kafka.begin, 8)
+
+
+@pytest.mark.parametrize(
+    "kafka", [found(end=50), found(first=130), found(changelog=7), found(begin=7), found(changelog=-1, end=0)]
+)
+def test_what_was_adopted_fits_also_if_the_commit_was_not_made(kafka: Found) -> None:
+    kinds = {met.kind for met in troubles(kafka)[0]}
+    assert kinds <= ADOPTABLE
+    stored = turned(kafka, kinds)
+    told = {name: getattr(kafka, name) for name in kafka.__slots__ if name not in {"tp", "stored"}}
+    again = found(**(told | {"stored": stored}))
+    assert troubles(again)[0] == []
+    assert resume(again).position == kafka.first
+    assert resume(again).epoch == stored[1].epoch
+
+
+def test_of_two_marks_an_operators_turn_goes_before_all_positions() -> None:
+    before, after = mark_row(900, MARK), mark_row(0, Mark(epoch=1, turn=1))
+    assert after[1:9] > before[1:9]
+    assert read_mark_row(after) == (0, Mark(epoch=1, turn=1))
+    assert read_mark_row(before) == (900, MARK)
+
+
+def test_a_table_that_is_a_cut_ahead_goes_on_at_its_cut_and_one_behind_at_the_commit() -> None:
+    assert resume(found(state_at=140)).position == 140
+    assert resume(found(state_at=70)).position == 100
+    adopted = (0, Mark(partitions=8, epoch=1, turn=1))
+    assert resume(found(state_at=140, stored=adopted)).position == 0
+    assert resume(found(state_at=EPOCH + 3, stored=adopted)).position == 3
+    assert resume(found(state_at=EPOCH + 3, stored=adopted)).epoch == 1

@@ -1,0 +1,58 @@
+"""What the consumer hands on: records that follow what was read, never others."""
+
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+from faust.types import TP
+
+from stream.runtime.batches import Batch
+from stream.runtime.consumer import BatchConsumer
+from stream.runtime.fatal import Gap
+
+EVENTS = TP("events", 0)
+
+
+class Delivering:
+    """A consumer that read up to 100."""
+
+    def __init__(self) -> None:
+        self.handed: list[Batch] = []
+        self.flow_active, self._seeks = True, 7
+        self._read_offset = {EVENTS: 100}
+        self.suspend_flow = SimpleNamespace(wait=lambda: None, is_set=lambda: False)
+        self._message = self.callback = self._proven = lambda batch: batch
+
+    async def wait_first(self, batch: Batch, _: Any) -> Any:
+        self.handed.append(batch)
+        return SimpleNamespace(stopped=False)
+
+
+async def deliver(start: int, to: int, seeks: int = 7) -> list[tuple[int, int]]:
+    one = Delivering()
+    records: Any = [SimpleNamespace(offset=offset) for offset in range(start, to)]
+    await BatchConsumer._deliver(cast("BatchConsumer", one), [Batch(EVENTS, start, to, records)], seeks)
+    return [(batch.start, batch.next) for batch in one.handed]
+
+
+async def test_what_follows_is_handed_on() -> None:
+    assert await deliver(100, 120) == [(100, 120)]
+
+
+async def test_what_was_read_is_cut_off() -> None:
+    assert await deliver(90, 120) == [(100, 120)]
+
+
+async def test_a_hole_ends_the_worker() -> None:
+    with pytest.raises(Gap, match=r"events-0: expected offset 100, got 101\.\.120"):
+        await deliver(101, 120)
+
+
+async def test_a_topic_that_begins_again_while_it_is_read_ends_the_worker() -> None:
+    with pytest.raises(Gap, match="events-0: was read up to 100, now it goes on at 0"):
+        await deliver(0, 50)
+
+
+@pytest.mark.parametrize(("start", "to"), [(0, 50), (150, 160)])
+async def test_what_was_fetched_before_a_seek_is_fetched_again(start: int, to: int) -> None:
+    assert await deliver(start, to, seeks=6) == []

@@ -1,0 +1,61 @@
+"""Topics that go and come back, as an operator's mistake would have it."""
+
+from confluent_kafka import TopicPartition
+from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource, NewTopic, ResourceType
+
+from stream.runtime.embedded import free_port
+from tests.brokers import Installation, wait_until
+from tests.kafka.group import admin_of, committed, wait_until_read
+
+
+def real_name(installation: Installation, name: str) -> str:
+    """Return the topic's name in Kafka: changelogs carry the app's, others the prefix."""
+    return f"{installation.app}-{name}" if name.endswith("-changelog") else installation.topic(name)
+
+
+def recreate(installation: Installation, name: str) -> None:
+    """Delete a topic and make it anew, empty."""
+    admin, topic = admin_of(installation.broker.address), real_name(installation, name)
+    partitions = 1 if name in {"people", "people-changelog"} else 4
+    config = {"cleanup.policy": "compact"} if name.endswith("-changelog") else {}
+    (deleted,) = admin.delete_topics([topic]).values()
+    deleted.result()
+    wait_until(lambda: topic not in admin.list_topics(timeout=5).topics, 20, "the end of the topic")
+
+    def created() -> bool:
+        (made,) = admin.create_topics([NewTopic(topic, partitions, 1, config=config)]).values()
+        return made.exception() is None
+
+    wait_until(created, 20, "the new topic")
+    wait_until(lambda: len(admin.list_topics(topic, timeout=5).topics[topic].partitions) == partitions, 20, "its partitions")
+
+
+def delete_before(installation: Installation, name: str, offsets: dict[int, int]) -> None:
+    """Delete the records of a topic's partitions below offsets, as its retention would."""
+    admin, topic = admin_of(installation.broker.address), real_name(installation, name)
+    policy = ConfigEntry("cleanup.policy", "delete", incremental_operation=AlterConfigOpType.SET)
+    resource = ConfigResource(ResourceType.TOPIC, topic, incremental_configs=[policy])
+    for altered in admin.incremental_alter_configs([resource]).values():
+        altered.result()
+    for gone in admin.delete_records([TopicPartition(topic, n, offset) for n, offset in offsets.items()]).values():
+        gone.result()
+
+
+def settle(installation: Installation, count: int, **settings: str) -> dict[int, int]:
+    """Let a worker read so many events in all and stop; return what it committed."""
+    worker = installation.worker(**settings)
+    worker.wait_for_line("ready: ")
+    wait_until_read(installation, count)
+    assert worker.stop() == 0
+    return committed(installation, "events")
+
+
+def refused(installation: Installation, **settings: str) -> str:
+    """Start a worker that must not start; return its one line."""
+    name = f"refused-{len(list(installation.folder.glob('refused-*')))}"
+    worker = installation.start("worker", name=name, **({"WEB_PORT": str(free_port())} | settings))
+    assert worker.wait(40) == 2, worker.output[-3000:]
+    lines = [line for line in worker.output.splitlines() if line.startswith("leadstream: ")]
+    assert len(lines) == 1, lines
+    installation.processes.remove(worker)
+    return lines[0]

@@ -1,0 +1,128 @@
+"""A lost `people` table comes back: leads stand where the CRM knows them, and sums are those the visitors have."""
+
+import json
+from dataclasses import dataclass
+
+import msgspec
+import pytest
+
+from stream.domain.person import Identity, Person
+from stream.domain.rows import META, LogRow
+from stream.domain.state import State
+from tests.brokers import Installation, wait_until
+from tests.kafka.group import wait_until_read
+from tests.kafka.recreating import recreate, refused, settle
+from tests.kafka.traffic import traffic
+
+COUNT = 1200
+SUMS = ("tags", "points", "timing", "counts", "times", "events", "first_seen", "last_seen", "landmark")
+
+
+@dataclass
+class Table:
+    """The people as their changelog tells them."""
+
+    leads: dict[str, Person]
+    identities: dict[str, Identity]
+    sums: dict[str, State]
+    log: LogRow
+
+
+def people(installation: Installation) -> Table:
+    held = {row.key or b"": row.value for row in installation.read(f"{installation.app}-people-changelog")}
+    rows = {key: value[9:] for key, value in held.items() if value is not None}
+
+    def all_of(kind: bytes, type_: type) -> dict[str, object]:
+        return {key[2:].decode(): msgspec.msgpack.decode(row, type=type_) for key, row in rows.items() if key.startswith(kind)}
+
+    persons = all_of(b"p:", Person)
+    return Table(
+        {id_: one for id_, one in persons.items() if isinstance(one, Person) and one.identified and not one.into},
+        all_of(b"i:", Identity),  # type: ignore[arg-type]
+        all_of(b"s:", State),  # type: ignore[arg-type]
+        msgspec.msgpack.decode(rows[META], type=LogRow) if META in rows else LogRow(),
+    )
+
+
+def facts(installation: Installation) -> dict[str, set[bytes]]:
+    """Return the contents of each id that the CRM read."""
+    contents: dict[str, set[bytes]] = {}
+    for record in installation.read("stage-changes"):
+        value = record.value or b""
+        contents.setdefault(json.loads(value)["id"], set()).add(value)
+    return contents
+
+
+def settled(installation: Installation) -> bool:
+    log = people(installation).log
+    return bool(log.run) and not log.settling
+
+
+@pytest.fixture
+def installed(on_kafka: Installation) -> Installation:
+    on_kafka.run("topics")
+    return on_kafka
+
+
+def test_a_lost_people_table_comes_back_by_a_resync(installed: Installation) -> None:
+    installed.produce("events", traffic(1, COUNT, users=12, cookies=40))
+    settle(installed, COUNT)
+    before, told = people(installed), facts(installed)
+    recreate(installed, "people-changelog")
+    assert "`leadstream resync`" in refused(installed)
+    done = installed.run("resync")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(f"{len(before.leads)} leads stand again as lead-states shows them\n")
+    worker = installed.worker()
+    wait_until(lambda: settled(installed), 60, "all sums")
+    after = people(installed)
+    assert after.leads.keys() == before.leads.keys()
+    shared = {node for node, one in before.identities.items() if one.shared}  # whose it is decides who names it first
+    for id_, lead in before.leads.items():
+        again = after.leads[id_]
+        assert (again.stage, again.entered_at) == (lead.stage, lead.entered_at)
+        assert set(again.members) - shared == set(lead.members) - shared
+        assert again.sequence >= lead.sequence
+    for node, sums in ((node, sums) for node, sums in before.sums.items() if node not in shared):
+        assert {name: getattr(after.sums[node], name) for name in SUMS} == {name: getattr(sums, name) for name in SUMS}, node
+        assert after.identities[node].version == before.identities[node].version
+    installed.produce("events", traffic(2, COUNT, users=12, cookies=40))
+    wait_until_read(installed, 2 * COUNT)
+    assert worker.stop() == 0
+    now = facts(installed)
+    assert now.keys() >= told.keys()
+    assert all(len(contents) == 1 for contents in now.values())
+
+
+def test_a_resync_of_people_who_are_all_there_changes_nothing(installed: Installation) -> None:
+    installed.produce("events", traffic(3, COUNT, users=12, cookies=40))
+    worker = installed.worker()
+    wait_until_read(installed, COUNT)
+    before = facts(installed)
+    done = installed.run("resync")
+    assert done.returncode == 0, done.stderr
+    wait_until_read(installed, COUNT + 4 * 64)
+    assert worker.stop() == 0
+    assert facts(installed) == before
+
+
+def test_people_whose_log_was_recreated_get_what_it_lost_by_a_resync(installed: Installation) -> None:
+    installed.produce("events", traffic(4, COUNT, users=12, cookies=40))
+    settle(installed, COUNT)
+    installed.produce("events", traffic(5, COUNT, users=12, cookies=40))
+    worker = installed.worker(CHECKPOINT="1s")
+    wait_until_read(installed, 2 * COUNT)
+    assert worker.stop() == 0
+    before = people(installed)
+    recreate(installed, "people")
+    refused(installed)
+    assert installed.run("topics", "--adopt").stdout.endswith("comes back with `leadstream resync`, once a worker runs\n")
+    worker = installed.worker()
+    worker.wait_for_line("ready: ")
+    assert installed.run("resync").returncode == 0
+    wait_until_read(installed, 2 * COUNT + 4 * 64)
+    assert worker.stop() == 0
+    after = people(installed)
+    assert {id_: set(one.members) for id_, one in after.leads.items()} == {
+        id_: set(one.members) for id_, one in before.leads.items()
+    }
