@@ -50,8 +50,8 @@ coverage: $(DEV)  ## the tests again, measured, also in the worker processes
 	$(BIN)/coverage report --include='stream/domain/*' --fail-under=100
 	$(BIN)/coverage report --fail-under=90
 
-bench: $(DEV)  ## what a core can do, and others on the same job; writes docs/benchmarks.md
-	$(BIN)/python -m benchmarks.run
+bench: $(DEV)  ## what a core can do, and others on the same job; writes docs/benchmarks.md; ARGS="--help" tells the sizes
+	$(BIN)/python -m benchmarks.run $(ARGS)
 
 chaos: $(DEV)  ## workers and Kafka killed, frozen, stopped: is everything right after it? ARGS="--help" tells the sizes
 	@$(BIN)/python -m tests.chaos $(ARGS)
