@@ -116,15 +116,34 @@ class Broker:
     process: "KafkaNode | None" = None
 
 
+@dataclass(frozen=True)
+class Place:
+    """A node among others: `voters` are the controllers' addresses by node, `front` is where its second listener says it is."""
+
+    node: int
+    voters: Mapping[int, str]
+    front: str | None = None
+
+    @classmethod
+    def alone(cls) -> "Place":
+        """Return the place of a node that is all there is."""
+        return cls(1, {1: f"127.0.0.1:{free_port()}"})
+
+
+JAVA = ("-Xmx512m", "-XX:+UseSerialGC")
+
+
 class KafkaNode:
     """One Apache Kafka, KRaft: broker and controller in one process on loopback; restarts keep its data and ports."""
 
-    def __init__(self, home: Path, jars: Path) -> None:
-        self.home, self.address = home, f"127.0.0.1:{free_port()}"
+    def __init__(self, home: Path, jars: Path, place: Place | None = None, java: Sequence[str] = JAVA) -> None:
+        self.home, self.address, self.place = home, f"127.0.0.1:{free_port()}", place or Place.alone()
+        self.behind = f"127.0.0.1:{free_port()}"
+        """Where the second listener really is."""
         home.mkdir(parents=True, exist_ok=True)
-        self._java = ["java", "-Xmx512m", "-XX:+UseSerialGC", "-cp", f"{jars}/*"]
+        self._java = ["java", *java, "-cp", f"{jars}/*"]
         self._properties = home / "server.properties"
-        self._properties.write_text(self._settings(f"127.0.0.1:{free_port()}"))
+        self._properties.write_text(self._settings())
         self.process = Process([*self._java, "kafka.Kafka", str(self._properties)], dict(os.environ), home / "kafka.log", home)
 
     def format(self) -> None:
@@ -135,7 +154,11 @@ class KafkaNode:
     def start(self) -> None:
         """Start it and wait until it answers."""
         self.process.start()
-        admin = AdminClient({"bootstrap.servers": self.address, "log_level": 0})
+        self.wait_until_it_answers()
+
+    def wait_until_it_answers(self) -> None:
+        """Wait until a client gets an answer."""
+        admin = AdminClient({"bootstrap.servers": self.address, "reconnect.backoff.max.ms": 200, "log_level": 0})
 
         def answers() -> bool:
             if self.process.exit_code is not None:
@@ -151,26 +174,30 @@ class KafkaNode:
         """End it as an operator would."""
         self.process.stop()
 
-    def _settings(self, controller: str) -> str:
+    def _settings(self) -> str:
+        place, copies = self.place, min(3, len(self.place.voters))
+        front = "" if place.front is None else f",FRONT://{self.behind}"
         return "\n".join(
             (
                 "process.roles=broker,controller",
-                "node.id=1",
-                f"controller.quorum.voters=1@{controller}",
-                f"listeners=PLAINTEXT://{self.address},CONTROLLER://{controller}",
-                f"advertised.listeners=PLAINTEXT://{self.address}",
+                f"node.id={place.node}",
+                f"controller.quorum.voters={','.join(f'{node}@{at}' for node, at in place.voters.items())}",
+                f"listeners=PLAINTEXT://{self.address},CONTROLLER://{place.voters[place.node]}{front}",
+                f"advertised.listeners=PLAINTEXT://{self.address}{front.replace(self.behind, place.front or '')}",
+                "listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,FRONT:PLAINTEXT",
                 "controller.listener.names=CONTROLLER",
                 "inter.broker.listener.name=PLAINTEXT",
                 f"log.dirs={self.home / 'data'}",
                 "num.partitions=8",
                 "auto.create.topics.enable=false",  # a test that meets an unmade topic shall fail
                 "offsets.topic.num.partitions=8",
-                "offsets.topic.replication.factor=1",
-                "transaction.state.log.replication.factor=1",
+                f"offsets.topic.replication.factor={copies}",
+                f"transaction.state.log.replication.factor={copies}",
                 "transaction.state.log.min.isr=1",
                 "transaction.state.log.num.partitions=2",
                 "group.initial.rebalance.delay.ms=0",
                 "group.min.session.timeout.ms=1000",
+                "log.cleaner.backoff.ms=500",  # a test that waits for compaction need not wait long
                 "",
             )
         )

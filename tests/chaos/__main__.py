@@ -1,55 +1,85 @@
-"""`python -m tests.chaos --seed S --from N --schedules K --events E`: seeded schedules of failures on a real Apache Kafka."""
+"""`python -m tests.chaos`: seeded schedules of failures on a real Apache Kafka; what was done before is not done again."""
 
 import argparse
 import json
 import sys
 import time
 import traceback
-from dataclasses import asdict
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from tests.brokers import ROOT
+from tests.chaos.cluster import Clusters
 from tests.chaos.run import Result, Run
-from tests.chaos.schedule import schedule
+from tests.chaos.schedule import Schedule, schedule
 
 FOLDER = ROOT / ".cache" / "chaos"
-LONG = "The long run: --schedules 200 --events 50000 --blows 12, then --schedules 1 --events 1000000 --blows 40."
+
+
+@dataclass(frozen=True)
+class Task:
+    """A schedule of a size."""
+
+    plan: Schedule
+    events: int
 
 
 def arguments() -> argparse.Namespace:
     """Read the command line."""
-    asked = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__, epilog=LONG)
+    asked = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
     asked.add_argument("--seed", type=int, default=1, help="same seed, same schedules (default 1)")
-    asked.add_argument("--from", type=int, default=0, dest="first", metavar="N", help="go on with schedule N (default 0)")
-    asked.add_argument("--schedules", type=int, default=1, metavar="K", help="how many (default 1, about a minute each)")
-    asked.add_argument("--events", type=int, default=5000, metavar="E", help="events a schedule (default 5000)")
-    asked.add_argument("--blows", type=int, default=6, metavar="B", help="failures a schedule (default 6)")
+    asked.add_argument("--from", type=int, dest="first", metavar="N", help="begin with schedule N, done before or not")
+    asked.add_argument("--schedules", type=int, default=200, metavar="K", help="how many (default 200)")
+    asked.add_argument("--events", type=int, default=50_000, metavar="E", help="events a schedule (default 50000)")
+    asked.add_argument("--blows", type=int, default=10, metavar="B", help="failures a schedule (default 10)")
+    asked.add_argument(
+        "--long", type=int, default=1_000_000, metavar="E", help="events of one more, the last (default 1000000; 0: none)"
+    )
+    asked.add_argument("--long-blows", type=int, default=60, metavar="B", help="failures of that one (default 60)")
     asked.add_argument("--session", type=float, default=6, metavar="S", help="session timeout in seconds (default 6)")
     asked.add_argument("--folder", type=Path, default=FOLDER, help="for logs and results (default .cache/chaos)")
     return asked.parse_args()
 
 
-def play(asked: argparse.Namespace, number: int) -> Result:
+def tasks(asked: argparse.Namespace) -> Iterator[Task]:
+    """Yield what there is to do, the long one last; not again what the results name, unless `--from` says so."""
+    done = set() if asked.first is not None else {result["seed"] for result in _results(asked)}
+    first = asked.first or 0
+    for number in range(first, first + asked.schedules):
+        if f"{asked.seed}-{number}" not in done:
+            yield Task(schedule(asked.seed, number, asked.blows, asked.session), asked.events)
+    if asked.long and f"{asked.seed}-long" not in done:
+        yield Task(schedule(asked.seed, "long", asked.long_blows, asked.session), asked.long)
+
+
+def _file(asked: argparse.Namespace) -> Path:
+    found: Path = asked.folder / f"seed-{asked.seed}-{asked.events}.ndjson"
+    return found
+
+
+def _results(asked: argparse.Namespace) -> list[dict[str, object]]:
+    return [json.loads(line) for line in _file(asked).read_text().splitlines()] if _file(asked).exists() else []
+
+
+def play(asked: argparse.Namespace, task: Task, clusters: Clusters) -> Result:
     """Run one schedule; what breaks the run itself is wrong too."""
-    plan = schedule(asked.seed, number, asked.blows, asked.session)
     run = None
     try:
-        run = Run(plan, asked.events, asked.folder / plan.seed, asked.session)
+        run = Run(task.plan, task.events, asked.folder / task.plan.seed, asked.session, clusters.of(task.plan.brokers))
         return run.play()
     except KeyboardInterrupt:
         raise
     except BaseException:  # noqa: BLE001 - pytest's outcomes are no Exceptions
-        result = run.result if run is not None else Result(plan.seed)
-        if run is not None:
-            result.wrong += run.crew.bugs
-            result.ends = dict(run.crew.ends)
+        result = run.result if run is not None else Result(task.plan.seed)
         result.wrong.append(traceback.format_exc()[-3000:])
+        clusters.stop()
         return result
 
 
 def bar(done: int, of: int, failed: int, began: float) -> None:
     """Show how far it is."""
-    full = 30 * done // of
+    full = 30 * done // max(of, 1)
     left = (time.monotonic() - began) / done * (of - done) / 60 if done else 0
     line = f"[{'#' * full}{'.' * (30 - full)}] {done}/{of}, {failed} failed, about {left:.0f} min left"
     sys.stderr.write(f"\r{line}" if sys.stderr.isatty() else f"{line}\n")
@@ -60,18 +90,21 @@ def main() -> int:
     """Run the schedules; return 1 if one failed."""
     asked, failed, began = arguments(), 0, time.monotonic()
     asked.folder.mkdir(parents=True, exist_ok=True)
-    bar(0, asked.schedules, 0, began)
-    for done, number in enumerate(range(asked.first, asked.first + asked.schedules), 1):
-        try:
-            result = play(asked, number)
-        except KeyboardInterrupt:
-            sys.stderr.write(f"\ngo on with --seed {asked.seed} --from {number}\n")
-            return 130
-        failed += bool(result.wrong)
-        with (asked.folder / f"seed-{asked.seed}.ndjson").open("a") as results:
-            results.write(json.dumps(asdict(result)) + "\n")
-        bar(done, asked.schedules, failed, began)
-        _tell(result)
+    todo, clusters = list(tasks(asked)), Clusters(asked.folder / f"kafka-{asked.seed}-{int(time.time())}")
+    bar(0, len(todo), 0, began)
+    try:
+        for done, task in enumerate(todo, 1):
+            result = play(asked, task, clusters)
+            failed += bool(result.wrong)
+            with _file(asked).open("a") as results:
+                results.write(json.dumps(asdict(result)) + "\n")
+            _tell(result)
+            bar(done, len(todo), failed, began)
+    except KeyboardInterrupt:
+        sys.stderr.write("\nsay the same again to go on\n")
+        return 130
+    finally:
+        clusters.stop()
     sys.stderr.write("\n")
     return 1 if failed else 0
 
@@ -81,7 +114,9 @@ def _tell(result: Result) -> None:
     found = f"{many} WRONG" if many else "right"
     sys.stdout.write(
         f"\n{result.seed}: {found}; {result.seconds} s, {result.events} events, {result.rows} rows, {result.facts} outputs, "
-        f"{result.repeated} repeated, {result.stale} stale; {result.in_flight} blows in flight; {result.blows}; {result.ends}\n"
+        f"{result.repeated} repeated, {result.stale} stale, {result.alone} leads alone; {result.workers} workers, "
+        f"{result.brokers} brokers, {result.hurt} frames hurt; {result.in_flight} blows in flight; {result.blows}; "
+        f"{result.ends}\n"
     )
     for what in result.wrong[:5]:
         sys.stdout.write(f"  {what[:600]}\n")

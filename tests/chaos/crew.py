@@ -27,14 +27,16 @@ class Crew:
     running: dict[int, Process] = field(default_factory=dict)
     ends: Counter[str] = field(default_factory=Counter)
     bugs: list[str] = field(default_factory=list)
-    _started: int = 0
+    frozen: dict[int, float] = field(default_factory=dict)
+    """Until when (`time.monotonic()`) whoever stands still does so."""
+    started: int = 0
 
     def start(self, slot: int, fault: str = "") -> Process:
         """Start the worker of a slot, perhaps with a fault that it will meet."""
         env = self.installation.env(**self.settings, WEB_PORT=str(free_port()), **self._name(slot))
         env["_LEADSTREAM_DRAG"], env["_LEADSTREAM_FAULT"] = str(self.drag_s), fault
-        self._started += 1
-        log = self.installation.folder / f"worker-{slot}-{self._started:03}.log"
+        self.started += 1
+        log = self.installation.folder / f"worker-{slot}-{self.started:03}.log"
         command = [sys.executable, "-m", "stream", "worker"]
         process = Process(command, env, log, self.installation.folder).start()
         self.running[slot] = process
@@ -49,12 +51,11 @@ class Crew:
             if slot not in self.running:
                 self.start(slot)
 
-    def reap(self) -> None:
-        """Take note of who ended, and start them again."""
-        self.reap_but(-1)
-
-    def reap_but(self, doomed: int) -> None:
-        """Do so with all but one."""
+    def reap(self, doomed: int = -1) -> None:
+        """Thaw whose time is over; take note of who ended, and start them again; all but one."""
+        for slot, until in list(self.frozen.items()):
+            if time.monotonic() > until:
+                self.thaw(slot)
         for slot, process in list(self.running.items()):
             if slot != doomed and process.exit_code is not None:
                 self.over(slot, "by itself")
@@ -63,6 +64,7 @@ class Crew:
     def over(self, slot: int, why: str) -> None:
         """Judge how the worker of a slot ended."""
         process = self.running.pop(slot)
+        self.frozen.pop(slot, None)
         code = process.exit_code
         self.ends[f"{why}: {ENDED.get(code or 0, code)}{_reason(process.output) if code == 70 else ''}"] += 1
         young = code == -signal.SIGTERM and not process.output  # asked to end before it could hear
@@ -75,19 +77,22 @@ class Crew:
         self.over(slot, "kill -9")
 
     def stop(self, slot: int) -> None:
-        """End a worker by SIGTERM."""
+        """End a worker by SIGTERM; one that stands still hears it when it wakes up."""
         process = self.running[slot]
+        self.thaw(slot)
         if process.stop(40) == -9:
             self.bugs.append(f"{process.log.name} hung at SIGTERM")
         self.over(slot, "SIGTERM")
 
     def freeze(self, slot: int, seconds: float) -> None:
-        """Stand a worker still."""
-        process = self.running[slot]
-        process.signal(signal.SIGSTOP)
-        time.sleep(seconds)
-        if process.exit_code is None:
-            process.signal(signal.SIGCONT)
+        """Let a worker stand still; everything else goes on meanwhile."""
+        self.running[slot].signal(signal.SIGSTOP)
+        self.frozen[slot] = time.monotonic() + seconds
+
+    def thaw(self, slot: int) -> None:
+        """Let a worker that stands still go on."""
+        if self.frozen.pop(slot, None) is not None and self.running[slot].exit_code is None:
+            self.running[slot].signal(signal.SIGCONT)
 
     def stop_all(self) -> None:
         """End all by SIGTERM."""

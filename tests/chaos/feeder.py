@@ -3,14 +3,24 @@
 import threading
 import time
 
-from confluent_kafka import Producer
+from confluent_kafka import Message, Producer
 
 from tests.brokers import Installation
 from tests.chaos.traffic import Traffic
 
+SLACK_S = 0.02
+"""So far ahead of its time it may be: waiting costs more than sending."""
+LEAST_S = 6
+"""All at once would be late, some of it."""
+PROMPT_MS = 300
+"""What Kafka has acknowledged within this time is not worth remembering."""
+
 
 class Feeder:
-    """Sends `count` records from a thread of its own, spread over about `spread_s`; `hurry` sends the rest at once."""
+    """Sends `count` records from a thread of its own, spread over about `spread_s`; `hurry` sends the rest at once.
+
+    `delays` says how long (ms) after its timestamp a record was acknowledged, by partition and offset, if that was long.
+    """
 
     def __init__(self, installation: Installation, traffic: Traffic, count: int, spread_s: float) -> None:
         self._topic, self._traffic, self._count, self._spread_s = installation.topic("events"), traffic, count, spread_s
@@ -18,6 +28,7 @@ class Feeder:
             {
                 "bootstrap.servers": installation.broker.address,
                 "partitioner": "murmur2_random",
+                "enable.idempotence": True,  # each record once, whatever happens to the brokers
                 "message.timeout.ms": 120_000,
                 "reconnect.backoff.max.ms": 500,
                 "linger.ms": 5,
@@ -27,6 +38,7 @@ class Feeder:
         self._hurry = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self.failed: list[str] = []
+        self.delays: dict[str, int] = {}
         self.sent = 0
 
     def start(self) -> None:
@@ -41,14 +53,20 @@ class Feeder:
             self.failed.append(f"{left} records were not acknowledged")
 
     def _run(self) -> None:
-        pause = self._spread_s / self._count
-        for _ in range(self._count):
+        self._producer.list_topics(self._topic, timeout=30)  # who is not connected yet sends late
+        began, spread_s = time.monotonic(), max(self._spread_s, LEAST_S)
+        for number in range(self._count):
             made = self._traffic.next(int(time.time() * 1000))
             self._producer.produce(self._topic, made.value, made.key, on_delivery=self._delivered)
             self._producer.poll(0)
             self.sent += 1
-            self._hurry.wait(pause)
+            ahead = began + number * spread_s / self._count - time.monotonic()
+            if ahead > SLACK_S:
+                self._hurry.wait(ahead)
 
-    def _delivered(self, error: object, _: object) -> None:
+    def _delivered(self, error: object, message: Message) -> None:
         if error is not None:
             self.failed.append(str(error))
+        late = int(time.time() * 1000) - message.timestamp()[1]
+        if late > PROMPT_MS:
+            self.delays[f"{message.partition()}:{message.offset()}"] = late

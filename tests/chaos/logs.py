@@ -7,7 +7,8 @@ import msgspec
 
 from tests.brokers import Installation, Record
 
-TOPICS = ("events", "wakes", "people", "stage-changes", "lead-states", "dead-letters")
+TOPICS = ("events", "wakes", "people", "members", "stage-changes", "account-changes", "lead-states", "dead-letters")
+TABLES = ("visitors", "people", "accounts")
 
 
 @dataclass
@@ -16,6 +17,12 @@ class Copy:
 
     app: str
     prefix: str
+    sent: int = 0
+    """How many records were sent to `events` from outside."""
+    deployed: int = 0
+    """How many rulesets were put in force meanwhile."""
+    delays: dict[str, int] = field(default_factory=dict)
+    """How long after its timestamp (ms) a record lay in `events`, by `partition:offset`, where that was long."""
     topics: dict[str, list[Record]] = field(default_factory=dict)
     committed: dict[str, dict[int, int]] = field(default_factory=dict)
 
@@ -23,8 +30,9 @@ class Copy:
     def of(cls, installation: Installation) -> "Copy":
         """Read everything."""
         app = installation.app
-        changelogs = (f"{app}-visitors-changelog", f"{app}-people-changelog")
-        return cls(app, installation.prefix, {name: installation.read(name) for name in (*TOPICS, *changelogs)})
+        made = cls(app, installation.prefix)
+        made.topics = {name: installation.read(name) for name in (*TOPICS, *(f"{app}-{table}-changelog" for table in TABLES))}
+        return made
 
     def read(self, topic: str) -> list[Record]:
         """Return the records of a topic."""

@@ -79,6 +79,8 @@ class Traffic:
             return self._anonymous(f"c{chance.randrange(self._cookies)}")
         if roll < 0.65:
             return self._moved()
+        if roll < 0.68:
+            return self._single()
         if roll < 0.75:
             return self._by_mail()
         return self._known()
@@ -120,6 +122,11 @@ class Traffic:
         elif chance.random() < 0.1:
             event["context"]["externalIds"] = [{"type": "crm_lead_id", "id": f"Q{user}"}]
         return f"user::{user}", event
+
+    def _single(self) -> tuple[str, dict[str, Any]]:
+        """Return what somebody does who has one identity only: `events` alone decide about them. New ones keep coming."""
+        user = f"s{self._count // 400}-{self._chance.randrange(4)}"
+        return f"user::{user}", self._deed() | {"userId": user}
 
     def _by_mail(self) -> tuple[str, dict[str, Any]]:
         """Return what an address does: a lead of its own until its user says whose it is."""

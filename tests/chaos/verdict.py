@@ -7,20 +7,34 @@ from pathlib import Path
 
 from schemas.event import Rejected
 from stream.agents.headers import INTERNAL
-from stream.domain import documents, log, visitor
+from stream.agents.latch import keep_flags
+from stream.domain import log
+from stream.domain.people import People
 from stream.domain.ruleset.load import load
 from stream.domain.ruleset.model import Ruleset
 from stream.intake import Intake
 from stream.lookups import Lookups
 from stream.runtime.producer import partition_of
-from tests.brokers import Record
+from stream.runtime.resume import MARK_KEY
+from tests.chaos.independent import lonely, wrong_alone, wrong_facts, wrong_people, wrong_visitors
 from tests.chaos.logs import Copy
-from tests.chaos.plain import plain_rows
-from tests.kafka.replay import Verdict, verify
-from tests.oracle.compare import compare
-from tests.oracle.facts import visitor_document
+from tests.chaos.offsets import beyond
+from tests.chaos.plain import deeds, rules_of
+from tests.chaos.told import Told
+from tests.kafka.replay import Verdict, newest_rows, verify
 
 RULESET = Path(__file__).with_name("ruleset.toml")
+CHANGES = {
+    'id = "chaos"': 'id = "chaos-next"',
+    "points = 50": "points = 40",
+    "points = 3\n": "points = 4\n",
+    "enter = { interest = 60 }": "enter = { interest = 50 }",
+    "exit = { interest = 40 }": "exit = { interest = 35 }",
+    'dwell = "1s"': 'dwell = "2s"',
+    "enter = { total = 100,": "enter = { total = 90,",
+    "points = -10": "points = -8",
+}
+"""How the ruleset that is deployed in the middle differs."""
 RANGES = Path(__file__).with_name("ranges.csv")
 PARTITIONS = 4
 
@@ -31,36 +45,46 @@ def rules() -> Ruleset:
     return load(RULESET.read_bytes(), RULESET.name)
 
 
+def next_ruleset() -> str:
+    """Return the ruleset that is deployed in the middle."""
+    text = RULESET.read_text()
+    for old, new in CHANGES.items():
+        assert text.count(old) == 1, old
+        text = text.replace(old, new)
+    return text
+
+
 def judge(copy: Copy) -> Verdict:
     """Compare everything; what is wrong is in `wrong`."""
     lookups = Lookups(RANGES)
     verdict = verify(copy, PARTITIONS, rules(), lookups)
-    _counted(copy, verdict)
+    verdict.note(wrong=sum(verdict.counts.values()) != verdict.events, what=f"{verdict.events} records, counted {verdict.counts}")
+    verdict.wrong += beyond(copy, PARTITIONS)
     _dead_letters(copy, Intake(lookups, None, frozenset(stage.name for stage in rules().stages)), verdict)
     _one_content_per_id(copy, verdict)
     _ticks(copy, verdict)
-    _sums(copy, verdict)
+    _oracle(copy, lookups, verdict)
     lookups.close()
     return verdict
 
 
-def _counted(copy: Copy, verdict: Verdict) -> None:
-    """Every record is one of six things, and everything was read to its end."""
-    verdict.note(wrong=sum(verdict.counts.values()) != verdict.events, what=f"{verdict.events} records, counted {verdict.counts}")
-    for topic, committed in copy.committed.items():
-        ends = _ends(copy.read(topic))
-        behind = {n: (committed.get(n), end) for n, end in ends.items() if committed.get(n) != end}
-        if topic == "people":  # ticks that came while the worker stopped
-            behind = {n: at for n, at in behind.items() if _snapshots_from(copy.read(topic), at[0] or 0)}
-        verdict.note(wrong=bool(behind), what=f"{topic}: committed, not the end: {behind}")
-
-
-def _ends(records: list[Record]) -> dict[int, int]:
-    return {record.partition: record.offset + 1 for record in records}
-
-
-def _snapshots_from(records: list[Record], offset: int) -> bool:
-    return any(isinstance(log.decode(r.value or b""), log.Snapshot) for r in records if r.offset >= offset)
+def _oracle(copy: Copy, lookups: Lookups, verdict: Verdict) -> None:
+    """Let the oracle read the logs, and compare."""
+    plain = rules_of(RULESET.read_bytes())
+    done = deeds(copy.read("events"), plain, RANGES.read_text(), PARTITIONS, copy.delays)
+    folded = copy.committed["people"].get(0, 0)  # a tick may come after the last checkpoint
+    told = Told(plain, copy.app, PARTITIONS, done).read(r for r in copy.read("people") if r.offset < folded)
+    alone = lonely(told)
+    verdict.alone = len(alone)
+    visitors = newest_rows(copy.read(f"{copy.app}-visitors-changelog"), keep_flags)
+    in_force = load(next_ruleset().encode()) if told.place else rules()
+    verdict.wrong += wrong_visitors(told, visitors, in_force)
+    verdict.wrong += wrong_facts(told, copy.read("stage-changes"))
+    verdict.wrong += wrong_alone(copy, alone, in_force, lookups)
+    rows = newest_rows(copy.read(f"{copy.app}-people-changelog"))
+    stored = {key: row for key, row in rows.items() if not key.startswith(MARK_KEY)}
+    people = People(stored, PARTITIONS, copy.app, rules())
+    verdict.wrong += wrong_people(told, people, max((person.as_of for person in people.rows.persons()), default=0))
 
 
 def _dead_letters(copy: Copy, intake: Intake, verdict: Verdict) -> None:
@@ -105,23 +129,3 @@ def _ticks(copy: Copy, verdict: Verdict) -> None:
             newest = ticks.get(partition_of(told.node.encode(), PARTITIONS), -1)
             what = f"people {record.offset}: {told.node} {told.version} stands {newest - told.r} ms behind its tick"
             verdict.note(wrong=not told.wake and told.r <= newest, what=what)
-
-
-def _sums(copy: Copy, verdict: Verdict) -> None:
-    """Each visitor's sums are those of a plain recomputation that shares no code with the engine."""
-    plain, oracle_rules = plain_rows(copy.read("events"), RULESET.read_bytes(), RANGES.read_text(), PARTITIONS)
-    held: dict[str, visitor.Visitor] = {}
-    for record in copy.read(f"{copy.app}-visitors-changelog"):
-        if record.key and not record.key.startswith(b"\x00") and record.value:
-            row, node = visitor.decode(record.value), record.key.decode()
-            if node not in held or row.position >= held[node].position:
-                held[node] = row
-    at = max((row.state.as_of for row in held.values()), default=0)
-    for node in plain.keys() | {node for node, row in held.items() if row.state.events}:
-        if node not in plain or node not in held:
-            verdict.note(wrong=True, what=f"{node}: only {'plainly' if node in plain else 'in the table'}")
-            continue
-        found: list[str] = []
-        ours = documents.visitor(node, held[node].state, rules(), None, at, at)
-        compare(node, visitor_document(plain[node], None, oracle_rules, at), ours, found)
-        verdict.wrong += found

@@ -1,5 +1,6 @@
 """The consumer group of an installation, as Kafka sees it."""
 
+import contextlib
 from functools import cache
 from typing import Any
 
@@ -42,6 +43,8 @@ def ends(installation: Installation, topic: str, partitions: int = 4) -> dict[in
         try:
             return {n: asker.get_watermark_offsets(TopicPartition(installation.topic(topic), n), 5)[1] for n in range(partitions)}
         except KafkaException:
+            with contextlib.suppress(KafkaException):  # a young broker denied the topic, and librdkafka believes it for ever
+                asker.list_topics(installation.topic(topic), timeout=5)
             return {}
 
     known = wait_until(ask, 120, f"the ends of {topic}")

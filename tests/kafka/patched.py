@@ -1,0 +1,134 @@
+"""`python -m tests.kafka.patched WHAT,WHAT worker`: a worker with something taken out of it, or done to it. For tests only."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from aiokafka.producer.sender import SendProduceReqHandler
+from faust.types import TP
+
+from stream.agents.people import PeopleLog
+from stream.cli import main
+from stream.runtime.batches import Batch
+from stream.runtime.changelog import Changelogs
+from stream.runtime.consumer import BatchConsumer
+from stream.runtime.flow import Flow
+from stream.runtime.partstore import PartStore
+from stream.runtime.thread import BatchThread
+from stream.runtime.watchdog import Watchdog
+
+LOST, FACTS = 3, 20
+"""The batch that is lost, and how many facts are handed on before a worker freezes itself."""
+
+
+def lose_a_batch() -> None:
+    """Lose a batch of `events` between the fetch and its delivery, as Faust does with one of an older generation."""
+    take, count = BatchThread._take, [0]
+
+    def lossy(self: BatchThread, fetcher: Any, active: Any) -> list[Batch]:
+        batches = take(self, fetcher, active)
+        kept = []
+        for batch in batches:
+            count[0] += batch.tp.topic.endswith("events")
+            if count[0] == LOST:
+                count[0] += 1
+                sys.stderr.write(f"lost {batch.tp.partition} {batch.start} {batch.next}\n")
+                continue
+            kept.append(batch)
+        return kept
+
+    BatchThread._take = lossy  # type: ignore[method-assign]
+
+
+def any_position() -> None:
+    """Take whatever comes, wherever it starts."""
+    deliver, accept = BatchConsumer._deliver, Flow.accept
+
+    async def trusting(self: BatchConsumer, batches: Iterable[Batch], seeks: int) -> None:
+        for batch in batches:
+            self._read_offset[batch.tp] = batch.start
+            await deliver(self, [batch], seeks)
+
+    def trusted(self: Flow, batch: Batch) -> Batch | None:
+        self.progress[batch.tp].applied = batch.start
+        return accept(self, batch)
+
+    BatchConsumer._deliver, Flow.accept = trusting, trusted  # type: ignore[method-assign]
+
+
+def no_look_at_the_changelog() -> None:
+    """Never mind who else writes the changelog."""
+
+    async def check(_self: Changelogs, _lock: asyncio.Lock, _owned: Any) -> None:
+        """Look at nothing."""
+
+    def follow(self: Changelogs, tp: TP, offset: int, count: int) -> None:
+        self._stores()[tp.topic].at[tp] = offset + count - 1
+
+    Changelogs.check, Changelogs._follow = check, follow  # type: ignore[assignment, method-assign]
+
+
+def last_row_counts() -> None:
+    """Let the last record of a key count, as every table does whose rows have no position."""
+
+    def load(self: PartStore, partition: int, records: Iterable[Any]) -> None:
+        rows = self.part(partition)
+        self.loads[partition] = self.loads.get(partition, 0) + 1
+        for record in records:
+            if record.value is None:
+                rows.pop(record.key, None)
+            else:
+                rows[record.key] = record.value
+
+    PartStore.load = load  # type: ignore[method-assign]
+
+
+def no_watchdog() -> None:
+    """Send on, however long this process stood still."""
+    for name in ("check", "_exit", "_watch"):
+        setattr(Watchdog, name, lambda *_: None)
+
+
+def freeze_with_facts() -> None:
+    """Stand still (SIGSTOP) with facts that are decided and not sent; once, where a file of this name is there."""
+    hand_on, trigger, count = PeopleLog._hand_on, Path(os.environ["_FREEZE"]), [0]
+
+    def handing_on(self: PeopleLog, part: Any, outs: Any) -> None:
+        hand_on(self, part, outs)
+        count[0] += len(outs)
+        if count[0] >= FACTS and trigger.exists():
+            trigger.unlink()
+            os.kill(os.getpid(), signal.SIGSTOP)
+
+    PeopleLog._hand_on = handing_on  # type: ignore[method-assign]
+
+
+def freeze_in_the_producer() -> None:
+    """Stand still with a request that is made and not sent; once, where a file of this name is there."""
+    make, trigger = SendProduceReqHandler.create_request, Path(os.environ["_FREEZE"])
+
+    def making(self: SendProduceReqHandler) -> Any:
+        request = make(self)
+        if any(tp.topic.endswith("lead-states") for tp in self._batches) and trigger.exists():
+            trigger.unlink()
+            os.kill(os.getpid(), signal.SIGSTOP)
+        return request
+
+    SendProduceReqHandler.create_request = making
+
+
+PATCHES: tuple[Callable[[], None], ...] = (
+    lose_a_batch, any_position, no_look_at_the_changelog, last_row_counts, no_watchdog, freeze_with_facts,
+    freeze_in_the_producer,
+)  # fmt: skip
+
+if __name__ == "__main__":
+    for patch in PATCHES:
+        if patch.__name__ in sys.argv[1].split(","):
+            patch()
+    sys.argv = ["leadstream", *sys.argv[2:]]
+    main()
