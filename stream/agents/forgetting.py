@@ -3,6 +3,7 @@
 Mere housekeeping: what comes for such a row begins a new one in any case (`stream.domain.visitor.is_forgotten`).
 """
 
+import asyncio
 import logging
 from typing import Any, cast
 
@@ -14,6 +15,7 @@ from stream.agents.visitors import Visitors
 from stream.runtime.flow import Flow
 
 log = logging.getLogger(__name__)
+ANSWER_S = 5.0
 REST_S = 10.0
 """Between two looks at what Kafka has deleted."""
 SLICE, EVERY_S = 500, 0.25
@@ -33,9 +35,12 @@ class Forgetting(Service):
     async def _rounds(self) -> None:
         while not self.should_stop:
             await self.sleep(REST_S)
+            if self.should_stop:
+                return
             held = {tp for tp in self._flow.running if tp.topic == self._events}
             try:
-                first = await self._flow.beginnings(held)
+                async with asyncio.timeout(ANSWER_S):  # the consumer may be stopping
+                    first = await self._flow.beginnings(held)
             except (KafkaError, TimeoutError) as cause:
                 log.warning("how far events were deleted could not be asked: %r", cause)
                 continue

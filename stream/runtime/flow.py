@@ -210,7 +210,8 @@ class Flow:
     # -- the consumer's side
 
     async def positions(self, tps: set[TP]) -> dict[TP, Resume]:
-        """Decide where source partitions go on; raises `Misfit`."""
+        """Decide where source partitions go on, nowhere if a rebalance begins meanwhile; raises `Misfit`."""
+        life = self.life
         await self.faults.reach("seek")
         await self._count_partitions()
         thread, changelogs = self.consumer._thread, {cast("TP", self.changelog_of(tp)) for tp in tps}
@@ -224,6 +225,8 @@ class Flow:
             self.building += 1
             state_at = await asyncio.to_thread(self.tables[changelog.topic].position, tp.partition)
             self.building -= 1
+            if self.life != life or not self.assigned:
+                return {}  # the group takes away or has assigned anew meanwhile: what is known of rows here is going
             found[tp] = resume(
                 Found(
                     tp, None if at is None else at.offset, mark, self._stored_mark(tp, changelog),

@@ -156,12 +156,12 @@ class BatchRecovery(Recovery):
         self._set_recovery_ended()
         for table in self.tables.values():
             await table.on_recovery_completed(self.actives_for_table[table], self.standbys_for_table[table])
-        assignment = consumer.assignment()
+        assignment, life = consumer.assignment(), self.flow.life
         if app.consumer_generation_id != generation_id:
             return  # another rebalance: a new recovery follows
         if assignment:
             await self._wait(consumer.perform_seek(), timeout=app.conf.broker_request_timeout)
-        if not self.flow.assigned:
+        if not self.flow.assigned or self.flow.life != life:
             return  # likewise: nothing may run while partitions are being taken away
         self.completed.set()
         if not app.flow_control.is_active():
