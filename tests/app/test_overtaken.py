@@ -1,0 +1,77 @@
+"""What is asked of Kafka while the group takes partitions away, or the worker ends, comes to nothing and stops nobody."""
+
+import asyncio
+from collections import Counter
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+from aiokafka.structs import OffsetAndMetadata
+from faust.types import TP
+
+from stream.agents import forgetting
+from stream.agents.forgetting import Forgetting
+from stream.runtime.fatal import Misfit
+from stream.runtime.flow import Flow
+from stream.runtime.resume import Mark, write_mark
+
+EVENTS, LOG = TP("events", 0), TP("log", 0)
+COMMITTED = OffsetAndMetadata(10, write_mark(Mark(changelog=5, partitions=1)))
+
+
+class Asked:
+    """A flow whose changelog is forgotten while it asks: `life` says whether the group has assigned anew."""
+
+    changelog_of, positions, _stored_mark = Flow.changelog_of, Flow.positions, Flow._stored_mark
+
+    def __init__(self, *, overtaken: bool) -> None:
+        self.life, self.assigned, self.building = 1, True, 0
+        self.sources, self.folds, self.counts = {"events": ("log", 1)}, set[str](), Counter({"events": 1})
+        self.progress: dict[TP, Any] = {}
+        self.said: dict[TP, Any] = {}
+        self.faults = SimpleNamespace(reach=_nothing)
+        self.changelogs = SimpleNamespace(last=lambda _: -1)
+        self.tables = {"log": SimpleNamespace(position=lambda _: setattr(self, "life", self.life + overtaken))}
+        self.consumer = SimpleNamespace(_thread=SimpleNamespace(committed=self._committed, ends=self._ends))
+
+    async def _count_partitions(self) -> None: ...
+
+    def _stores(self) -> Any:
+        return {"log": SimpleNamespace(part=lambda _: {})}
+
+    async def _committed(self, tps: set[TP]) -> Any:
+        return dict.fromkeys(tps, COMMITTED)
+
+    async def _ends(self, tps: set[TP]) -> Any:
+        return dict.fromkeys(tps, (0, 10))
+
+
+async def _nothing(_: str) -> None: ...
+
+
+async def test_a_rebalance_while_it_is_asked_where_to_go_on_is_no_lost_changelog() -> None:
+    assert await Asked(overtaken=True).positions({EVENTS}) == {}  # type: ignore[misc]  # a part of the class
+
+
+async def test_a_lost_changelog_is_told_where_nothing_came_between() -> None:
+    with pytest.raises(Misfit):
+        await Asked(overtaken=False).positions({EVENTS})  # type: ignore[misc]  # a part of the class
+
+
+@pytest.mark.parametrize("rest_s", [0.0, 30.0], ids=["while it asks", "while it rests"])
+async def test_housekeeping_ends_with_its_worker_though_kafka_does_not_answer(
+    monkeypatch: pytest.MonkeyPatch, rest_s: float
+) -> None:
+    asked = asyncio.Event()
+
+    async def beginnings(_: Any) -> Any:
+        asked.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(forgetting, "REST_S", rest_s)
+    monkeypatch.setattr(forgetting, "ANSWER_S", 0.1)
+    flow = SimpleNamespace(running={EVENTS}, beginnings=beginnings)
+    async with Forgetting(cast("Flow", flow), cast("Any", None), "events"):
+        if not rest_s:
+            await asked.wait()
+    assert asked.is_set() == (not rest_s), "a worker that ends asks nothing more"
