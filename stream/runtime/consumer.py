@@ -46,6 +46,7 @@ class BatchConsumer(driver.Consumer):
 
     def _new_consumer_thread(self) -> BatchThread:
         self._proofs: dict[TP, Resume] = {}
+        self._twice: set[TP] = set()
         self.answers = {}
         return BatchThread(self, loop=self.loop, beacon=self.beacon)
 
@@ -92,14 +93,17 @@ class BatchConsumer(driver.Consumer):
                 msg = f"{tp.topic}-{tp.partition}: expected offset {want}, got {fetched.start}..{fetched.next}"
                 raise Gap(msg)
             if fetched.next <= want:
-                if seeks == self._seeks and fetched.next > fetched.start:  # aiokafka begins anew where its position is no more
+                # aiokafka begins anew where its position is no more; what came before a seek comes twice
+                if seeks == self._seeks and fetched.next > fetched.start and tp not in self._twice:
                     msg = f"{tp.topic}-{tp.partition}: was read up to {want}, now it goes on at {fetched.start}"
                     raise Gap(msg)
                 continue
             batch = self._proven(fetched.since(want))
+            (self._twice.discard if seeks == self._seeks else self._twice.add)(tp)
+            life = self.flow.life
             done = await self.wait_first(self.callback(self._message(batch)), self.suspend_flow.wait())
-            if done.stopped or self.suspend_flow.is_set():
-                return
+            if done.stopped or self.suspend_flow.is_set() or self.flow.life != life:
+                return  # likewise; the seek may be over by now
             expected[tp] = batch.next
 
     def _proven(self, batch: Batch) -> Batch:

@@ -20,16 +20,21 @@ class Delivering:
         self.handed: list[Batch] = []
         self.flow_active, self._seeks = True, 7
         self._read_offset = {EVENTS: 100}
+        self._twice: set[TP] = set()
+        self.flow = SimpleNamespace(life=1)
+        self.overtaken = False
         self.suspend_flow = SimpleNamespace(wait=lambda: None, is_set=lambda: False)
         self._message = self.callback = self._proven = lambda batch: batch
 
     async def wait_first(self, batch: Batch, _: Any) -> Any:
         self.handed.append(batch)
+        if self.overtaken:  # the group assigned anew and everything was sought, before what is handed on is read
+            self.flow.life, self._seeks, self._read_offset[EVENTS] = 2, 9, 100
         return SimpleNamespace(stopped=False)
 
 
-async def deliver(start: int, to: int, seeks: int = 7) -> list[tuple[int, int]]:
-    one = Delivering()
+async def deliver(start: int, to: int, seeks: int = 7, one: Delivering | None = None) -> list[tuple[int, int]]:
+    one = one or Delivering()
     records: Any = [SimpleNamespace(offset=offset) for offset in range(start, to)]
     await BatchConsumer._deliver(cast("BatchConsumer", one), [Batch(EVENTS, start, to, records)], seeks)
     return [(batch.start, batch.next) for batch in one.handed]
@@ -56,3 +61,20 @@ async def test_a_topic_that_begins_again_while_it_is_read_ends_the_worker() -> N
 @pytest.mark.parametrize(("start", "to"), [(0, 50), (150, 160)])
 async def test_what_was_fetched_before_a_seek_is_fetched_again(start: int, to: int) -> None:
     assert await deliver(start, to, seeks=6) == []
+
+
+async def test_what_was_handed_on_while_the_group_assigned_anew_is_read_again() -> None:
+    one = Delivering()
+    one.overtaken = True
+    assert await deliver(100, 120, one=one) == [(100, 120)]
+    one.overtaken = False
+    assert await deliver(100, 120, seeks=9, one=one) == [(100, 120), (100, 120)]
+
+
+async def test_what_was_fetched_before_a_seek_and_follows_may_come_twice() -> None:
+    one = Delivering()
+    assert await deliver(100, 120, seeks=6, one=one) == [(100, 120)]
+    assert await deliver(100, 120, one=one) == [(100, 120)]
+    assert await deliver(120, 130, one=one) == [(100, 120), (120, 130)]
+    with pytest.raises(Gap):
+        await deliver(0, 50, one=one)

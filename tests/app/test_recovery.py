@@ -18,7 +18,7 @@ class Recovering:
     def __init__(self, *, overtaken: bool) -> None:
         self.resumed: list[str] = []
         self.completed = asyncio.Event()
-        self.flow = SimpleNamespace(assigned=True, running=set(), on_ready=lambda: self.resumed.append("ready"))
+        self.flow = SimpleNamespace(assigned=True, life=1, running=set(), on_ready=lambda: self.resumed.append("ready"))
         self._overtaken = overtaken
         self.active_tps, self.tables = set[TP](), SimpleNamespace(values=list, on_actives_ready=int, on_standbys_ready=int)
         self.app = SimpleNamespace(
