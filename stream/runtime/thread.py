@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 TURN_S = 0.5
+LEAVE_S = 5.0
 FETCH_WAIT_MS = 50
 """Faust hard-codes 1,500: one fetch a broker is in flight, so idle partitions would hold up all others that long."""
 FETCH_MIN_BYTES = 64 * 1024
@@ -153,8 +154,17 @@ class BatchThread(driver.AIOKafkaConsumerThread):
         await self.call_thread(self._ensure_consumer().commit, todo)
 
     async def leave_group(self) -> None:
-        """Tell the group that a static member will not be back; aiokafka never does."""
-        await self.call_thread(self._leave_group)
+        """Tell the group that a static member will not be back; aiokafka never does.
+
+        A thread that has not begun, or is about to end, does not answer: then the group hears of it by the session's end.
+        """
+        if self._consumer is None:
+            return
+        try:
+            async with asyncio.timeout(LEAVE_S):
+                await self.call_thread(self._leave_group)
+        except TimeoutError:
+            log.warning("the group was not told that this worker leaves: no answer in %.0f s", LEAVE_S)
 
     async def _leave_group(self) -> None:
         coordinator = cast("Any", self._ensure_consumer()._coordinator)
