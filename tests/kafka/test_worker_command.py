@@ -28,6 +28,13 @@ def test_it_makes_its_topics_works_and_ends_with_0(installation: Installation) -
     assert installation.run("topics").stdout.count("created") == 0
 
 
+def test_a_static_member_that_is_asked_to_end_while_it_starts_ends(on_kafka: Installation) -> None:
+    worker = on_kafka.worker(INSTANCE="early")
+    worker.wait_for_line(r"App\]: Starting")
+
+    assert worker.stop() == 0, worker.output
+
+
 def test_faust_itself_runs_the_same_worker(on_kafka: Installation) -> None:
     command = [sys.executable, "-m", "faust", "-A", "stream.app", "worker", "--loglevel", "info"]
     worker = Process(command, on_kafka.env(WEB_PORT=str(free_port())), on_kafka.folder / "faust.log", on_kafka.folder)
