@@ -2,10 +2,11 @@
 
 import threading
 import time
+from functools import partial
 
-from confluent_kafka import Message, Producer
+from confluent_kafka import Consumer, KafkaException, Message, Producer, TopicPartition
 
-from tests.brokers import Installation
+from tests.brokers import Installation, wait_until
 from tests.chaos.traffic import Traffic
 
 SLACK_S = 0.02
@@ -23,6 +24,7 @@ class Feeder:
     """
 
     def __init__(self, installation: Installation, traffic: Traffic, count: int, spread_s: float) -> None:
+        self._address = installation.broker.address
         self._topic, self._traffic, self._count, self._spread_s = installation.topic("events"), traffic, count, spread_s
         self._producer = Producer(
             {
@@ -53,6 +55,7 @@ class Feeder:
             self.failed.append(f"{left} records were not acknowledged")
 
     def _run(self) -> None:
+        self._wait_for_leaders()
         self._producer.list_topics(self._topic, timeout=30)  # who is not connected yet sends late
         began, spread_s = time.monotonic(), max(self._spread_s, LEAST_S)
         for number in range(self._count):
@@ -64,9 +67,24 @@ class Feeder:
             if ahead > SLACK_S:
                 self._hurry.wait(ahead)
 
+    def _wait_for_leaders(self) -> None:
+        """Wait until each partition answers: what this client sends to one without a leader yet it may report as sent."""
+        asking = Consumer({"bootstrap.servers": self._address, "group.id": "none", "log_level": 0})
+        topic = asking.list_topics(self._topic, timeout=30).topics[self._topic]
+        for partition in topic.partitions:
+            wait_until(partial(_answers, asking, TopicPartition(self._topic, partition)), 30, f"a leader of {partition}")
+        asking.close()
+
     def _delivered(self, error: object, message: Message) -> None:
         if error is not None:
             self.failed.append(str(error))
         late = int(time.time() * 1000) - message.timestamp()[1]
         if late > PROMPT_MS:
             self.delays[f"{message.partition()}:{message.offset()}"] = late
+
+
+def _answers(asking: Consumer, place: TopicPartition) -> bool:
+    try:
+        return asking.get_watermark_offsets(place, timeout=10) is not None
+    except KafkaException:
+        return False
