@@ -33,7 +33,7 @@ demo: install  ## visitors become leads before your eyes, no Docker needed
 	@$(BIN)/leadstream demo
 
 test: $(DEV)  ## all tests, on the embedded broker and on a real Apache Kafka
-	$(BIN)/python -m pytest -n 3 --dist loadfile
+	$(BIN)/python -m pytest -n 5 --dist loadgroup --no-loadscope-reorder
 
 check: $(DEV)  ## style, types, arrows, generated files, doctests
 	$(BIN)/ruff check .
@@ -41,6 +41,7 @@ check: $(DEV)  ## style, types, arrows, generated files, doctests
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m schemas.generate --check
+	$(BIN)/python -m deploy.generate --check
 	$(BIN)/python -m pytest --quiet --doctest-modules --import-mode=importlib -p no:cacheprovider stream schemas
 
 coverage: $(DEV)  ## the tests again, measured, also in the worker processes
@@ -57,8 +58,8 @@ chaos: $(DEV)  ## workers and Kafka killed, frozen, stopped: is everything right
 	@$(BIN)/python -m tests.chaos $(ARGS)
 
 lock:  ## the newest versions that fit, with their hashes
-	uv pip compile -q pyproject.toml --extra build --generate-hashes --universal --no-emit-index-url --no-header -o requirements.lock
-	uv pip compile -q pyproject.toml --extra build --extra dev -c requirements.lock --generate-hashes --universal --no-emit-index-url --no-header -o requirements-dev.lock
+	uv pip compile -q pyproject.toml --extra build --extra dev --generate-hashes --universal --no-emit-index-url --no-header -o requirements-dev.lock
+	uv pip compile -q pyproject.toml --extra build -c requirements-dev.lock --generate-hashes --universal --no-emit-index-url --no-header -o requirements.lock
 
 clean:  ## away with what was built
 	rm -rf $(VENV) build dist .cache .coverage* .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache *.egg-info

@@ -9,6 +9,15 @@ import pytest
 from tests.brokers import Broker, Installation, KafkaNode, kafka_jars, start_embedded
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let a file stay in one process, because its brokers are dear; what takes longest begins first."""
+    for item in items:
+        if item.get_closest_marker("xdist_group") is None:
+            item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
+    items.sort(key=lambda item: ("chaos" not in item.nodeid, "tests/kafka" not in item.nodeid))
+
+
 @pytest.fixture(autouse=True)
 def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):

@@ -1,7 +1,4 @@
-"""Kill -9, freezes, networks that stall, brokers that end: the first of twenty short schedules.
-
-A file runs in one process: the others are in `test_chaos_again.py` and `test_chaos_once_more.py`, and run beside it.
-"""
+"""Kill -9, freezes, networks that stall, brokers that end, a ruleset deployed in the middle: twenty short schedules."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +6,10 @@ from pathlib import Path
 import pytest
 
 from tests.chaos.cluster import Clusters
-from tests.chaos.short import SEED, short
+from tests.chaos.short import KEPT, SEED, short
+
+SCHEDULES, GROUPS = 20, 4
+PLAYED = [*((SEED, number) for number in range(SCHEDULES)), *KEPT]
 
 
 @pytest.fixture(scope="module")
@@ -20,6 +20,11 @@ def clusters(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clusters]:
 
 
 @pytest.mark.kafka
-@pytest.mark.parametrize("number", range(7))
-def test_whatever_fails_what_lies_in_kafka_afterwards_is_what_must(clusters: Clusters, tmp_path: Path, number: int) -> None:
-    assert short(clusters, tmp_path, SEED, number)[:5] == []
+@pytest.mark.parametrize(
+    ("seed", "number"),
+    [pytest.param(*played, marks=pytest.mark.xdist_group(f"chaos {n % GROUPS}")) for n, played in enumerate(PLAYED)],
+)
+def test_whatever_fails_what_lies_in_kafka_afterwards_is_what_must(
+    clusters: Clusters, tmp_path: Path, seed: int, number: int
+) -> None:
+    assert short(clusters, tmp_path, seed, number)[:5] == []
