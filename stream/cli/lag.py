@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import click
@@ -12,23 +13,34 @@ from rich.table import Table
 from rich.text import Text
 
 from stream.cli.connections import run
+from stream.domain import instants
 from stream.errors import UsageError
-from stream.ops.lag import LagMeter, Report
+from stream.ops.evaluator import Status
+from stream.ops.lag import GroupLag, Lag, Report
+from stream.ops.meter import COMMIT_MS, LagMeter
 from stream.settings import Settings, load
 
-EVERY_S = 2.0
-_COLOURS = {"OK": "green", "WARN": "yellow", "STOP": "red"}
+EVERY_S = 1.0
+_COLOURS = {Status.OK: "green", Status.WARN: "yellow"}
 
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout and nothing else.")
-@click.option("--watch", is_flag=True, help="Again every two seconds, until Ctrl-C.")
+@click.option("--watch", is_flag=True, help="Again every second, until Ctrl-C.")
 def lag(*, as_json: bool, watch: bool) -> None:
     """Show how far behind each partition is, in records and in seconds, and which one holds the people's clock.
 
-    Kafka is asked, not a worker: this works while none lives. OK: nothing to read, or nothing older than ten seconds.
-    WARN: behind. STOP: something to read, and no worker in the group.
-    """
+    Kafka is asked, not a worker: this works while none lives. Other groups that read our topics, the CRM's too, are told
+    as well.
+
+    \b
+    OK      nothing to read, nothing older than ten seconds, or catching up
+    WARN    behind, and not catching up
+    STALL   it commits, and does not move
+    REWIND  it reads again what it had done
+    STOP    something to read, and no commit for two commit intervals, or nobody there
+    ERR     of a group: one of the last three is among its partitions
+    """  # noqa: D301 - click's sign for lines that stay as they are
     if as_json and watch:
         raise UsageError("--json is one document, --watch never ends: use one of them")
     settings = load()
@@ -45,8 +57,18 @@ def lag(*, as_json: bool, watch: bool) -> None:
 
 
 async def _once(settings: Settings) -> Report:
+    """Measure; again after two commit intervals where one look cannot tell whether a partition moves."""
     async with LagMeter(settings) as meter:
-        return await meter.measure()
+        report = await meter.measure()
+        if any(is_unclear(lag) for lag in report.lags):
+            await asyncio.sleep(2.2 * COMMIT_MS / 1000)
+            report = await meter.measure()
+        return report
+
+
+def is_unclear(lag: Lag) -> bool:
+    """Tell whether a partition that is behind may have stopped, for all one look can tell."""
+    return lag.status in {Status.OK, Status.WARN} and lag.records > 0 and (lag.seconds is None or lag.seconds * 1000 > COMMIT_MS)
 
 
 async def _watch(settings: Settings, console: Console) -> None:
@@ -58,25 +80,37 @@ async def _watch(settings: Settings, console: Console) -> None:
 
 
 def show(report: Report) -> Group:
-    """Return a report as a table and a line about the clock."""
+    """Return a report as a table and a line about the clock, and the other groups below."""
+    parts: list[Table | Text] = [_table(report.lags), Text(f"{time.strftime('%H:%M:%S')}  {_clock(report)}")]
+    for other in report.others:
+        parts += [Text(f"\n{other.group}  ").append(_coloured(other)), _table(other.lags)]
+    return Group(*parts)
+
+
+def _table(lags: Sequence[Lag]) -> Table:
     table = Table("topic", "partition", "status", "committed", "end", "behind", "for", box=box.SIMPLE_HEAD)
     for column in table.columns[3:]:
         column.justify = "right"
-    for part in report.lags:
+    for lag in lags:
         table.add_row(
-            part.topic, str(part.partition), Text(part.status, _COLOURS[part.status]), _or_dash(part.committed), str(part.end),
-            str(part.records), "?" if part.seconds is None else f"{part.seconds:.1f} s",
+            lag.topic, str(lag.partition), _coloured(lag), _or_dash(lag.committed), str(lag.end),
+            str(lag.records), "?" if lag.seconds is None else f"{lag.seconds:.1f} s",
         )  # fmt: skip
-    return Group(table, Text(f"{time.strftime('%H:%M:%S')}  {_clock(report)}"))
+    return table
+
+
+def _coloured(told: Lag | GroupLag) -> Text:
+    return Text(str(told.status), _COLOURS.get(Status(told.status), "red"))
 
 
 def _clock(report: Report) -> str:
-    holder, seconds = report.clock.partition, report.clock.seconds
+    holder, seconds, since_ms = report.clock.partition, report.clock.seconds, report.clock.since_ms
     if holder is None:
         return "no clock yet: no worker has said how far it read"
     if seconds is None:
         return f"partition {holder} holds the clock: nothing was heard of it"
-    return f"partition {holder} holds the clock, {seconds:.1f} s behind"
+    since = "" if since_ms is None else f", since {instants.write(since_ms)}"
+    return f"partition {holder} holds the clock, {seconds:.1f} s behind{since}"
 
 
 def _or_dash(value: Any) -> str:

@@ -1,12 +1,15 @@
-"""What Prometheus asks a worker beside its counters: the lag of the partitions it holds."""
+"""What Prometheus asks a worker beside its counters: lag, status, copies."""
 
 from collections.abc import Callable, Iterator
 
 from prometheus_client.core import GaugeMetricFamily, Metric
 
-from stream.ops.lag import Report
+from stream.ops.evaluator import Status
+from stream.ops.lag import GroupLag, Report
 
 LABELS = ["group", "topic", "partition"]
+STATUSES = [Status.OK, Status.WARN, Status.STALL, Status.REWIND, Status.STOP]
+"""The values of the status metric, from 0."""
 
 
 class Exposition:
@@ -14,7 +17,8 @@ class Exposition:
 
     Args:
         group: the consumer group.
-        report: gives the newest measurement; each partition is told by the one worker that holds it.
+        report: gives the newest measurement; each partition is told by the one worker that holds it, and what belongs to
+            nobody by the one that holds the people.
     """
 
     def __init__(self, group: str, report: Callable[[], Report]) -> None:
@@ -27,10 +31,23 @@ class Exposition:
             "kafka_consumergroup_group_lag_seconds", "Age of the oldest record behind the commit", labels=LABELS
         )
         latest = GaugeMetricFamily("kafka_partition_latest_offset", "Next offset to be written", labels=["topic", "partition"])
-        for told in self._report().lags:
-            place = [told.topic, str(told.partition)]
-            lag.add_metric([self._group, *place], told.records)
-            latest.add_metric(place, told.end)
-            if told.seconds is not None:
-                seconds.add_metric([self._group, *place], told.seconds)
-        yield from (lag, seconds, latest)
+        status = GaugeMetricFamily(
+            "leadstream_partition_status", "0 OK, 1 WARN, 2 STALL, 3 REWIND, 4 STOP, by Burrow's rules", labels=LABELS
+        )
+        replicas = GaugeMetricFamily("leadstream_topic_replicas", "Copies of the partition with fewest", labels=["topic"])
+        in_sync = GaugeMetricFamily("leadstream_topic_in_sync_replicas", "Copies in sync there", labels=["topic"])
+        report, ends = self._report(), dict[tuple[str, str], int]()
+        for group in (GroupLag(self._group, report.lags), *report.others):
+            for told in group.lags:
+                place = [told.topic, str(told.partition)]
+                ends[told.topic, str(told.partition)] = told.end
+                lag.add_metric([group.group, *place], told.records)
+                status.add_metric([group.group, *place], STATUSES.index(Status(told.status)))
+                if told.seconds is not None:
+                    seconds.add_metric([group.group, *place], told.seconds)
+        for where, end in ends.items():
+            latest.add_metric(where, end)
+        for topic, copies in report.copies.items():
+            replicas.add_metric([topic], copies.replicas)
+            in_sync.add_metric([topic], copies.in_sync)
+        yield from (lag, seconds, latest, status, replicas, in_sync)

@@ -8,7 +8,7 @@ import orjson
 
 from stream.domain.ids import node_of
 from stream.domain.instants import parse as read_instant
-from stream.domain.log import Restored
+from stream.domain.log import Refused, Restored
 
 
 class _Numbered(msgspec.Struct):
@@ -36,6 +36,19 @@ def restored(states: Mapping[str, bytes], numbers: Mapping[str, int]) -> list[Re
     leads = [_restored(orjson.loads(value), numbers) for _, value in sorted(states.items())]
     known = {lead.lead for lead in leads} | {id_ for lead in leads for id_ in lead.previous}
     return leads + [Restored(id_, number) for id_, number in sorted(numbers.items()) if id_ not in known]
+
+
+def refused(facts: Iterable[bytes]) -> list[Refused]:
+    """Return the links that the CRM was told are refused, in the order told; none of a lead that was erased since."""
+    pairs: dict[tuple[str, str], Refused] = {}
+    for value in facts:
+        fact = orjson.loads(value)
+        if fact["type"] == "identity.conflict.v1":
+            (key, other), data = fact["data"]["ids"], fact["data"]
+            pairs[key, other] = Refused(key, other, data["leads"], data["code"])
+        elif fact["type"] == "lead.erased.v1":
+            pairs = {ids: pair for ids, pair in pairs.items() if fact["subject"] not in pair.leads}
+    return list(pairs.values())
 
 
 def _restored(fact: dict[str, Any], numbers: Mapping[str, int]) -> Restored:

@@ -1,12 +1,18 @@
 """What a worker counts, under the names of the contract. Never a visitor, address, e-mail or URL in a label."""
 
-from bisect import bisect_left
-from collections.abc import Iterable, Iterator
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Mapping
 
-from prometheus_client import CollectorRegistry, Counter, Gauge
+from prometheus_client import CollectorRegistry, Counter, Gauge, ProcessCollector
 from prometheus_client.core import HistogramMetricFamily, Metric
 
-SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 3600.0)
+from stream.runtime.exits import REASONS as EXITS
+
+SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 3600.0)
+REFUSALS = (
+    "too_large", "not_json", "not_an_object", "schema_violation", "unknown_type", "no_identity", "bad_timestamp", "erased",
+)  # fmt: skip
+"""The reasons of dead letters; those of `schemas.dead_letter`, which takes long to import."""
 
 
 class LatencyHistogram:
@@ -22,7 +28,7 @@ class LatencyHistogram:
         """Add observations."""
         values = sorted(seconds)
         for i, bound in enumerate(SECONDS):
-            self._below[i] += bisect_left(values, bound)
+            self._below[i] += bisect_right(values, bound)
         self._count += len(values)
         self._sum += sum(values)
 
@@ -59,3 +65,35 @@ class Metrics:
         self.stage_change_latency = LatencyHistogram(
             "leadstream_stage_change_latency_seconds", "Receive time of the cause to acknowledged", registry
         )
+        self.account_changes = Counter(
+            "leadstream_account_changes", "Stage changes of accounts", ["from", "to", "reason"], registry=registry
+        )
+        self.account_change_latency = LatencyHistogram(
+            "leadstream_account_change_latency_seconds", "Receive time of an account's cause to acknowledged", registry
+        )
+        self.people_clock = Gauge(
+            "leadstream_people_clock_lag_seconds",
+            "How far the people's clock is behind, with the partition that holds it; told by the worker that has the people",
+            ["partition"], registry=registry,
+        )  # fmt: skip
+        self.ready = Gauge("leadstream_ready", "1: assigned, restored, Kafka answers", registry=registry)
+        self.exits = Counter("leadstream_exits", "Times a worker ended itself, as kept in EXITS", ["reason"], registry=registry)
+        self.canaries = Counter("leadstream_canaries", "Canaries sent through a partition", ["partition"], registry=registry)
+        self.canaries_back = Counter(
+            "leadstream_canaries_back", "Canaries that came back at the end of the way", ["partition"], registry=registry
+        )
+        self.canary_waiting = Gauge(
+            "leadstream_canary_waiting_seconds", "Age of the oldest canary that is not back", ["partition"], registry=registry
+        )
+        self.canary_latency = LatencyHistogram(
+            "leadstream_canary_latency_seconds", "A canary sent to read again behind the people", registry
+        )
+        ProcessCollector(registry=registry)
+        for reason in REFUSALS:
+            self.dead_letters.labels(reason)  # a rate of what was never there is nothing, of 0 it is 0
+        self.exited({})
+
+    def exited(self, counts: Mapping[str, int]) -> None:
+        """Take over what former processes counted."""
+        for reason in EXITS:
+            self.exits.labels(reason).inc(counts.get(reason, 0))

@@ -56,7 +56,8 @@ class Survey:
         visitors, people = changelog(settings.app, "visitors"), changelog(settings.app, "people")
         prefix = settings.topic_prefix
         self.sources = {f"{prefix}events": visitors, f"{prefix}wakes": visitors, f"{prefix}people": people}
-        self._fold = f"{prefix}people"
+        self.sources[f"{prefix}members"] = changelog(settings.app, "accounts")
+        self._fold, self._cut = f"{prefix}people", {f"{prefix}people", f"{prefix}members"}
         self._heads: Heads = {}
 
     async def look(self) -> list[Looked]:
@@ -72,7 +73,7 @@ class Survey:
             tp, log = TP(*place), TP(self.sources[place.topic], place.partition)
             rows, at, fold = heads.get(log, {}), commits.get(place), place.topic == self._fold
             stored = rows.get(MARK_KEY + place.topic.encode())
-            state = rows.get(META) if fold else None
+            state = rows.get(META) if place.topic in self._cut else None
             found = Found(
                 tp, None if at is None else at.offset, None if at is None else read_mark(at.metadata),
                 None if stored is None else read_mark_row(stored), None if state is None else _head(state),

@@ -1,6 +1,7 @@
 """What is asked by those who watch: `/v1/lag`, `/metrics`, `/health/…`."""
 
 from contextlib import suppress
+from math import inf
 
 import orjson
 from aiohttp import web
@@ -10,10 +11,11 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from stream.agents.leadstream import Leadstream
 from stream.errors import CommandError
+from stream.ops.clock import clock_of
 from stream.ops.exposition import Exposition
 from stream.ops.lag import Report
 from stream.web.answers import NotNow
-from stream.web.held import Held
+from stream.web.held import Held, now_ms
 from stream.web.lagging import Lagging
 
 
@@ -51,7 +53,9 @@ class Watching:
         for table, rows in self._held.rows().items():
             metrics.rows.labels(table).set(rows)
         metrics.recovery.set(self._worker.flow.recovery_s)
+        metrics.ready.set(self._worker.ready)
         self._forget_clocks()
+        self._tell_clock()
         return web.Response(body=generate_latest(metrics.registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     async def live(self, _: web.Request) -> web.Response:
@@ -76,9 +80,21 @@ class Watching:
                 with suppress(KeyError):
                     self._worker.metrics.clock_lag.remove(str(partition))
 
+    def _tell_clock(self) -> None:
+        people, gauge = self._held.people, self._worker.metrics.people_clock
+        gauge.clear()
+        if people is not None:
+            clock = clock_of(people.log.ticks, people.partitions, now_ms())
+            if clock.partition is not None:
+                gauge.labels(str(clock.partition)).set(inf if clock.seconds is None else clock.seconds)
+
     def _own(self) -> Report:
+        """Return what this worker tells: two may not tell of one partition."""
         report = self._lagging.report
-        return Report([lag for lag in report.lags if self._held.holds(TP(lag.topic, lag.partition))], report.clock)
+        own = [lag for lag in report.lags if self._held.holds(TP(lag.topic, lag.partition))]
+        if not self._held.holds(self._held.people_place):
+            return Report(own, report.clock)
+        return Report(own, report.clock, report.others, report.copies)
 
 
 def _json(document: object, status: int = 200) -> web.Response:

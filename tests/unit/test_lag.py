@@ -1,5 +1,6 @@
 """How lag is judged: from bounds, commit, the oldest unread record, and who is there to read."""
 
+from io import StringIO
 from types import SimpleNamespace
 from typing import Any, Self
 
@@ -12,11 +13,15 @@ from click.testing import CliRunner
 from rich.console import Console
 
 from schemas import documents
-from stream.cli.lag import lag, show
+from stream.cli.lag import _watch, is_unclear, lag, show
 from stream.domain.log import Record, Snapshot, Tick, encode
 from stream.domain.state import State
 from stream.errors import UnreachableError
-from stream.ops.lag import Clock, Lag, Report, clock_of, lag_of, newest_ticks
+from stream.ops.clock import Clock, Heard, clock_of, held_since, ticks_among
+from stream.ops.evaluator import Sample, Window
+from stream.ops.lag import GroupLag, Lag, Report
+from stream.ops.meter import judge
+from stream.settings import Settings
 from stream.web.service import Web
 from tests.unit.standing_worker import StandingWorker
 
@@ -42,12 +47,29 @@ EVENTS = TopicPartition("events", 0)
         ("the commit is ahead of what the broker says", (0, 10), 12, None, 1, (0, 0.0, "OK")),
     ],
 )
-def test_a_partition_is_judged(
+def test_a_partition_is_judged_at_the_first_look(
     case: str, bounds: tuple[int, int], committed: int | None, oldest_ms: int | None, members: int | None,
     judged: tuple[int, float | None, str],
 ) -> None:  # fmt: skip
-    told = lag_of(EVENTS, *bounds, committed, oldest_ms, NOW, members)
-    assert told == Lag("events", 0, committed, bounds[1], *judged), case
+    first, end = bounds
+    start = max(first, committed or 0)
+    window = Window([Sample(start, NOW, end)], end, oldest_ms, 1000, members)
+    assert judge(EVENTS, committed, start, window, NOW) == Lag("events", 0, committed, end, *judged, complete=0.1), case
+
+
+@pytest.mark.parametrize(
+    ("lag", "unclear"),
+    [
+        (Lag("events", 0, 10, 10, 0, 0.0, "OK"), False),
+        (Lag("events", 0, 9, 10, 1, 0.9, "OK"), False),
+        (Lag("events", 0, 9, 10, 1, 1.1, "OK"), True),
+        (Lag("events", 0, 9, 10, 1, None, "WARN"), True),
+        (Lag("events", 0, 9, 10, 1, 60.0, "STOP"), False),
+    ],
+    ids=["read", "within a commit interval", "it may have stopped", "nothing known", "decided"],
+)
+def test_a_second_look_is_taken_only_where_the_first_cannot_tell(lag: Lag, *, unclear: bool) -> None:
+    assert is_unclear(lag) is unclear
 
 
 @pytest.mark.parametrize(
@@ -68,8 +90,23 @@ def test_the_partition_that_holds_the_clock_is_named(ticks: dict[int, int], hold
 def test_ticks_are_found_among_what_else_is_in_the_log() -> None:
     told: list[Record] = [Tick(0, 100), Snapshot("user::1", 1, 5, 5, State()), Tick(1, 200), Tick(0, 50)]
     values = [*(encode(record) for record in told), b"\x09of a newer release", None]
-    records: Any = [SimpleNamespace(value=value) for value in values]
-    assert newest_ticks(records) == {0: 50, 1: 200}, "a tick may go back: the last one counts"
+    records: Any = [SimpleNamespace(value=value, timestamp=7) for value in values]
+    assert ticks_among(records) == [Heard(0, 100, 7), Heard(1, 200, 7), Heard(0, 50, 7)]
+
+
+@pytest.mark.parametrize(
+    ("case", "heard", "since"),
+    [
+        ("nothing", [], None),
+        ("not of all partitions", [(0, 100, 1)], None),
+        ("one stands all the time", [(0, 10, 11), (1, 9, 12), (0, 20, 21), (0, 30, 31)], None),
+        ("one stands since it was behind the other", [(0, 10, 11), (1, 11, 12), (0, 20, 21), (0, 30, 31)], 21),
+        ("it comes back, and the other stands", [(0, 10, 11), (1, 9, 12), (0, 20, 21), (1, 29, 30), (1, 39, 40)], 30),
+        ("a tick goes back", [(0, 10, 11), (1, 20, 12), (1, 5, 13)], 13),
+    ],
+)
+def test_the_holder_is_dated_by_the_tick_that_made_it_the_last(case: str, heard: list[tuple[int, int, int]], since: int) -> None:
+    assert held_since([Heard(*tick) for tick in heard], 2) == since, case
 
 
 REPORT = Report(
@@ -78,7 +115,8 @@ REPORT = Report(
         Lag("events", 1, None, 0, 0, 0.0, "OK"),
         Lag("wakes", 0, 1, 9, 8, None, "STOP"),
     ],
-    Clock(0, 61.0),
+    Clock(0, 61.0, NOW),
+    [GroupLag("crm", [Lag("stage-changes", 3, 4, 4, 0, 0.0, "OK"), Lag("stage-changes", 4, 1, 4, 3, 50.0, "STALL", 0.5)])],
 )
 
 
@@ -87,7 +125,8 @@ def test_the_report_is_shown_with_its_clock() -> None:
     with console.capture() as captured:
         console.print(show(REPORT))
     text = captured.get()
-    for expected in ("WARN", "STOP", "60.0 s", "?", "partition 0 holds the clock, 61.0 s behind"):
+    clock = "partition 0 holds the clock, 61.0 s behind, since 1970-01-01T00:16:40.000Z"
+    for expected in ("WARN", "STOP", "60.0 s", "?", clock, "crm  ERR"):
         assert expected in text
 
 
@@ -120,6 +159,7 @@ class StandingMeter:
 
 def test_the_command_prints_one_document(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("stream.cli.lag.LagMeter", StandingMeter)
+    monkeypatch.setattr("stream.cli.lag.COMMIT_MS", 0)  # a second look at once
     done = CliRunner().invoke(lag, ["--json"])
     document = orjson.loads(done.stdout)
     documents.Lag.model_validate(document)
@@ -127,6 +167,9 @@ def test_the_command_prints_one_document(monkeypatch: pytest.MonkeyPatch) -> Non
     assert document["partitions"][0] == {
         "topic": "events", "partition": 0, "status": "WARN", "committed": 7, "end": 10, "lag": 3, "lagSeconds": 60.0,
     }  # fmt: skip
+    assert document["clockSince"] == "1970-01-01T00:16:40.000Z"
+    assert document["status"] == "ERR", "the worst of the installation's own partitions"
+    assert [(group["group"], group["status"], group["complete"]) for group in document["groups"]] == [("crm", "ERR", 0.5)]
     assert "WARN" in CliRunner().invoke(lag, []).stdout
 
 
@@ -178,3 +221,21 @@ async def test_ready_means_restored_and_kafka_reachable(*, ready: bool, alive: b
             assert await answer.json() == {"ready": status == 200, "restored": ready, "kafka": alive, "partitions": 5}
         async with client.get("/health/live") as answer:
             assert answer.status == 200
+
+
+async def test_a_live_view_measures_again_and_again_until_it_is_broken_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    measured: list[Report] = []
+
+    class Meter(StandingMeter):
+        async def measure(self) -> Report:
+            if len(measured) == 3:
+                raise KeyboardInterrupt
+            measured.append(REPORT)
+            return REPORT
+
+    monkeypatch.setattr("stream.cli.lag.LagMeter", Meter)
+    monkeypatch.setattr("stream.cli.lag.EVERY_S", 0)
+    console = Console(width=100, record=True, file=StringIO())
+    with pytest.raises(KeyboardInterrupt):
+        await _watch(Settings(), console)
+    assert "partition 0 holds the clock" in console.export_text()

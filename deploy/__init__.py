@@ -1,0 +1,1 @@
+"""What watches an installation: alert rules and dashboards, generated from what is exported."""

@@ -1,0 +1,115 @@
+"""`leadstream canary`: how long an event takes from the tracker to where the CRM reads, without touching a lead."""
+
+import secrets
+import time
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from typing import Any
+
+import click
+
+from stream.cli.connections import admin_client, consumer_client, producer_client, require_topic, run
+from stream.domain import canary as birds
+from stream.errors import UnreachableError, UsageError
+from stream.ops import group
+from stream.ops.canary import Flight, Waiting, send
+from stream.runtime.producer import partition_of
+from stream.settings import Settings, load
+
+
+@click.command()
+@click.option("--collector", "url", metavar="URL", help="Send one through a collector at this address, as a tracker does.")
+@click.option("--write-key", default="canary", show_default=True, help="The collector's write key.")
+@click.option(
+    "--timeout", "patience_s", type=click.FloatRange(min=0, min_open=True), default=30.0, show_default=True, metavar="SECONDS",
+    help="How long it is waited for.",
+)  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout and nothing else.")
+def canary(*, url: str | None, write_key: str, patience_s: float, as_json: bool) -> None:
+    """Send a canary through each partition of `events` and say how long each took.
+
+    A canary is an event that no row takes and no lead is made of. It goes through the visitors and the one log of people, behind
+    all that was sent before it, and out again into `wakes`: made, copied and acknowledged like `stage-changes`, and read
+    here as a CRM would read. The CRM sees nothing of it. docs/decisions/011-canary.md says what that proves.
+
+    Exit 1 where one has not come back. Workers send their own with LEADSTREAM_CANARY=30s, for /metrics.
+    """
+    settings = load()
+    flights = run(_fly(settings, url, write_key, patience_s))
+    back = [flight.back_s for flight in flights if flight.back_s is not None]
+    if as_json:
+        import orjson
+
+        click.echo(orjson.dumps(_document(flights, back)))
+    else:
+        _show(flights, back, patience_s)
+    if len(back) < len(flights):
+        raise SystemExit(1)
+
+
+async def _fly(settings: Settings, url: str | None, write_key: str, patience_s: float) -> list[Flight]:
+    events, wakes = (settings.topic_prefix + name for name in ("events", "wakes"))
+    async with AsyncExitStack() as stack:
+        admin = await stack.enter_async_context(admin_client(settings))
+        for topic in (events, wakes):
+            await require_topic(admin, topic)
+        places = await group.partitions(admin, [wakes])
+        waiting = Waiting(await stack.enter_async_context(consumer_client(settings)), places)
+        await waiting.begin()
+        if url is not None:
+            flights = await _by_http(url, write_key)
+        else:
+            producer = await stack.enter_async_context(producer_client(settings))
+            flights = await send(producer, events, _names(len(places)))
+        await waiting.until_back(flights, patience_s)
+    return list(flights.values())
+
+
+def _names(partitions: int) -> dict[str, int]:
+    """Return a new name for each partition: its identity's own, so that it comes back there too."""
+    found: dict[int, str] = {}
+    while len(found) < partitions:
+        name = secrets.token_hex(8)
+        found.setdefault(partition_of(birds.node_of(name).encode(), partitions), name)
+    return {name: partition for partition, name in sorted(found.items())}
+
+
+async def _by_http(url: str, write_key: str) -> dict[str, Flight]:
+    """Post one to a collector, as a client of the Segment kind does."""
+    import aiohttp
+
+    name = secrets.token_hex(8)
+    flight = Flight(None, time.monotonic())
+    timeout, auth = aiohttp.ClientTimeout(total=10), aiohttp.BasicAuth(write_key)
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=timeout, auth=auth) as session,
+            session.post(f"{url.rstrip('/')}/v1/track", json=birds.event_of(name)) as answer,
+        ):
+            text = await answer.text()
+    except (aiohttp.ClientError, ValueError, TimeoutError) as error:
+        raise UnreachableError(f"no collector answers at {url} ({error!r}): start it, or say where it is") from error
+    if not answer.ok:
+        raise UsageError(f"the collector at {url} answers {answer.status} {text[:200]!r}: give the write key that it knows")
+    flight.accepted_s = time.monotonic() - flight.sent_at
+    return {birds.node_of(name): flight}
+
+
+def _document(flights: Sequence[Flight], back: Sequence[float]) -> dict[str, Any]:
+    return {
+        "sent": len(flights),
+        "back": len(back),
+        "slowestSeconds": max(back, default=None),
+        "canaries": [flight.document() for flight in flights],
+    }
+
+
+def _show(flights: Sequence[Flight], back: Sequence[float], patience_s: float) -> None:
+    for flight in flights:
+        where = "by the collector" if flight.partition is None else f"partition {flight.partition}"
+        told = f"not back after {patience_s:g} s" if flight.back_s is None else f"back after {flight.back_s:.3f} s"
+        click.echo(f"{where:<18} accepted after {flight.accepted_s or 0:.3f} s, {told}")
+    if len(back) < len(flights):
+        click.echo(
+            f"{len(flights) - len(back)} of {len(flights)} have not come back: `leadstream lag` says which partition stands"
+        )

@@ -1,0 +1,41 @@
+"""What the monitor says against what is true, in simulated worlds: `python -m benchmarks.lag_truth` runs more of them."""
+
+import random
+from collections.abc import Callable
+
+import pytest
+
+from benchmarks.lag_truth import SCENARIOS, World, alarms_of_a_quiet_topic, looks, seen_after_s, worst_error
+from stream.ops.evaluator import Status
+
+SEED = 20
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.__name__)
+def test_the_lag_is_never_off_by_more_than_two_seconds_or_a_twentieth(scenario: Callable[[random.Random], World]) -> None:
+    error, count = worst_error(scenario, SEED)
+    assert count > 1000
+    assert error <= 1
+
+
+def test_a_topic_that_is_quiet_for_a_week_never_alarms() -> None:
+    assert alarms_of_a_quiet_topic(SEED) == []
+
+
+def test_what_has_stopped_is_seen_at_the_first_look_after_two_commit_intervals() -> None:
+    status, seconds = seen_after_s(SEED, stuck=False)
+    assert status is Status.STOP
+    assert seconds <= 2 + 1.4
+
+
+def test_what_is_stuck_and_commits_on_is_seen_within_a_minute() -> None:
+    status, seconds = seen_after_s(SEED, stuck=True)
+    assert status is Status.STALL
+    assert seconds <= 60
+
+
+def test_a_reader_that_is_set_back_is_told_as_such() -> None:
+    world = World(list(range(0, 600_000, 100)), 600_000, rewinds={300_000: 500}, rate_per_s=40)
+    said = {look.status for look in looks(world, SEED)}
+    assert Status.REWIND in said
+    assert said <= {Status.OK, Status.REWIND}
