@@ -1,7 +1,8 @@
-"""What a CRM tells: a lead moved, a deal was won. The same contract as any other event, into the topic `events`.
+"""What a CRM tells: a lead moved, a deal was won, somebody owns it now. An event like any other, into `events`.
 
     python examples/crm_sends_back.py --lead lead_0687587883fab020 stage opportunity
     python examples/crm_sends_back.py --email buyer@acme.example won --amount 12000 --currency EUR
+    python examples/crm_sends_back.py --crm-id 00Q7 owner anna
 
 An event's key is the identity it belongs to, `kind:scope:value`; the same key is always in the same partition (murmur2,
 the default of Java and aiokafka clients). A CRM knows a lead by its id, by its own record id, or by e-mail.
@@ -16,6 +17,15 @@ from typing import Any
 
 from aiokafka import AIOKafkaProducer
 
+EVENTS = {
+    "stage": ("Lead Stage Changed", ("stage", "changedBy")),
+    "owner": ("Owner Changed", ("owner",)),
+    "won": ("Deal Won", ("amount", "currency")),
+    "lost": ("Deal Lost", ("reason",)),
+    "order": ("Order Completed", ("order_id", "total", "currency")),
+}
+"""The name of each event and its properties."""
+
 
 def identity(options: argparse.Namespace) -> tuple[str, dict[str, str]]:
     """Return the record's key and the entry of `context.externalIds` it comes from."""
@@ -28,12 +38,11 @@ def identity(options: argparse.Namespace) -> tuple[str, dict[str, str]]:
 
 def event_of(options: argparse.Namespace) -> dict[str, Any]:
     """Return the event. `timestamp` is the CRM's own time: an older move than the newest one known is ignored."""
-    names = {"stage": "Lead Stage Changed", "won": "Deal Won", "lost": "Deal Lost"}
-    members = {"stage": ("stage", "changedBy"), "won": ("amount", "currency"), "lost": ("reason",)}[options.what]
+    name, members = EVENTS[options.what]
     return {
         "messageId": options.message_id or f"crm-{uuid.uuid4()}",
         "type": "track",
-        "event": names[options.what],
+        "event": name,
         "timestamp": options.at or datetime.now(UTC).isoformat(timespec="milliseconds"),
         "properties": {member: getattr(options, member) for member in members},
         "context": {"externalIds": [identity(options)[1]]},
@@ -64,7 +73,7 @@ def main() -> None:
     who.add_argument("--lead", help="the lead's id, as in stage-changes")
     who.add_argument("--crm-id", help="your record's id")
     who.add_argument("--email")
-    what = parser.add_subparsers(dest="what", required=True, metavar="stage|won|lost")
+    what = parser.add_subparsers(dest="what", required=True, metavar="stage|owner|won|lost|order")
     stage = what.add_parser("stage", help="the lead is in another stage now")
     stage.add_argument("stage")
     stage.add_argument(
@@ -78,6 +87,12 @@ def main() -> None:
     won.add_argument("--currency", required=True)
     lost = what.add_parser("lost", help="a deal was lost")
     lost.add_argument("--reason", required=True)
+    owner = what.add_parser("owner", help="somebody has the lead now")
+    owner.add_argument("owner")
+    order = what.add_parser("order", help="an order was completed; the same id again corrects it")
+    order.add_argument("order_id", metavar="ORDER")
+    order.add_argument("--total", type=float, required=True)
+    order.add_argument("--currency", required=True)
     asyncio.run(send(parser.parse_args()))
 
 

@@ -1,0 +1,1 @@
+"""HTTP in: what trackers send becomes events in Kafka, and an answer means that they lie there."""

@@ -1,0 +1,52 @@
+"""The one who asks a worker for the collector: two paths of its API, over kept connections, with a short patience."""
+
+from typing import Any, Final
+
+import aiohttp
+import orjson
+from yarl import URL
+
+from stream.settings import Settings
+from stream.web.signin import credentials
+
+PATIENCE_S: Final = 1.0
+CONNECTIONS: Final = 32
+
+
+class Worker:
+    """Asks the worker at WORKER_URL, else WEB_HOST:WEB_PORT; made and closed in the running loop."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Connect at the first question."""
+        self._base = (settings.worker_url or f"http://{settings.web_host}:{settings.web_port}").rstrip("/")
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=CONNECTIONS),
+            timeout=aiohttp.ClientTimeout(total=PATIENCE_S),
+            headers=dict(credentials(settings)),
+        )
+
+    async def ask(self, path: str) -> dict[str, Any] | None:
+        """Return the document at a path; None: there is none. Raises OSError where no worker answers it."""
+        try:
+            async with self._session.get(URL(f"{self._base}{path}", encoded=True)) as answer:
+                body = await answer.read()
+        except aiohttp.ClientError as error:
+            raise OSError(f"{self._base}: {error}") from error
+        if answer.status == 404:
+            return None
+        document = _object(body) if answer.status == 200 else None
+        if document is None:
+            raise OSError(f"{self._base} answers {answer.status}")
+        return document
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._session.close()
+
+
+def _object(body: bytes) -> dict[str, Any] | None:
+    try:
+        document = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return None
+    return document if isinstance(document, dict) else None

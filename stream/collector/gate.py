@@ -1,0 +1,153 @@
+"""From the events of a request to the records that go into Kafka: who may send them, and what is kept of them."""
+
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from orjson import JSONEncodeError
+
+from schemas.event import Rejected
+from stream.collected import TRUST
+from stream.collector import consent, validate
+from stream.collector.answers import Told
+from stream.collector.client_ip import Proxies
+from stream.collector.filling import Around, around, fill
+from stream.collector.incoming import Event, Incoming
+from stream.collector.ip_retention import Addresses
+from stream.collector.judging import judge
+from stream.collector.limits import LIMITS
+from stream.collector.rates import Rates
+from stream.collector.request import Refused, Request
+from stream.collector.sending import LARGEST_VALUE, Headers, Record
+from stream.collector.signatures import MEMBER, vouched
+from stream.collector.watching import Noted, Watching
+from stream.collector.write_keys import WriteKey, WriteKeys
+
+_TOO_LARGE: Final = Rejected("too_large", f"larger than {LARGEST_VALUE} bytes, or nested beyond all measure", validate.COLLECT)
+_MISTAKES: Final = frozenset({"type", _TOO_LARGE.reason})
+
+
+@dataclass(slots=True)
+class Admitted:
+    """A request that came in: the rules of its key, what it says of all its events, and what holds for nearly all of them.
+
+    `unsaid` is why an event that says nothing of consent is withheld; `kept` is what is stored of the connection's address,
+    `headers` are the Kafka headers of an event that came from there.
+    """
+
+    request: Request
+    key: WriteKey
+    around: Around
+    unsaid: str | None
+    kept: str | None
+    headers: Headers
+
+
+@dataclass(slots=True)
+class Decided:
+    """What goes into Kafka, and what has to be told of the rest; events `withheld` for want of consent are not even told."""
+
+    records: list[Record] = field(default_factory=list)
+    told: list[Told] = field(default_factory=list)
+    noted: list[Noted] = field(default_factory=list)
+    withheld: int = 0
+
+
+@dataclass
+class Gate:
+    """Everything that decides about an event before it lies in Kafka."""
+
+    keys: WriteKeys
+    rates: Rates
+    proxies: Proxies
+    addresses: Addresses
+    phone_region: str | None = None
+    watching: Watching = field(default_factory=Watching)
+
+    def admit(self, request: Request, incoming: Incoming) -> Admitted:
+        """Let a request in; raises Refused where its key, its origin, its rate or its size forbid."""
+        if len(incoming.events) > LIMITS.events:
+            raise Refused(413, "too_large", f"more than {LIMITS.events} events: send smaller batches")
+        key = self.keys.find(incoming.write_key)
+        key.check(request.header(b"origin"))
+        self.rates.take(key, len(incoming.events))
+        address = self.proxies.client(request.peer, request.raw_headers)
+        headers, kept = self._stored_of(key, address)
+        unsaid = consent.withheld(key, {}, request.headers)
+        return Admitted(request, key, around(request, incoming, address), unsaid, kept, headers)
+
+    def decide(self, admitted: Admitted, events: list[Any]) -> Decided:
+        """Decide about each event; raises Refused where every one of them is refused."""
+        decided = Decided()
+        for index, event in enumerate(events):
+            self._decide_one(decided, index, event, admitted)
+        self.watching.note(admitted.key, decided.noted)
+        if decided.told and not decided.records and not decided.withheld:
+            first = decided.told[0]
+            raise Refused(413 if first.reason == _TOO_LARGE.reason else 403, first.reason, first.message)
+        return decided
+
+    def complete(self, event: Event, admitted: Admitted) -> Rejected | Headers:
+        """Make an event what goes into Kafka, in place; return its Kafka headers, or why it goes nowhere."""
+        key = admitted.key
+        unwanted = key.refuses(event)
+        if unwanted is not None:
+            return Rejected("type", unwanted, validate.COLLECT)
+        context = event.get("context")
+        speaks = isinstance(context, dict) and ("consent" in context or "consentManagement" in context or MEMBER in context)
+        why = consent.withheld(key, event, admitted.request.headers) if speaks else admitted.unsaid
+        if why is not None:
+            return validate.withheld(why)
+        try:
+            fill(event, admitted.around)
+        except JSONEncodeError:
+            return _TOO_LARGE
+        context = event["context"]
+        if not speaks and isinstance(context, dict) and context.get("ip") is admitted.around.address:
+            return _put(context, admitted)
+        headers: Headers = [(TRUST, vouched(key, event))]
+        company = self.addresses.kept(event)
+        return headers if company is None else [*headers, company]
+
+    def _stored_of(self, key: WriteKey, address: str | None) -> tuple[Headers, str | None]:
+        """Return the Kafka headers of an event from an address, and what is stored of that."""
+        context = {} if address is None else {"ip": address}
+        company = self.addresses.kept({"context": context})
+        headers: Headers = [(TRUST, key.trust)]
+        return headers if company is None else [*headers, company], context.get("ip")
+
+    def _decide_one(self, decided: Decided, index: int, event: Any, admitted: Admitted) -> None:
+        library, headers = self.watching.library(event), None
+        if isinstance(event, dict):
+            completed = self.complete(event, admitted)
+            if isinstance(completed, Rejected):
+                self._leave_out(decided, index, library, completed)
+                return
+            headers = completed
+        try:
+            value, node, rejected = judge(event, admitted.request.received_ms, self.phone_region)
+        except JSONEncodeError:
+            value = b""
+        if not value or len(value) > LARGEST_VALUE:
+            self._leave_out(decided, index, library, _TOO_LARGE)
+            return
+        if rejected is not None:
+            decided.told.append(Told(index, "dead_letter", rejected.reason, rejected.message))
+        decided.noted.append((library, "accepted" if rejected is None else "dead_letter", value))
+        decided.records.append(Record(node, value, headers))
+
+    def _leave_out(self, decided: Decided, index: int, library: str, why: Rejected) -> None:
+        """Note an event that goes nowhere; the client is told, unless it was asked for: consent is no mistake of its."""
+        decided.noted.append((library, why.reason, b""))
+        if why.reason in _MISTAKES:
+            decided.told.append(Told(index, "refused", why.reason, why.message))
+        else:
+            decided.withheld += 1
+
+
+def _put(context: Event, admitted: Admitted) -> Headers:
+    """Do with the connection's own address what is done with every address, once a request."""
+    if admitted.kept is not None:
+        context["ip"] = admitted.kept
+    else:
+        context.pop("ip", None)
+    return admitted.headers

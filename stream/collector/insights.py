@@ -1,0 +1,38 @@
+"""What operators and integrators may look at, if they are signed in: counters, and what a write key sent last."""
+
+import orjson
+
+from stream.collector import signin
+from stream.collector.answers import Answer, json_answer, text_answer
+from stream.collector.pages import Page, Route
+from stream.collector.request import Request
+from stream.collector.watching import Seen, Watching
+from stream.domain.instants import write
+from stream.settings import Settings
+
+KIND = b"text/plain; version=0.0.4; charset=utf-8"
+NOT_KEPT = (b"cache-control", b"no-store")
+
+
+def pages(settings: Settings, watching: Watching) -> dict[Route, Page]:
+    """Return `GET /metrics` and `GET /v1/debug/{key}`, the key by its name."""
+
+    async def metrics(request: Request) -> Answer:
+        signin.check(settings, request)
+        return text_answer(watching.exposition().decode(), kind=KIND)
+
+    async def debug(request: Request) -> Answer:
+        signin.check(settings, request)
+        name = request.path.rstrip("/").rpartition("/")[2]
+        events = [_shown(seen) for seen in reversed(watching.last(name))]
+        return json_answer({"key": name, "events": events}, headers=[NOT_KEPT])
+
+    return {("GET", "/metrics"): metrics, ("GET", "/v1/debug/{key}"): debug}
+
+
+def _shown(seen: Seen) -> dict[str, object]:
+    """Return an event, newest first; one that was too long to keep is shown as its beginning."""
+    told: dict[str, object] = {"at": write(int(seen.at_s * 1000)), "outcome": seen.outcome, "bytes": seen.size}
+    if len(seen.value) < seen.size:
+        return told | {"beginning": seen.value.decode("utf-8", "replace")}
+    return told | {"event": orjson.loads(seen.value) if seen.value else None}

@@ -1,0 +1,51 @@
+"""One request as the handlers see it, and why one is refused."""
+
+from dataclasses import dataclass, field
+from urllib.parse import parse_qsl
+
+Headers = list[tuple[bytes, bytes]]
+
+
+class Refused(Exception):  # noqa: N818 - it is an answer, no error of ours
+    """The answer to a request that is not accepted.
+
+    `status` is HTTP's, `reason` one word for counters, the message one line for whoever integrates; with `retry_after_s`
+    the client may come again then, `allow` are the methods that a 405 names.
+    """
+
+    def __init__(
+        self, status: int, reason: str, message: str, retry_after_s: int | None = None, allow: tuple[str, ...] = ()
+    ) -> None:
+        super().__init__(message)
+        self.status, self.reason, self.retry_after_s, self.allow = status, reason, retry_after_s, allow
+
+
+@dataclass(slots=True)
+class Request:
+    """A request with its body read.
+
+    `headers` is by lower-case name, the last of each; `raw_headers` are all, in order. `peer` is the address at the other
+    end of the connection, `received_ms` when the request came in (ms since 1970).
+    """
+
+    method: str
+    path: str
+    query: bytes
+    headers: dict[bytes, bytes]
+    raw_headers: Headers
+    peer: str | None
+    received_ms: int
+    body: bytes = b""
+    _arguments: dict[str, str] | None = field(default=None, repr=False)
+
+    def header(self, name: bytes) -> str | None:
+        """Return a header as text (Latin-1, as HTTP has it)."""
+        value = self.headers.get(name)
+        return None if value is None else value.decode("latin-1")
+
+    @property
+    def arguments(self) -> dict[str, str]:
+        """Return the query's arguments, the last of each name."""
+        if self._arguments is None:
+            self._arguments = dict(parse_qsl(self.query.decode("latin-1"), keep_blank_values=True, max_num_fields=1000))
+        return self._arguments

@@ -1,0 +1,179 @@
+"""The server under the collector: uvicorn, with limits on who is slow, and an end that drains."""
+
+import asyncio
+import logging
+import resource
+import signal
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+
+from stream.collector.limits import LIMITS
+from stream.collector.sending import DELIVERY_S
+from stream.errors import UsageError
+from stream.settings import PREFIX
+
+SWEEP_S: Final = 1.0
+DRAIN_S: Final = DELIVERY_S + 5
+"""How long requests that came in before SIGTERM may still take."""
+BACKLOG: Final = 4096
+SPARE_FILES: Final = 200
+
+_CONTINUE: Final = b"HTTP/1.1 100 "
+
+logger = logging.getLogger(__name__)
+
+
+class JoinedWrites:
+    """A transport that keeps the head of an answer back for its body: one system call less a request."""
+
+    def __init__(self, transport: Any) -> None:
+        self._transport, self._head = transport, b""
+        self.is_closing, self.get_extra_info = transport.is_closing, transport.get_extra_info
+        self.pause_reading, self.resume_reading = transport.pause_reading, transport.resume_reading
+
+    def write(self, data: bytes) -> None:
+        """Write, behind what was kept back."""
+        if self._head:
+            data, self._head = self._head + data, b""
+        elif data.endswith(b"\r\n\r\n") and not data.startswith(_CONTINUE):
+            self._head = data
+            return
+        self._transport.write(data)
+
+    def flush(self) -> None:
+        """Write a head that has no body."""
+        if self._head:
+            self.write(b"")
+
+    def close(self) -> None:
+        """Close when all is written."""
+        self.flush()
+        self._transport.close()
+
+
+class LimitedProtocol(HttpToolsProtocol):
+    """Ends a connection whose head is too long; says since when it has been in the middle of a request."""
+
+    reading_since: float | None = None
+    head_bytes = 0
+    in_body = False
+
+    def connection_made(self, transport: Any) -> None:
+        """Take a connection, unless there are too many."""
+        super().connection_made(JoinedWrites(transport))  # type: ignore[arg-type]  # as much of one as is used
+        self.reading_since = self.loop.time()
+        if len(self.connections) > LIMITS.connections:
+            self._end(503)
+
+    def data_received(self, data: bytes) -> None:
+        """Read on."""
+        if self.reading_since is None:
+            self.reading_since = self.loop.time()
+        if self.in_body:
+            super().data_received(data)
+            return
+        self.head_bytes += len(data)
+        super().data_received(data)
+        if self.head_bytes > LIMITS.header_bytes + LIMITS.path_bytes:  # and it goes on: a complete one sets this to 0
+            self._end(431)
+
+    def on_headers_complete(self) -> None:
+        """Give the body a time of its own."""
+        self.in_body, self.head_bytes, self.reading_since = True, 0, self.loop.time()
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """Stop the clock."""
+        super().on_message_complete()
+        self.in_body, self.head_bytes, self.reading_since = False, 0, None
+
+    def on_response_complete(self) -> None:
+        """Let nothing be kept back."""
+        self.transport.flush()  # type: ignore[attr-defined]  # it is a JoinedWrites
+        super().on_response_complete()
+
+    def is_late(self, now: float) -> bool:
+        """Tell whether a request takes longer to come in than it may."""
+        if self.reading_since is None:
+            return False
+        return now - self.reading_since > (LIMITS.body_s if self.in_body else LIMITS.head_s)
+
+    def give_up(self) -> None:
+        """End a connection that is late."""
+        self._end(408)
+
+    def _end(self, status: int) -> None:
+        if not self.transport.is_closing():
+            cycle: RequestResponseCycle | None = self.cycle
+            if cycle is None or cycle.response_complete or not cycle.response_started:
+                self.transport.write(STATUS_LINE[status] + b"content-length: 0\r\nconnection: close\r\n\r\n")
+            self.transport.close()
+
+
+class Server(uvicorn.Server):
+    """Ends on SIGTERM and SIGINT as a process that has done its work: nothing more comes in, what came in is answered."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Handle the signals in the loop, and do not raise them again afterwards."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.end)
+        yield
+
+    def end(self) -> None:
+        """Take nothing more, and end when what came in is answered."""
+        self.should_exit = True
+
+
+def make_server(app: Any) -> Server:
+    """Return the server of an application; it does not listen yet."""
+    config = uvicorn.Config(
+        app,
+        interface="asgi3",
+        http=LimitedProtocol,
+        ws="none",
+        loop="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_keep_alive=int(LIMITS.idle_s),
+        timeout_graceful_shutdown=int(DRAIN_S),
+        backlog=BACKLOG,
+    )
+    return Server(config)
+
+
+async def sweep(server: Server) -> None:
+    """End connections that are late, for ever."""
+    while True:
+        await asyncio.sleep(SWEEP_S)
+        now = asyncio.get_running_loop().time()
+        for connection in [each for each in server.server_state.connections if isinstance(each, LimitedProtocol)]:
+            if connection.is_late(now):
+                connection.give_up()
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Return a socket that listens; raises UsageError."""
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+        return socket.create_server(address[:2], family=family, backlog=BACKLOG)
+    except OSError as error:
+        raise UsageError(
+            f"{PREFIX}COLLECTOR_HOST and _PORT are {host}:{port}: {error.strerror or error}: choose another port"
+        ) from error
+
+
+def allow_many_files() -> None:
+    """Let as many connections be open as the system allows this process."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = LIMITS.connections + SPARE_FILES
+    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted if hard == resource.RLIM_INFINITY else min(wanted, hard), hard))

@@ -1,0 +1,34 @@
+"""Who may look behind the collector: whoever has WEB_TOKEN; without one, whoever asks from this very machine.
+
+signin.check(settings, request)        # Refused(404): to everybody else there is nothing here
+"""
+
+import hmac
+from typing import Final
+
+from stream.collector.client_ip import HEADERS
+from stream.collector.request import Refused, Request
+from stream.settings import PREFIX, Settings, is_loopback
+
+_HEADERS: Final = tuple(name.encode() for name in HEADERS)
+_BEARER: Final = "bearer "
+
+
+def check(settings: Settings, request: Request) -> None:
+    """Raise Refused unless the request may see what visitors sent."""
+    told = request.header(b"authorization") or ""
+    if settings.web_token:
+        token = told[len(_BEARER) :] if told.lower().startswith(_BEARER) else ""
+        if hmac.compare_digest(token.encode("latin-1"), settings.web_token.encode()):
+            return
+        raise Refused(401, "sign_in", f"send `Authorization: Bearer …` with {PREFIX}WEB_TOKEN")
+    if not _is_here(request):
+        raise Refused(404, "path", f"not here: set {PREFIX}WEB_TOKEN, or ask from the collector's own machine")
+
+
+def _is_here(request: Request) -> bool:
+    """Tell whether nobody stands between: no proxy, and no foreign name that was made to point here (DNS rebinding)."""
+    if not request.peer or not is_loopback(request.peer) or any(name in request.headers for name in _HEADERS):
+        return False
+    host = request.header(b"host") or ""
+    return is_loopback(host[: host.index("]") + 1] if host.startswith("[") and "]" in host else host.partition(":")[0])

@@ -1,0 +1,114 @@
+"""One attempt: the request as Standard Webhooks says, and what its answer means."""
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+from types import TracebackType
+from typing import Final, Self
+
+import aiohttp
+import orjson
+from yarl import URL
+
+from stream.outbound import signing
+from stream.outbound.target import Guard, GuardedResolver
+
+TIMEOUT_S: Final = 20.0
+CONNECTIONS: Final = 16
+READ: Final = 65_536
+GONE: Final = 410
+AGENT: Final = "leadstream-webhook/1"
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """What is told: the webhook's id, its content type and its bytes."""
+
+    id: str
+    content_type: str
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """An attempt that was in vain: why, in a few words; when to come again, if the answer says so (s)."""
+
+    why: str
+    retry_after_s: float | None = None
+    gone: bool = False
+
+
+class Poster:
+    """Posts to one address; use it as an async context manager."""
+
+    def __init__(self, url: URL, secrets: Sequence[bytes], guard: Guard, clock: Callable[[], float] = time.time) -> None:
+        """Take the checked address and the secrets, all of which sign."""
+        self._url, self._secrets, self._clock = url, secrets, clock
+        self._connector = aiohttp.TCPConnector(
+            limit=0, resolver=GuardedResolver(guard, named_only=url.scheme == "http"), ttl_dns_cache=30
+        )
+        self._slots = asyncio.Semaphore(CONNECTIONS)  # before the clock starts: waiting for others is no failure
+        self._session = aiohttp.ClientSession(
+            connector=self._connector,
+            timeout=aiohttp.ClientTimeout(total=TIMEOUT_S),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            headers={"user-agent": AGENT},
+        )
+
+    async def __aenter__(self) -> Self:
+        """Begin."""
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        """Close the connections."""
+        await self._session.close()
+
+    async def post(self, fact: Fact) -> Failed | None:
+        """Try once; None: it is delivered, which any 2xx says."""
+        async with self._slots:
+            return await self._attempt(fact)
+
+    async def _attempt(self, fact: Fact) -> Failed | None:
+        signed = signing.headers(self._secrets, fact.id, int(self._clock()), fact.body)
+        headers = {"content-type": fact.content_type, **signed}
+        try:
+            async with self._session.post(self._url, data=fact.body, headers=headers, allow_redirects=False) as answer:
+                await answer.content.read(READ)
+                return None if 200 <= answer.status < 300 else self._failed(answer)
+        except TimeoutError:
+            return Failed(f"no answer within {TIMEOUT_S:.0f} s")
+        except (aiohttp.ClientError, OSError) as error:
+            return Failed(str(error) or type(error).__name__)
+
+    def _failed(self, answer: aiohttp.ClientResponse) -> Failed:
+        after = retry_after_s(answer.headers.get("Retry-After"), self._clock())
+        return Failed(f"answered {answer.status}", after, gone=answer.status == GONE)
+
+
+def retry_after_s(told: str | None, now_s: float) -> float | None:
+    """Return the seconds that a Retry-After means, given as such or as a date; None where it is neither.
+
+    >>> retry_after_s("120", 0), retry_after_s("Thu, 01 Jan 1970 00:01:00 GMT", 10), retry_after_s("soon", 0)
+    (120.0, 50.0, None)
+    """
+    if told is None:
+        return None
+    if told.isascii() and told.isdecimal() and len(told) < 10:
+        return float(told)
+    try:
+        at = parsedate_to_datetime(told)
+        return max(0.0, (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() - now_s)
+    except (ValueError, OverflowError):
+        return None
+
+
+def parse_id(body: bytes, fallback: str) -> str:
+    """Return the id of a CloudEvent, which a repeat has again; `fallback` where the bytes have none."""
+    try:
+        id_ = orjson.loads(body)["id"]
+    except (orjson.JSONDecodeError, KeyError, TypeError):
+        return fallback
+    return id_ if isinstance(id_, str) and id_.isascii() and id_.isprintable() and 0 < len(id_) <= 256 else fallback

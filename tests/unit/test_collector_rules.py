@@ -1,0 +1,120 @@
+"""What a write key allows and a visitor consented to, as the client is told it and Kafka gets it."""
+
+import tracemalloc
+from base64 import b64encode
+from pathlib import Path
+
+import pytest
+
+from stream.collected import TRUST
+from stream.collector.signatures import signature
+from stream.settings import Settings
+from tests.unit.collecting import Collecting
+
+SITE = "https://www.example.com"
+KEYS = f"""
+[keys.web]
+origins = ["{SITE}"]
+types = ["page", "identify"]
+secret = "0123456789abcdef"
+[keys.slow]
+rate = 1
+burst = 2
+[keys.asking]
+consent = "required"
+[keys.crm]
+trust = "server"
+consent = "ignored"
+"""
+PAGE = {"type": "page", "anonymousId": "9f2c"}
+
+
+@pytest.fixture
+def collecting(tmp_path: Path) -> Collecting:
+    path = tmp_path / "keys.toml"
+    path.write_text(KEYS)
+    return Collecting(Settings(write_keys=path))
+
+
+def by(key: str) -> str:
+    return "Basic " + b64encode(f"{key}:".encode()).decode()
+
+
+@pytest.mark.parametrize(
+    ("key", "origin", "status", "reason"),
+    [
+        ("web", SITE, 200, None),
+        ("web", "https://evil.example", 403, "origin"),
+        ("crm", SITE, 403, "origin"),
+        ("no", SITE, 401, "write_key"),
+    ],
+)
+async def test_a_page_needs_a_key_that_is_its_own(
+    collecting: Collecting, key: str, origin: str, status: int, reason: str | None
+) -> None:
+    answer = await collecting.post("/v1/page", PAGE, authorization=by(key), origin=origin)
+    assert (answer.status, answer.document.get("reason")) == (status, reason)
+    assert len(collecting.events) == (status == 200)
+
+
+async def test_types_that_are_not_the_keys_are_told_and_the_others_stored(collecting: Collecting) -> None:
+    batch = {"writeKey": "web", "batch": [PAGE, {"type": "track", "event": "E", "anonymousId": "9f2c"}]}
+    answer = await collecting.post("/v1/batch", batch)
+    assert [(told["index"], told["outcome"], told["reason"]) for told in answer.document["events"]] == [(1, "refused", "type")]
+    assert [event["type"] for event in collecting.events] == ["page"]
+
+
+async def test_who_comes_too_fast_is_told_when_to_come_again(collecting: Collecting) -> None:
+    answers = [await collecting.post("/v1/page", PAGE, authorization=by("slow")) for _ in range(3)]
+    assert [answer.status for answer in answers] == [200, 200, 429]
+    assert answers[2].headers["retry-after"] == "1"
+    assert len(collecting.events) == 2
+
+
+@pytest.mark.parametrize(
+    ("key", "headers", "consent", "stored"),
+    [
+        ("web", {}, None, 1),
+        ("web", {"sec_gpc": "1"}, True, 0),
+        ("web", {"dnt": "1"}, None, 0),
+        ("web", {}, False, 0),
+        ("asking", {}, None, 0),
+        ("asking", {}, True, 1),
+        ("crm", {"sec_gpc": "1"}, False, 1),
+    ],
+)
+async def test_who_says_no_is_answered_200_and_goes_nowhere(
+    collecting: Collecting, key: str, headers: dict[str, str], consent: object, stored: int
+) -> None:
+    context = {} if consent is None else {"consent": {"categoryPreferences": {"Analytics": consent}}}
+    answer = await collecting.post("/v1/page", PAGE | {"context": context}, authorization=by(key), **headers)
+    assert (answer.status, answer.document) == (200, {"success": True})
+    assert len(collecting.events) == stored
+
+
+@pytest.mark.parametrize(
+    ("key", "told", "trust"),
+    [("web", None, b"browser"), ("web", signature(b"0123456789abcdef", "42"), b"server"), ("crm", None, b"server")],
+)
+async def test_kafka_is_told_who_vouches_for_an_event(collecting: Collecting, key: str, told: str | None, trust: bytes) -> None:
+    event = {"type": "identify", "userId": "42", "anonymousId": "9f2c", "context": {"signature": told}}
+    assert (await collecting.post("/v1/identify", event, authorization=by(key))).status == 200
+    headers = dict(collecting.outbox.records[0].headers or [])
+    assert headers[TRUST] in {trust, trust.decode()}
+    assert "signature" not in collecting.events[0]["context"]
+
+
+async def test_what_is_remembered_of_senders_does_not_grow_with_what_they_send() -> None:
+    collecting = Collecting()
+    tracemalloc.start()
+    try:
+        for number in range(300):
+            library = {"name": f"{number}{'x' * 20_000}"}
+            event = PAGE | {"context": {"library": library, "ip": f"{number}{'1' * 20_000}"}}
+            await collecting.post(
+                "/v1/page", event, user_agent=f"{number}{'u' * 20_000}", authorization=f"Basic {number}{'a' * 20_000}"
+            )
+            collecting.outbox.records.clear()
+        assert tracemalloc.get_traced_memory()[0] < 4_000_000
+    finally:
+        tracemalloc.stop()

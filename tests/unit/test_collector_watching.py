@@ -1,0 +1,115 @@
+"""What operators and integrators see of what comes in, and that it never grows."""
+
+import json
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from stream.collector import signin
+from stream.collector.request import Refused, Request
+from stream.collector.watching import BUDGET_BYTES, LAST, LONGEST, Watching
+from stream.collector.write_keys import WriteKey
+from stream.settings import Settings
+
+KEY = WriteKey("website")
+
+
+def event(library: object = "analytics.js") -> dict[str, object]:
+    return {"type": "page", "context": {"library": {"name": library}}}
+
+
+def note(watching: Watching, key: WriteKey, event: object, outcome: str, value: bytes = b"") -> None:
+    watching.note(key, [(watching.library(event), outcome, value)])
+
+
+def counted(watching: Watching) -> dict[tuple[str, ...], float]:
+    families = text_string_to_metric_families(watching.exposition().decode())
+    return {(sample.name, *sample.labels.values()): sample.value for family in families for sample in family.samples}
+
+
+def test_events_are_counted_by_key_library_and_outcome() -> None:
+    watching = Watching()
+    note(watching, KEY, event(), "accepted", b"{}")
+    note(watching, KEY, event(), "accepted", b"{}")
+    note(watching, KEY, event("@segment/node"), "gpc")
+    note(watching, WriteKey("crm"), {"context": {"library": 5}}, "dead_letter", b"{}")
+    note(watching, WriteKey("crm"), "no object", "accepted", b"{}")
+    watching.answered(200)
+    watching.answered(401, "write_key")
+    name = "leadstream_collector_events_total"
+    assert counted(watching) == {
+        (name, "website", "analytics.js", "accepted"): 2,
+        (name, "website", "@segment/node", "gpc"): 1,
+        (name, "crm", "none", "dead_letter"): 1,
+        (name, "crm", "none", "accepted"): 1,
+        ("leadstream_collector_requests_total", "", "200"): 1,
+        ("leadstream_collector_requests_total", "write_key", "401"): 1,
+    }
+
+
+def test_libraries_are_few_and_no_place_for_somebodys_address() -> None:
+    watching = Watching()
+    for name in ["a" * 60, "<script>", 'x"y\n', *(f"lib-{number}" for number in range(500))]:
+        note(watching, KEY, event(name), "accepted")
+    assert len(counted(watching)) == 101
+    assert "script" not in watching.exposition().decode()
+
+
+def test_the_last_hundred_events_of_a_key_can_be_seen() -> None:
+    watching = Watching(clock=lambda: 1.0)
+    for number in range(150):
+        note(watching, KEY, event(), "accepted", json.dumps({"n": number}).encode())
+    last = watching.last("website")
+    assert len(last) == LAST
+    assert [json.loads(seen.value)["n"] for seen in (last[0], last[-1])] == [50, 149]
+    assert watching.last("nobody") == []
+
+
+def test_what_is_kept_of_events_is_bounded_for_all_keys_together() -> None:
+    watching = Watching(keys=1000)
+    for number in range(1000):
+        for _ in range(120):
+            note(watching, WriteKey(f"k{number}"), event(), "accepted", b"x" * 100_000)
+    held = sum(len(seen.value) for number in range(1000) for seen in watching.last(f"k{number}"))
+    assert held <= BUDGET_BYTES
+    assert watching.last("k7")[-1].size == 100_000
+    assert len(watching.last("k7")[-1].value) == LONGEST
+
+
+def asked(peer: str | None, **headers: str) -> Request:
+    named = {name.replace("_", "-").encode(): value.encode() for name, value in headers.items()}
+    return Request("GET", "/metrics", b"", named, list(named.items()), peer, 0)
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [asked("127.0.0.1", host="127.0.0.1:8080"), asked("::1", host="[::1]:8080"), asked("127.0.0.1", host="localhost")],
+)
+def test_without_a_token_this_machine_may_look(request_: Request) -> None:
+    signin.check(Settings(), request_)
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        asked("203.0.113.9", host="127.0.0.1"),
+        asked("127.0.0.1", host="evil.example"),  # DNS rebinding
+        asked("127.0.0.1", host="localhost", x_forwarded_for="203.0.113.9"),
+        asked("127.0.0.1", host="localhost", forwarded="for=203.0.113.9"),
+        asked(None, host="localhost"),
+        asked("127.0.0.1"),
+    ],
+)
+def test_without_a_token_nobody_else_may_look(request_: Request) -> None:
+    with pytest.raises(Refused) as refused:
+        signin.check(Settings(), request_)
+    assert refused.value.status == 404
+
+
+def test_with_a_token_whoever_has_it_may_look_and_nobody_else() -> None:
+    settings = Settings(web_token="s3cret")
+    signin.check(settings, asked("203.0.113.9", authorization="Bearer s3cret"))
+    for told in ({}, {"authorization": "Bearer s3cre"}, {"authorization": "Basic s3cret"}, {"authorization": "Bearer é"}):
+        with pytest.raises(Refused) as refused:
+            signin.check(settings, asked("127.0.0.1", host="localhost", **told))
+        assert refused.value.status == 401

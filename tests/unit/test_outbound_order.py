@@ -1,0 +1,148 @@
+"""Webhooks: how far a partition is, in which order a lead's facts go, and when one is tried again."""
+
+import asyncio
+import base64
+import random
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from stream.outbound.delivering import Delivering, Gone
+from stream.outbound.posting import Fact, Failed
+from stream.outbound.progress import WINDOW, Progress
+from stream.outbound.schedule import next_delay_s
+
+# --- how far
+
+
+def test_progress_is_a_position_and_what_lies_beyond_it() -> None:
+    progress = Progress(10)
+    for offset in range(10, 20):
+        progress.read(offset)
+    for offset in (10, 11, 13, 17):
+        progress.done(offset)
+    assert (progress.position, progress.end) == (12, 20)
+    again = Progress(progress.position, progress.note())
+    assert [offset for offset in range(10, 20) if not again.is_done(offset)] == [12, 14, 15, 16, 18, 19]
+
+
+def test_a_note_that_is_none_of_ours_only_repeats() -> None:
+    for note in ("", "rubbish", "é", base64.b64encode(b"no zlib").decode()):
+        assert not Progress(5, note).is_done(5)
+
+
+def test_offsets_that_do_not_exist_are_not_waited_for() -> None:
+    progress = Progress(0)
+    progress.read(1_000_000_000)  # what lay before was deleted
+    assert progress.position == 1_000_000_000
+    progress.read(1_000_000_005)
+    progress.done(1_000_000_000)
+    assert progress.position == 1_000_000_005
+
+
+def test_progress_comes_back_from_its_note_whatever_the_order() -> None:
+    choose = random.Random(7)  # noqa: S311 - no secret
+    for _ in range(200):
+        progress = Progress(start := choose.randrange(1000))
+        for offset in range(start, start + choose.randrange(1, WINDOW)):
+            progress.read(offset)
+        done = choose.sample(range(start, progress.end), choose.randrange(progress.end - start))
+        for offset in done:
+            progress.done(offset)
+        again = Progress(progress.position, progress.note())
+        assert len(progress.note()) <= 4000
+        assert {offset for offset in range(start, progress.end) if again.is_done(offset)} == set(done)
+
+
+def test_reading_stops_where_too_much_waits() -> None:
+    progress = Progress(0)
+    for offset in range(WINDOW):
+        assert not progress.is_full
+        progress.read(offset)
+    assert progress.is_full
+    progress.done(0)
+    assert not progress.is_full
+
+
+# --- order
+
+
+class Letters:
+    def __init__(self) -> None:
+        self.kept: list[tuple[int, int, str]] = []
+
+    async def put(self, record: Any, attempts: int, why: str) -> None:
+        self.kept.append((record.offset, attempts, why))
+
+
+def record(offset: int, lead: str) -> Any:
+    body = f'{{"id":"{lead}-{offset}"}}'.encode()
+    return SimpleNamespace(topic="t", partition=0, offset=offset, key=lead.encode(), value=body, headers=[])
+
+
+async def delivered(
+    answers: Callable[[str], Failed | None], records: list[Any], patience_s: float = 60
+) -> tuple[list[str], Letters, Progress]:
+    told: list[str] = []
+
+    async def post(fact: Fact) -> Failed | None:
+        await asyncio.sleep(0)
+        failed = answers(fact.id)
+        if failed is None:
+            told.append(fact.id)
+        return failed
+
+    letters, failure = Letters(), asyncio.get_running_loop().create_future()
+    delivering = Delivering(Progress(records[0].offset), post, letters, patience_s, failure)
+    for each in records:
+        delivering.put(each)
+    async with asyncio.timeout(10):
+        while delivering.progress.position < delivering.progress.end and not failure.done():  # noqa: ASYNC110 - two conditions
+            await asyncio.sleep(0.01)
+    if failure.done():
+        failure.result()
+    return told, letters, delivering.progress
+
+
+async def test_one_leads_facts_come_in_order_and_its_retries_hold_up_nobody_else() -> None:
+    failures = {"a-0": 2}
+
+    def answers(id_: str) -> Failed | None:
+        if failures.get(id_):
+            failures[id_] -= 1
+            return Failed("busy", 0.2)
+        return None
+
+    told, letters, progress = await delivered(answers, [record(n, "ab"[n % 2]) for n in range(6)])
+    assert [id_ for id_ in told if id_[0] == "a"] == ["a-0", "a-2", "a-4"]
+    assert told[:3] == ["b-1", "b-3", "b-5"]
+    assert (letters.kept, progress.position) == ([], 6)
+
+
+async def test_when_patience_ends_a_fact_is_a_dead_letter_and_its_lead_goes_on() -> None:
+    told, letters, progress = await delivered(
+        lambda id_: Failed("answered 500") if id_ == "a-0" else None, [record(0, "a"), record(1, "a")], patience_s=4
+    )
+    assert (told, letters.kept, progress.position) == (["a-1"], [(0, 1, "answered 500")], 2)
+
+
+async def test_a_receiver_that_is_gone_ends_it_without_a_dead_letter() -> None:
+    with pytest.raises(Gone):
+        await delivered(lambda _: Failed("answered 410", gone=True), [record(0, "a")])
+
+
+async def test_a_null_tells_nothing() -> None:
+    null = record(0, "a")
+    null.value = None
+    told, _, progress = await delivered(lambda _: None, [null, record(1, "a")])
+    assert (told, progress.position) == (["a-1"], 2)
+
+
+def test_attempts_come_ever_later_and_a_receiver_may_say_when() -> None:
+    delays = [next_delay_s(attempts, None, 0.0) for attempts in range(1, 13)]
+    assert delays[0] == 5
+    assert delays == sorted(delays)
+    assert next_delay_s(1, 0.0, 0.5) == 0.2
+    assert next_delay_s(1, 1e9, 0.5) == 86_400
