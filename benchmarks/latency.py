@@ -117,7 +117,7 @@ def _stand(kafka: Kafka, one: Installation, leads: int, heard: Listener) -> None
 
 def _flow(kafka: Kafka, one: Installation, worker: Process, case: Case, heard: Listener) -> Heard:
     before, watched = counted.read(one.folder / "scans"), psutil.Process(worker.pid)
-    traffic = _traffic(kafka, one, case)
+    traffic = flowing(kafka, one, case)
     traffic.wait_for_line("flowing", 60)
     time.sleep(WARM_S)
     used, began = cpu_s(watched), time.monotonic()
@@ -135,7 +135,8 @@ def _flow(kafka: Kafka, one: Installation, worker: Process, case: Case, heard: L
     return Heard(case, promotions, demotions, cores, after.scans - before.scans, after.rows, flow)
 
 
-def _traffic(kafka: Kafka, one: Installation, case: Case) -> Process:
+def flowing(kafka: Kafka, one: Installation, case: Case) -> Process:
+    """Start the process that publishes the mix; it says `flowing`, and at its end `flowed: …`."""
     words = ["--kafka", kafka.address, "--topic", one.topic("events"), "--visitors", str(case.visitors)]
     words += ["--rate", str(case.rate), "--seconds", str(case.seconds)]
     command = [sys.executable, "-m", "benchmarks.traffic", *words]

@@ -1,4 +1,4 @@
-"""Listens to `stage-changes` and notes when each lead was first heard of, and when its stage fell."""
+"""Listens to `stage-changes` and notes when each lead was first heard of, when its stage fell, and when it was merged."""
 
 import threading
 import time
@@ -12,6 +12,7 @@ from benchmarks.kafka import Kafka
 from tests.brokers import Installation
 
 _DOWN = b'"direction":"down"'
+_MERGED = b'"type":"lead.merged.v1"'
 
 
 class Listener:
@@ -26,6 +27,7 @@ class Listener:
         self._thread = threading.Thread(target=self._listen)
         self.first: dict[str, float] = {}
         self.falls: dict[str, tuple[float, bytes]] = {}
+        self.merged: dict[str, float] = {}
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -43,6 +45,10 @@ class Listener:
     def wait_for_falls(self, leads: Iterable[str], what: str, limit_s: float) -> None:
         """Wait until the stages of all of these fell."""
         self._wait(set(leads), self.falls, what, limit_s)
+
+    def wait_for_merges(self, leads: Iterable[str], what: str, limit_s: float) -> None:
+        """Wait until all of these were merged into another."""
+        self._wait(set(leads), self.merged, what, limit_s)
 
     def _wait(
         self, wanted: set[str], known: dict[str, float] | dict[str, tuple[float, bytes]], what: str, limit_s: float
@@ -66,5 +72,7 @@ class Listener:
     def _note(self, lead: str, value: bytes) -> None:
         at = time.time()
         self.first.setdefault(lead, at)
+        if _MERGED in value:
+            self.merged.setdefault(lead, at)
         if _DOWN in value:
             self.falls.setdefault(lead, (at, value))

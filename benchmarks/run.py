@@ -11,8 +11,21 @@ import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from benchmarks import engines, latency, memory, people, rebalance, recovery, report, simulate, throughput
-from benchmarks.kafka import progress
+from benchmarks import (
+    accounts,
+    collector,
+    engines,
+    latency,
+    links,
+    memory,
+    people,
+    rebalance,
+    recovery,
+    report,
+    simulate,
+    throughput,
+)
+from benchmarks.kafka import kafka, progress
 from benchmarks.machine import Watch
 from benchmarks.report import Section, Table, Target
 
@@ -79,12 +92,20 @@ def _lookups(sizes: Sizes) -> Section:
     return Section("Look-ups", "Companies by address, against a brute-force oracle.", output=done.stdout)
 
 
+def _collector(sizes: Sizes) -> Section:
+    with kafka() as broker:
+        return collector.section(broker, max(2.0, collector.SECONDS * sizes.scale), sizes.times(3))
+
+
 MAKERS: Mapping[str, tuple[str, Callable[[Sizes], Section]]] = {
     "engines": (engines.TITLE, lambda sizes: engines.section(sizes.of(1_000_000), sizes.times(5))),
     "growth": (throughput.TITLE, lambda sizes: throughput.section(sizes.of(400_000), sizes.times(3), sizes.scale)),
     "latency": (latency.TITLE, lambda sizes: latency.section(sizes.scale)),
     "people": (people.TITLE, lambda sizes: people.section(sizes.of(60_000), sizes.times(3))),
+    "links": (links.TITLE, lambda sizes: links.section(sizes.of(6_000), sizes.times(5), sizes.scale)),
+    "accounts": (accounts.TITLE, lambda sizes: accounts.section(5_000, max(5.0, 20 * sizes.scale))),
     "simulate": (simulate.TITLE, lambda sizes: simulate.section(sizes.of(200_000), sizes.times(5))),
+    "collector": (collector.TITLE, _collector),
     "recovery": ("Recovery", _recovery),
     "rebalance": ("Rebalance", _rebalance),
     "memory": ("Memory", _memory),

@@ -48,8 +48,8 @@ CLOUD_EVENT: Final = {
 OWN: Final = {"leadstream-internal": "the kind of this record of the app's own; others skip it"}
 
 
-def _fact(name: str, summary: str) -> Message:
-    return Message(name, summary, "lead id", name, CLOUD_EVENT, content_type="application/cloudevents+json")
+def _fact(name: str, summary: str, key: str = "lead id") -> Message:
+    return Message(name, summary, key, name, CLOUD_EVENT, content_type="application/cloudevents+json")
 
 
 def _own(name: str, summary: str, key: str) -> Message:
@@ -99,7 +99,13 @@ CHANNELS: Final = (
         "send",
         retention_days=30,
     ),
-    Channel("account-changes", "Stage changes of accounts", (), "send", retention_days=30),
+    Channel(
+        "account-changes",
+        "Stage changes of accounts",
+        (_fact("account-change", "An account entered another stage", "account id"),),
+        "send",
+        retention_days=30,
+    ),
     Channel(
         "lead-states",
         "Per lead the bytes of its newest stage change, null after a merge or an erasure",

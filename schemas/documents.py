@@ -61,8 +61,40 @@ class Points(Wire):
     grade: str
 
 
+class Deal(Wire):
+    """The newest deal of its kind that the CRM told of, by its own time."""
+
+    at: Instant
+    amount: Finite | None
+    currency: str | None
+    reason: str | None
+
+
+class OrderSum(Wire):
+    """The orders of one currency."""
+
+    count: Count
+    total: Finite
+
+
+class Orders(Wire):
+    """The orders that the CRM told of; `currencies` by ISO code, `XXX` where none was told."""
+
+    count: Count
+    last_at: Instant | None
+    currencies: dict[str, OrderSum]
+
+
+class LeadOutcomes(Wire):
+    """What became of the lead in the CRM."""
+
+    won: Deal | None
+    lost: Deal | None
+    orders: Orders
+
+
 class LeadDocument(Wire):
-    """What is known about one person; `explain` sums to `score.total`."""
+    """What is known about one person; `explain` sums to `score.total`, `owner` is who has the lead in the CRM."""
 
     id: LeadId
     as_of: Instant
@@ -77,6 +109,8 @@ class LeadDocument(Wire):
     next_crossing_at: Instant | None
     next_stage_if_idle: str | None
     ruleset: RulesetRef
+    owner: str | None = None
+    outcomes: LeadOutcomes | None = None
 
 
 class LeadPage(Wire):
@@ -100,19 +134,33 @@ class PartitionLag(Wire):
 
     topic: str
     partition: Count
-    status: Annotated[str, Field(examples=["OK", "WARN", "STOP"])]
+    status: Annotated[str, Field(examples=["OK", "WARN", "STALL", "REWIND", "STOP"])]
     committed: Count | None = None
     end: Count | None = None
     lag: Count | None
     lag_seconds: Annotated[float, Field(ge=0)] | None
 
 
+class GroupLag(Wire):
+    """A consumer group of somebody else's that reads our topics: the worst of its partitions (`ERR`: one of them stands, stopped
+    or went back), and how much is known of its last commits, from 0 to 1.
+    """  # noqa: D205 -- one thought
+
+    group: str
+    status: Annotated[str, Field(examples=["OK", "WARN", "ERR"])]
+    complete: Annotated[float, Field(ge=0, le=1)]
+    partitions: list[PartitionLag]
+
+
 class Lag(Wire):
-    """Every partition's lag, and which partition of `events` holds the clock of the people (null: no clock yet)."""
+    """Every partition's lag, and which partition of `events` holds the clock of the people, since when (null: not known)."""
 
     partitions: list[PartitionLag]
     clock_partition: Count | None
     clock_lag_seconds: Annotated[float, Field(ge=0)] | None
+    clock_since: Instant | None = None
+    status: Annotated[str, Field(examples=["OK", "WARN", "ERR"])] = "OK"
+    groups: list[GroupLag] = Field([])
 
 
 class Problem(Wire):

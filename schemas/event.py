@@ -16,7 +16,7 @@ from schemas.event_times import recorded_at
 from schemas.keys import identities
 from schemas.raw_event import RawEvent
 
-__all__ = ["EventModel", "RawEvent", "Rejected", "decode", "identities", "is_echo", "partition_key", "recorded_at"]
+__all__ = ["EventModel", "RawEvent", "Rejected", "decode", "decode_read", "identities", "is_echo", "partition_key", "recorded_at"]
 
 MAX_BYTES: Final = 262_144
 MAX_DEPTH: Final = 32
@@ -48,6 +48,14 @@ def decode(value: bytes | None, stages: Collection[str] | None = None) -> RawEve
     return document if isinstance(document, Rejected) else _accept(document, stages)
 
 
+def decode_read(document: Any, value: bytes, stages: Collection[str] | None = None) -> RawEvent | Rejected:
+    """Do what `decode` does with `value`, whose JSON was read already."""
+    if len(value) > MAX_BYTES:
+        return Rejected("too_large", f"{len(value)} bytes, {MAX_BYTES} are allowed", "decode")
+    bounded = _bounded(document, value)
+    return bounded if isinstance(bounded, Rejected) else _accept(bounded, stages)
+
+
 def partition_key(event: Mapping[str, Any] | bytes, phone_region: str | None = None) -> str | None:
     """Return the node that keys the event; None where there is none, or the record is no event."""
     raw = decode(event) if isinstance(event, bytes) else _accept(dict(event), None)
@@ -72,6 +80,11 @@ def _document(value: bytes | None) -> dict[str, Any] | Rejected:
         document = orjson.loads(value)
     except orjson.JSONDecodeError as error:
         return Rejected("not_json", str(error), "decode")
+    return _bounded(document, value)
+
+
+def _bounded(document: Any, value: bytes) -> dict[str, Any] | Rejected:
+    """Return what was read from `value` if it is an object within the limits."""
     # A short record with few brackets cannot be over a limit.
     if len(value) <= _FEW_BYTES and value.count(b"{") + value.count(b"[") <= MAX_DEPTH and isinstance(document, dict):
         return document

@@ -1,4 +1,4 @@
-"""Write the JSON Schemas and the AsyncAPI document of the models: `python -m schemas.generate [--check]`."""
+"""Write the JSON Schemas of the models, the AsyncAPI and the OpenAPI document: `python -m schemas.generate [--check]`."""
 
 import argparse
 import json
@@ -10,7 +10,8 @@ from typing import Any, Final
 from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema
 
-from schemas import ruleset
+from schemas import openapi, ruleset
+from schemas.account_change import AccountChange, AccountDocument, AccountPage
 from schemas.asyncapi import document
 from schemas.dead_letter import DeadLetter
 from schemas.documents import Lag, LeadDocument, LeadPage, Problem, Simulation, Visitor
@@ -26,10 +27,13 @@ MODELS: Final[Mapping[str, type[BaseModel]]] = {
     "lead-unmerged": Unmerged,
     "lead-erased": Erased,
     "identity-conflict": Conflict,
+    "account-change": AccountChange,
     "dead-letter": DeadLetter,
     "visitor": Visitor,
     "lead": LeadDocument,
     "lead-page": LeadPage,
+    "account": AccountDocument,
+    "account-page": AccountPage,
     "simulation": Simulation,
     "lag": Lag,
     "problem": Problem,
@@ -64,6 +68,7 @@ def files() -> dict[Path, str]:
     schemas = {name: json_schema(name, model) for name, model in MODELS.items()}
     texts = {FOLDER / f"{name}.schema.json": schema for name, schema in schemas.items()}
     texts[FOLDER / "asyncapi.json"] = document(schemas)
+    texts[FOLDER / "openapi.json"] = openapi.document()
     written = {path: json.dumps(schema, indent=2, ensure_ascii=False) + "\n" for path, schema in texts.items()}
     return written | {ruleset.FILE: ruleset.text()}
 

@@ -65,12 +65,16 @@ def kind_in(entry: RawExternalId) -> str:
 
 
 def _external_node(entry: RawExternalId, phone_region: str | None) -> str | None:
-    kind, scope = kind_in(entry), (entry.scope or "").strip()
+    return node_in(kind_in(entry), (entry.scope or "").strip(), entry.id, phone_region)
+
+
+def node_in(kind: str, scope: str, told: object, phone_region: str | None) -> str | None:
+    """Return the node of an id as somebody told it; None where it does not exist."""
     if not kind or ":" in kind or ":" in scope or len(kind) + len(scope) > LONGEST_ID:
         return None
     if kind in NEEDS_SCOPE and not scope:
         return None
-    value = value_in(kind, entry.id, phone_region)
+    value = value_in(kind, told, phone_region)
     return None if value is None else node_of(kind, value, "" if kind in UNSCOPED else scope)
 
 

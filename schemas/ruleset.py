@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
 
+from stream.domain.ruleset.committee import TRAITS
 from stream.domain.ruleset.durations import DURATION
 from stream.domain.ruleset.ladder import ACCOUNT_NUMBERS, NUMBERS, OWNERS
 from stream.domain.ruleset.load import ACCOUNT_KINDS
@@ -223,6 +224,7 @@ def _the_rest() -> Schema:
             {
                 "max_members": {"type": "integer", "minimum": 1, "maximum": 1000, "description": "Identities of one person."},
                 "typed_email": _words("C: e-mails people type are weak.", ("B", "C")),
+                "trusted_only": {"type": "boolean", "description": "A browser links nobody to a registration, unless signed."},
             },
         ),
         "visitors": _table(
@@ -239,6 +241,34 @@ def _the_rest() -> Schema:
             },
         ),
         "events": _table("What leaves.", {"traits": traits}),
+        **_who_buys(),
+    }
+
+
+def _who_buys() -> Schema:
+    texts = {"type": "array", "items": {"type": "string", "minLength": 1}}
+    phrases = {**texts, "minItems": 1}
+    rule = {
+        "titles": {**phrases, "description": "Whole words of a title, any of them; Chinese anywhere; * is any text."},
+        "except": {**phrases, "description": "Not these, whatever titles says."},
+    }
+    each = _table("A title that fits stands for it.", rule, required=["titles"])
+    trait = {"type": "string", "minLength": 1}
+    return {
+        "committee": _table(
+            "Who takes part in a purchase.",
+            {
+                "wanted": {**texts, "description": "The roles of a full committee; default: all."},
+                "traits": _table("What tells it.", {name: {**trait, "default": default} for name, default in TRAITS.items()}),
+                "roles": _named("Roles; the first that fits counts.", each),
+                "departments": _named("Departments; the first that fits counts.", each),
+            },
+        ),
+        "freshness": _table(
+            "What was told of a job grows old.",
+            {**_HALF_LIFE, "min_confidence": _number("Below it a fact no longer counts, default 0.5.", minimum=0, maximum=1)},
+            **_ONE_HALF_LIFE,
+        ),
     }
 
 

@@ -5,7 +5,7 @@ import inspect
 import os
 import sys
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from importlib import resources
 from typing import Any, cast
 
@@ -15,6 +15,9 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 from faust.types import TP
 
+from stream import logs
+from stream.agents.accounts import AccountsLog
+from stream.agents.canaries import Canaries
 from stream.agents.forgetting import Forgetting
 from stream.agents.latch import keep_flags
 from stream.agents.leadstream import Leadstream
@@ -22,8 +25,10 @@ from stream.agents.people import PeopleLog
 from stream.agents.reloading import Reloading
 from stream.agents.rules import RulesInForce
 from stream.agents.topics import Topics
+from stream.agents.tracing import trace, tracer
 from stream.agents.visitors import MAX_CHANGED_ROWS, Visitors
-from stream.domain import visitor
+from stream.domain import graves, visitor
+from stream.domain.accounts import Accounts
 from stream.domain.editions import MAX_TEXT
 from stream.domain.people import People
 from stream.domain.ruleset.load import load as load_ruleset
@@ -37,11 +42,12 @@ from stream.runtime import transport
 from stream.runtime.atomic import AtomicTable
 from stream.runtime.batches import BatchSchema
 from stream.runtime.duties import Duties
+from stream.runtime.fatal import remember_exits
 from stream.runtime.flow import Flow
 from stream.runtime.lookout import Lookout
 from stream.runtime.membership import Assignor
 from stream.runtime.memory import reuse_buffers
-from stream.runtime.partstore import Merge, PartStore
+from stream.runtime.partstore import Merge, PartStore, Sift
 from stream.runtime.recovery import BatchTableManager
 from stream.runtime.rows import RowTable
 from stream.runtime.topics import changelog, create_missing, is_embedded, topic_table
@@ -70,6 +76,8 @@ class App(faust.App):
     idempotent = True
     merges: Mapping[str, Merge]
     """How two rows of one key become one while a table is restored."""
+    sifts: Mapping[str, Sift]
+    """What has a say in which rows count once a table is restored."""
 
     async def on_start(self) -> None:
         """Make what topics are missing, and start what runs beside the agents."""
@@ -102,8 +110,9 @@ class App(faust.App):
 
 
 def _end(error: CommandError) -> None:
-    sys.stderr.write(f"leadstream: {error}\n")
-    sys.stderr.flush()
+    stderr = sys.__stderr__ or sys.stderr  # Faust makes log lines of what goes to the other
+    stderr.write(f"leadstream: {error}\n")
+    stderr.flush()
     os._exit(error.exit_code)
 
 
@@ -115,37 +124,51 @@ def create(settings: Settings) -> App:
     reuse_buffers()
     app = App(settings.app, **_conf(settings))
     app.settings, app.merges = settings, {"visitors": keep_flags}
+    app.sifts = graves.SIFTS
     topics, metrics, rules = Topics.of(settings.topic_prefix), Metrics(), RulesInForce(_ruleset(settings))
-    visitors_log, people_log = changelog(settings.app, "visitors"), changelog(settings.app, "people")
+    metrics.exited(remember_exits(settings.exits).counts())
+    spans: list[Callable[[list[Work], float], None]] = []
+    visitors_log, people_log, accounts_log = (changelog(settings.app, name) for name in ("visitors", "people", "accounts"))
     flow = app.flow = Flow(
         app,
         sources={
             topics.events: (visitors_log, settings.partitions),
             topics.wakes: (visitors_log, settings.partitions),
             topics.people: (people_log, 1),
+            topics.members: (accounts_log, settings.partitions),
         },
-        outputs=(topics.stage_changes, topics.lead_states, topics.dead_letters),
+        outputs=(topics.stage_changes, topics.lead_states, topics.account_changes, topics.dead_letters),
         limit_s=settings.session_timeout.total_seconds() / 2,
         rules=lambda tp, offset: _in_force(app.leadstream, rules, tp, offset),
-        done=lambda works, seconds: _observe(metrics, works, seconds),
-        folds=(topics.people,),
+        done=lambda works, seconds: _observe(metrics, works, seconds, spans),
+        folds=(topics.people,),  # lost accounts come back from `members`, as rows of visitors do from events
     )
     lookups = Lookups(settings.company_ranges, settings.mmdb, settings.asn, settings.lists)
     rows = RowTable(_table(app, "visitors", settings.partitions), visitors_log, visitor.decode, visitor.encode)
     fold = AtomicTable(
         _table(app, "people", 1),
         people_log,
-        lambda stored: _noted(rules, People(stored, settings.partitions, settings.app, rules.own)),
+        lambda stored: _noted(rules, People(stored, settings.partitions, settings.app, rules.own, accounts=True)),
     )
-    flow.tables = {visitors_log: rows, people_log: fold}
+    accounts = AtomicTable(
+        _table(app, "accounts", settings.partitions), accounts_log, lambda stored: Accounts(stored, settings.app, rules.own)
+    )
+    flow.tables = {visitors_log: rows, people_log: fold, accounts_log: accounts}
     state = app.leadstream = Leadstream(settings, flow, topics, metrics)
     state.visitors = Visitors(flow, rows, topics, lambda stages: Intake(lookups, settings.phone_region, stages), rules, metrics)
     state.people_log = PeopleLog(flow, fold, topics, metrics)
+    state.accounts_log = AccountsLog(flow, accounts, topics, metrics)
     forgetting = Forgetting(flow, state.visitors, topics.events)
     state.services += [Web, lambda _: Reloading(lookups), lambda _: forgetting]
+    if settings.traces == "on":
+        spans.append(trace(state, tracer(settings.app)))
+    if settings.canary is not None:
+        every_s, visitors = settings.canary.total_seconds(), state.visitors
+        state.services.append(lambda _: Canaries(flow, visitors, topics.events, metrics, every_s))
     app.duties = Duties(flow, topics.events, lambda tp, until: cast("Visitors", state.visitors).tick(tp.partition, until))
     app.on_partitions_assigned.connect(_counting(metrics), weak=False)
     _agents(app, state.visitors, state.people_log, topics, settings.partitions)
+    _account_agent(app, state.accounts_log, topics, settings.partitions)
     return app
 
 
@@ -163,6 +186,7 @@ def _conf(settings: Settings) -> dict[str, Any]:
         "topic_allow_declare": False,
         "table_standby_replicas": 0,
         "web_enabled": False,
+        "logging_config": logs.config(settings.log_level, settings.log_format),
         "canonical_url": url_of(settings.advertised),
         "consumer_auto_offset_reset": "earliest",
         "consumer_group_instance_id": settings.instance,
@@ -170,6 +194,7 @@ def _conf(settings: Settings) -> dict[str, Any]:
         "broker_commit_interval": min(settings.checkpoint.total_seconds(), 1.0) * 0.9,
         "broker_commit_every": 10**9,
         "broker_session_timeout": session,
+        "broker_request_timeout": max(90.0, session),  # Faust wants it to be no shorter than the session
         "broker_heartbeat_interval": min(session / 10, HEARTBEAT_S),
         "broker_rebalance_timeout": 30.0,
         "producer_linger": 0,
@@ -190,7 +215,8 @@ def _table(app: App, name: str, partitions: int) -> Callable[[], PartStore]:
 
 def _in_force(state: Leadstream, rules: RulesInForce, tp: TP, offset: int) -> tuple[str, int]:
     """Return the hash and the place of the ruleset in force once a source is read up to an offset."""
-    reader = state.people_log if tp.topic == state.topics.people else state.visitors
+    readers = {state.topics.people: state.people_log, state.topics.members: state.accounts_log}
+    reader = readers.get(tp.topic, state.visitors)
     edition = None if reader is None else reader.in_force(tp, offset)
     return ("", 0) if edition is None else (rules.of(edition).hash, edition.place)
 
@@ -223,6 +249,13 @@ def _agents(app: App, visitors: Visitors, people_log: PeopleLog, topics: Topics,
             await people_log.read(delivered)
 
 
+def _account_agent(app: App, accounts_log: AccountsLog, topics: Topics, partitions: int) -> None:
+    @app.agent(app.topic(topics.members, partitions=partitions, schema=BatchSchema()), name="accounts")
+    async def read_members(stream: Any) -> None:
+        async for delivered in stream:
+            await accounts_log.read(delivered)
+
+
 def _counting(metrics: Metrics) -> Callable[..., Awaitable[None]]:
     async def count(*_: Any, **__: Any) -> None:
         metrics.rebalances.inc()
@@ -230,10 +263,14 @@ def _counting(metrics: Metrics) -> Callable[..., Awaitable[None]]:
     return count
 
 
-def _observe(metrics: Metrics, works: list[Work], seconds: float) -> None:
+def _observe(
+    metrics: Metrics, works: list[Work], seconds: float, others: Iterable[Callable[[list[Work], float], None]]
+) -> None:  # fmt: skip
     now = time.time() * 1000
     metrics.checkpoint.set(seconds)
     metrics.event_latency.observe_many(max(0.0, now - r) / 1000 for work in works for r in work.received)
+    for tell in others:
+        tell(works, seconds)
 
 
 def _ruleset(settings: Settings) -> Ruleset:

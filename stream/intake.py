@@ -10,6 +10,7 @@ from schemas.event import LEAD_STAGE_CHANGED, RawEvent, Rejected, decode, identi
 from schemas.event_times import happened_at, has_own_time, received_at, recorded_at
 from schemas.keys import kind_in
 from schemas.raw_event import RawContext, RawPage
+from stream.collected import is_browsers, told_company
 from stream.domain import places
 from stream.domain.event import Company, Event, Group, Link
 from stream.domain.ids import email_of, id_of, kind_of, text_of, value_of
@@ -66,7 +67,12 @@ class Intake:
         raw = decode(value, self.stages)
         if isinstance(raw, Rejected):
             return raw
-        return self._event(raw, value, timestamp_ms, history=bool(headers) and _has_history(headers))
+        event = self._event(raw, value, timestamp_ms, history=bool(headers) and _has_history(headers))
+        if headers and isinstance(event, Event):
+            event.browser = is_browsers(headers)
+            if not event.bot and (told := told_company(headers)):
+                event.company = told[0]
+        return event
 
     def read_line(self, value: bytes, before_ms: int | None) -> Event | Rejected:
         """Return the event of a recorded line, received when it says itself, else at the receive time before it."""

@@ -60,6 +60,7 @@ def _none_if_empty(text: object) -> object:
 
 
 Duration = Annotated[timedelta, BeforeValidator(parse_duration), AfterValidator(_positive)]
+OptionalDuration = Annotated[Duration | None, BeforeValidator(_none_if_empty)]
 Hosts = Annotated[tuple[str, ...], BeforeValidator(_hosts)]
 Texts = Annotated[tuple[str, ...], BeforeValidator(_split)]
 Paths = Annotated[tuple[Path, ...], BeforeValidator(_split)]
@@ -119,6 +120,11 @@ class Settings(BaseModel):
     checkpoint: Duration = Field(timedelta(seconds=1), description="longest time between two checkpoints")
     instance: OptionalText = Field(None, description="static group member id: a restarted worker is back in a second")
 
+    exits: OptionalPath = Field(
+        None, description="file in which a worker counts why it ended itself, told at /metrics once it is back; none: not kept"
+    )
+    traces: Literal["off", "on"] = Field("off", description="OpenTelemetry traces by OTLP: off or on, with leadstream[otel]")
+    canary: OptionalDuration = Field(None, description="how often a worker sends a canary through each of its partitions")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="debug, info, warning or error")
     log_format: Literal["console", "json"] = Field("console", description="console or json")
 
@@ -129,12 +135,25 @@ class Settings(BaseModel):
     web_proxy_header: OptionalText = Field(None, description="sign-in by a header that your proxy sets")
     collector_host: str = Field("127.0.0.1", description="where the collector listens")
     collector_port: Port = Field(8080, description="its port")
+    worker_url: OptionalText = Field(
+        None, description="where the collector asks what is known of a visitor; none: http://WEB_HOST:WEB_PORT"
+    )
     write_keys: OptionalPath = Field(None, description="TOML file: per key origins, event types, rate, consent")
+    any_write_key: Literal["loopback", "anywhere"] = Field(
+        "loopback", description="where a collector without WRITE_KEYS may listen and take any key: loopback, or anywhere"
+    )
     trusted_proxies: Texts = Field((), description="networks whose X-Forwarded-For is believed")
+    proxy_header: Literal["auto", "x-forwarded-for", "forwarded", "x-real-ip"] = Field(
+        "auto", description="the header these write: auto (the first there is), x-forwarded-for, forwarded or x-real-ip"
+    )
     cors_origins: Texts = Field((), description="origins whose pages may send events")
     ip_retention: Literal["truncate", "drop", "keep"] = Field(
         "truncate", description="what is stored of an address after its use: truncate, drop or keep"
     )
+    webhook_url: OptionalText = Field(None, description="where `leadstream webhook` posts each stage change")
+    webhook_secrets: Texts = Field((), description="`whsec_…`; all of several sign, so that one can be replaced", repr=False)
+    webhook_networks: Texts = Field((), description="private networks that a webhook may go to, like 10.1.0.0/16")
+    webhook_patience: Duration = Field(timedelta(days=3), description="how long a webhook is tried before it is a dead letter")
 
     @model_validator(mode="before")
     @classmethod
@@ -146,6 +165,7 @@ class Settings(BaseModel):
             ("log_format", str.lower),
             ("kafka_security", str.lower),
             ("kafka_mechanism", str.upper),
+            ("proxy_header", str.lower),
         ):
             if isinstance(values.get(name), str):
                 values = {**values, name: fold(values[name])}
@@ -315,5 +335,5 @@ def _explain(error: ValidationError) -> str:
     if not first["loc"]:
         return f"settings: {reason}"
     name = f"{PREFIX}{str(first['loc'][0]).upper()}"
-    value = "…" if name.endswith(("PASSWORD", "TOKEN")) else repr(first["input"])
+    value = "…" if name.endswith(("PASSWORD", "TOKEN", "SECRETS")) else repr(first["input"])
     return f"{name} is {value}: {reason}"

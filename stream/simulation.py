@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 
 from schemas.event import Rejected
-from stream.domain import documents, visitor
+from stream.domain import documents, outcomes, visitor
 from stream.domain.event import Event
 from stream.domain.instants import parse
 from stream.domain.log import Snapshot, decode, encode
@@ -55,6 +55,8 @@ class Simulation:
         event = self.intake.read_line(line.rstrip(b"\r\n"), None)
         if isinstance(event, Event) and not event.bot and not event.echo:
             event.match = self.rules.match(event)
+            if event.event in outcomes.NAMES:
+                return event
             dwell = self.rules.dwell
             event.properties = {} if dwell is None else {key: x for key, x in event.properties.items() if key == dwell.property}
         return event

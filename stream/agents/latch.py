@@ -1,5 +1,7 @@
 """One flag of a visitor's row never goes back: that somebody listens. It is taken from any row of the key."""
 
+from stream.domain.graves import GRAVE
+
 FLAGS = 9
 """Where the flags byte stands in a row: behind format and position."""
 
@@ -10,7 +12,7 @@ def keep_flags(key: bytes, counts: bytes, other: bytes) -> bytes:
     >>> keep_flags(b"k", bytes(9) + b"\x00new", bytes(9) + b"\x01old")[9:]
     b'\x01new'
     """
-    if key.startswith(b"\x00"):  # no visitor
+    if key.startswith(b"\x00") and not key.startswith(GRAVE):  # no visitor
         return counts
     flags = counts[FLAGS] | other[FLAGS]
     if flags == counts[FLAGS]:

@@ -14,6 +14,7 @@ from stream.runtime.producer import partition_of
 from stream.settings import Settings
 
 if TYPE_CHECKING:
+    from stream.agents.accounts import AccountsLog
     from stream.agents.people import PeopleLog
     from stream.agents.visitors import Visitors
 
@@ -31,6 +32,7 @@ class Leadstream:
         self.services: list[MakeService] = []
         self.visitors: Visitors | None = None
         self.people_log: PeopleLog | None = None
+        self.accounts_log: AccountsLog | None = None
 
     @property
     def ready(self) -> bool:

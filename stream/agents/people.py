@@ -2,18 +2,14 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
-from functools import partial
 
-import orjson
 from faust.types import TP
 
-from stream.agents.headers import CONTENT_TYPE, INTERNAL, LAG
-from stream.agents.rules import RULESET
+from stream.agents.telling import Telling
+from stream.agents.to_accounts import ToAccounts
 from stream.agents.topics import Topics
 from stream.domain.editions import Edition
-from stream.domain.leads import Out
-from stream.domain.log import Unreadable, takes_long
+from stream.domain.log import GoOn, Unreadable, encode, takes_long
 from stream.domain.people import People
 from stream.ops.metrics import Metrics
 from stream.runtime.atomic import AtomicPart, AtomicTable
@@ -32,8 +28,8 @@ class PeopleLog:
 
     def __init__(self, flow: Flow, table: AtomicTable[People], topics: Topics, metrics: Metrics) -> None:
         self._flow, self.table, self._metrics = flow, table, metrics
-        self._events = topics.events
-        self._topics = {"stage-changes": topics.stage_changes, "lead-states": topics.lead_states, "wakes": topics.wakes}
+        self._telling = Telling(flow, topics, metrics)
+        self._accounts = ToAccounts(flow, topics.members)
 
     async def read(self, delivered: Batch) -> None:
         """Fold a delivered batch slice by slice, as long as the log is this worker's; the rest is read again by who has it."""
@@ -80,38 +76,12 @@ class PeopleLog:
             except Unreadable as error:
                 raise unreadable(batch, record, error) from error
             if fold.out:
-                self._hand_on(part, fold.out)
+                self._telling.hand_on(part, fold.out)
                 fold.out.clear()
+        self._accounts.hand_on(part)
+        if fold.leads.left and rest is None:  # who is due need not wait for a tick, which comes twice a second
+            self._flow.outbox.put(batch.tp.topic, batch.tp.partition, [Message(None, encode(GoOn()))])
         self._flow.progress[batch.tp].applied = batch.next
         part.done(batch)
         self._metrics.events.labels(batch.tp.topic).inc(len(batch.records))
         return part, rest
-
-    def _hand_on(self, part: AtomicPart[People], outs: Sequence[Out]) -> None:
-        now = int(time.time() * 1000)
-        for out in outs:
-            if out.partition is not None:
-                part.sent(self._flow.outbox.put(self._events, out.partition, [Message(None, out.value, [RULESET])]))
-                continue
-            acknowledged = self._flow.put(self._topics[out.topic], out.key, _message(out, now))
-            part.sent(acknowledged)
-            if out.topic == "stage-changes":
-                self._count(out)
-                acknowledged.add_done_callback(partial(self._observe, out.cause_ms))
-
-    def _observe(self, cause_ms: int, _: object) -> None:
-        self._metrics.stage_change_latency.observe_many([max(0.0, time.time() - cause_ms / 1000)])
-
-    def _count(self, out: Out) -> None:
-        fact = orjson.loads(out.value or b"{}")
-        if fact.get("type") == "lead.stage_changed.v1":
-            stage, reason = fact["data"]["stage"], fact["data"]["reason"]["code"]
-            self._metrics.stage_changes.labels(stage["from"]["name"], stage["to"]["name"], reason).inc()
-
-
-def _message(out: Out, now: int) -> Message:
-    if out.topic == "wakes":
-        return Message(out.key, out.value, [(INTERNAL, b"wake")])
-    if out.topic == "lead-states":
-        return Message(out.key, out.value, [CONTENT_TYPE] if out.value is not None else [])
-    return Message(out.key, out.value, [CONTENT_TYPE, (LAG, str(max(0, now - out.cause_ms)).encode())])

@@ -9,16 +9,20 @@ from zlib import crc32
 from faust.types import TP
 
 from schemas.event import Rejected
-from stream.agents.dead_letters import dead_letter
+from stream.agents.anonymous import Anonymous, counted_in
+from stream.agents.dead_letters import dead_letter, erased_letter
+from stream.agents.erasing import ERASE, Graveyard
+from stream.agents.erasing import told as erased_by
 from stream.agents.headers import FORWARDED, HISTORY, INTERNAL, RESYNC, forwarded_from, has, replayed_from
 from stream.agents.latch import FLAGS
 from stream.agents.rules import FORMATS, RULESET_KEY, RulesInForce, is_switch, new_ruleset
 from stream.agents.topics import Topics
-from stream.domain import editions, log
+from stream.domain import canary, editions, log
 from stream.domain.editions import Edition
 from stream.domain.event import Event
 from stream.domain.ruleset.model import Ruleset
-from stream.domain.visitor import Visitor, apply, say_again, seems_forgotten, wake
+from stream.domain.trust import doubt
+from stream.domain.visitor import Visitor, apply, is_erased, rise, say_again, seems_forgotten, wake
 from stream.intake import Intake
 from stream.ops.metrics import Metrics
 from stream.runtime.batches import Batch, Record
@@ -39,13 +43,13 @@ class Open:
     """A partition while a batch is applied to it: what was counted, and what the batch has to say."""
 
     __slots__ = (
-        *("base", "counts", "history", "intake", "part", "partition"),
+        *("base", "counts", "graves", "history", "intake", "part", "partition"),
         *("received", "rules", "snapshots", "told_at", "told_bytes", "topic"),
     )
 
     def __init__(self, batch: Batch, part: RowPart[Visitor], base: int) -> None:
         self.topic, self.partition = batch.tp.topic, batch.tp.partition
-        self.part, self.base = part, base
+        self.part, self.base, self.graves = part, base, Graveyard(part)
         self.rules: Ruleset
         self.intake: Intake
         self.counts: Counter[str] = Counter()
@@ -66,6 +70,9 @@ class Visitors:
         self._flow, self.table, self._topics, self._rules, self._metrics = flow, table, topics, rules, metrics
         self._make_intake = make_intake
         self._intakes: dict[str, Intake] = {}
+        self.came_back: Callable[[TP, str], None] = _let_go
+        """Hears of a canary at the end of its way."""
+        self._anonymous = Anonymous(flow, topics.members, lambda part: self._in_force(part).floor)
         table.opened = self.seed
 
     async def read_events(self, delivered: Batch) -> None:
@@ -108,7 +115,8 @@ class Visitors:
                 self.tick(batch.tp.partition, back)
             part.sent(self._flow.outbox.put(self._topics.people, 0, to.snapshots))
         progress.handed_on(batch.next, to.received, int(time.time() * 1000), history=to.history)
-        part.received += to.received
+        if not to.history:  # what a history says about when it was received is not about us
+            part.received += to.received
         part.done(batch)
         self._count(to)
         return part, rest
@@ -119,9 +127,11 @@ class Visitors:
         snapshots = []
         for record in batch.records:
             try:
-                snapshots.append(self._wake(record, part))
+                answer = self._wake(record, part)
             except log.Unreadable as error:
                 raise unreadable(batch, record, error) from error
+            if answer is not None:
+                snapshots.append(answer)
         if snapshots:
             part.sent(self._flow.outbox.put(self._topics.people, 0, snapshots))
         self._flow.progress[batch.tp].applied = batch.next
@@ -129,18 +139,28 @@ class Visitors:
         self._metrics.events.labels(batch.tp.topic).inc(len(batch.records))
         return part
 
-    def _wake(self, record: Record, part: RowPart[Visitor]) -> Message:
+    def _wake(self, record: Record, part: RowPart[Visitor]) -> Message | None:
         told = log.decode(record.value or b"")
+        if isinstance(told, log.Canary):
+            self.came_back(TP(self._topics.events, part.changelog.partition), told.node)
+            return None
         if not isinstance(told, log.Wake):
             raise log.Unreadable("no wake")
         key = told.node.encode()
-        row, snapshot = wake(part.get(key), told.node, told.r, self._in_force(part))
-        part.put(key, row)
+        known = part.get(key)
+        row = known or Graveyard(part).wake(key, told.place)
+        if row is None:
+            return None
+        row, snapshot = wake(row, told.node, told.r, self._in_force(part))
+        if known is not None or row.erased is None:  # what rises from a grave begins with its first event
+            part.put(key, row)
         return Message(None, log.encode(snapshot))
 
     def tick(self, partition: int, until: int) -> None:
-        """Tell `people` that everything received until then has been handed on."""
-        self._flow.outbox.put(self._topics.people, 0, [Message(None, log.encode(log.Tick(partition, until)))])
+        """Tell `people` that everything received until then has been handed on, and how much of it to accounts."""
+        handed = self._anonymous.tick(self.table.open(partition), until)
+        told = log.Tick(partition, until, handed if handed < until else None)
+        self._flow.outbox.put(self._topics.people, 0, [Message(None, log.encode(told))])
         self._metrics.clock_lag.labels(str(partition)).set(max(0.0, time.time() - until / 1000))
 
     def forgets(self, part: RowPart[Visitor]) -> bool:
@@ -161,6 +181,7 @@ class Visitors:
             if int.from_bytes(row[1:9], "big") < base + below and seems_forgotten(row, until, rules):
                 gone.append(key)
         for key in gone:
+            self._anonymous.let_go(part, key)
             part.drop(key)
         return len(gone)
 
@@ -174,6 +195,7 @@ class Visitors:
 
     def seed(self, part: RowPart[Visitor]) -> None:
         """Put the worker's own ruleset in force in a partition that is opened for the first time ever."""
+        self._anonymous.open(part)
         if RULESET_KEY not in part.stored:
             part.put_raw(RULESET_KEY, self._rules.row())
         self._rules.noted(self._in_force(part))
@@ -196,6 +218,8 @@ class Visitors:
         to.counts["own"] += 1
         if RESYNC in record.headers:
             self._say_again(record, to)
+        if ERASE in record.headers:
+            self._erase(record, to)
         told = new_ruleset(record.value) if is_switch(record.headers) else None
         if told is None:
             return
@@ -206,6 +230,19 @@ class Visitors:
             self._rules.came(changed.newest, f"{to.topic}-{to.partition}", record.offset)
         self._judge_by(changed.at(position), to)
 
+    def _erase(self, record: Record, to: Open) -> None:
+        """Erase who belongs here, and say in `people` that it is done."""
+        told = erased_by(record.value)
+        if told is not None:
+            count = self._flow.counts[to.topic]
+            own = [key for key in map(str.encode, told.nodes) if partition_of(key, count) == to.partition]
+            for key in own:
+                row = to.part.get(key)
+                if row is not None and row.erased_at < told.place:
+                    self._anonymous.let_go(to.part, key)
+            done = to.graves.erase(told, own, to.partition, to.base + record.offset)
+            to.snapshots.append(Message(None, log.encode(done)))
+
     def _say_again(self, record: Record, to: Open) -> None:
         """Let the linked visitors of a slice send all they did, and whom they named; behind the last slice say so."""
         if (record.value or b" ")[0] >= FORMATS:
@@ -213,6 +250,8 @@ class Visitors:
         told, part = log.decode(record.value or b""), to.part
         if not isinstance(told, log.Resync):
             raise log.Unreadable(f"a record that should begin a resync holds a {type(told).__name__}")
+        if told.part == 0:
+            to.snapshots += [Message(None, log.encode(grave)) for grave in to.graves.all()]
         for key in {**part.stored, **part.changed}:
             if key[:1] != RULESET_KEY[:1] and crc32(key) % told.parts == told.part and _is_listened(part, key):
                 row = part.get(key)
@@ -241,7 +280,11 @@ class Visitors:
             self._refuse(record, event, to)
         elif event.echo:
             to.counts["echo"] += 1
+            if (seen := canary.seen(event.node)) is not None:
+                to.snapshots.append(Message(None, log.encode(seen)))
         else:
+            if event.browser:
+                doubt(event, to.rules)
             to.received.append(event.r)
             to.counts[self._apply(record, event.node.encode(), event, to)] += 1
 
@@ -252,16 +295,26 @@ class Visitors:
             if partition_of(key, self._flow.counts[to.topic]) != to.partition:
                 self._forward(record, key, to)
                 return "forwarded"
-        elif position <= row.position:
-            return "duplicate"
+            grave = to.graves.grave(key)
+            row = None if grave is None else rise(grave)
+        if row is not None:
+            if position <= row.position:
+                return "duplicate"
+            if row.erased is not None and is_erased(row, event.t):
+                self._send_letter(to, None, "erased", erased_letter(to.topic, to.partition, record))
+                return "dead letter"
+        if event.links and to.graves.salt:
+            event.links = to.graves.made_since(event)
         headers = record.headers
         forwarded, replayed = (forwarded_from(headers), replayed_from(headers)) if headers else (None, None)
         if forwarded is not None:  # an offset of a recreated topic is newer than those that rows remember
             forwarded = forwarded[0], forwarded[1] + to.base - 1
+        was = counted_in(row)
         outcome = apply(row, event, position, to.rules, forwarded, replayed)
         if outcome.row is not None and outcome.verdict == "applied":
             part.put(key, outcome.row)
             to.counts["late"] += outcome.late
+            self._anonymous.note(part, key, was, outcome.row)
         if outcome.snapshot is not None:
             told = log.encode(outcome.snapshot)
             to.snapshots.append(Message(None, told))
@@ -270,13 +323,16 @@ class Visitors:
         return outcome.verdict
 
     def _refuse(self, record: Record, why: Rejected, to: Open) -> None:
-        topic, message = self._topics.dead_letters, dead_letter(to.topic, to.partition, record, why)
-        count = self._flow.counts[topic]
-        partition = to.partition % count if record.key is None else partition_of(record.key, count)
-        to.part.sent(self._flow.outbox.put(topic, partition, [message]))
+        self._send_letter(to, record.key, why.reason, dead_letter(to.topic, to.partition, record, why))
         to.received.append(record.timestamp)
         to.counts["dead letter"] += 1
-        self._metrics.dead_letters.labels(why.reason).inc()
+
+    def _send_letter(self, to: Open, key: bytes | None, reason: str, message: Message) -> None:
+        topic = self._topics.dead_letters
+        count = self._flow.counts[topic]
+        partition = to.partition % count if key is None else partition_of(key, count)
+        to.part.sent(self._flow.outbox.put(topic, partition, [message]))
+        self._metrics.dead_letters.labels(reason).inc()
 
     def _forward(self, record: Record, key: bytes, to: Open) -> None:
         found = (FORWARDED, f"{to.partition}:{record.offset}".encode())
@@ -293,6 +349,10 @@ class Visitors:
         ):  # fmt: skip
             if counts[what]:
                 counter.inc(counts[what])
+
+
+def _let_go(_tp: TP, _canary: str) -> None:
+    """Let a canary go: nobody waits for it here."""
 
 
 def _is_listened(part: RowPart[Visitor], key: bytes) -> bool:

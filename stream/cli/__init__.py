@@ -12,21 +12,26 @@ from stream.errors import CommandError
 # Command, module (and its attribute of the same name), group of the help, one line. The modules are heavy: --help reads
 # only this table.
 COMMANDS = (
-    ("demo", "stream.cli.demo", "Start here", "Everything at once on sample visitors: broker, worker, stage changes."),
+    ("demo", "stream.cli.demo", "Start here", "Everything at once on sample visitors: broker, worker, collector."),
     ("simulate", "stream.cli.simulate", "Start here", "Run the rules over a file, without Kafka."),
     ("ruleset", "stream.cli.ruleset", "Start here", "Check, show or deploy a ruleset."),
     ("broker", "stream.cli.broker", "Run", "The embedded broker alone."),
     ("topics", "stream.cli.topics", "Run", "Create the topics, or check them."),
     ("worker", "stream.cli.worker", "Run", "Work: events in, stage changes out."),
     ("collector", "stream.cli.collector", "Run", "Take events by HTTP."),
+    ("webhook", "stream.cli.webhook", "Run", "Tell a CRM without Kafka what changes, by signed webhooks."),
     ("send", "stream.cli.send", "Run", "Publish events or access logs from files."),
     ("visitor", "stream.cli.visitor", "Look", "What is known about a visitor, and why."),
     ("lead", "stream.cli.lead", "Look", "What is known about a lead, and why."),
+    ("account", "stream.cli.account", "Look", "What is known about a company: who is there, who is missing."),
     ("account", "stream.cli.account", "Look", "What is known about a company, and why."),
+    ("report", "stream.cli.report", "Look", "All companies at once: reach of target lists, networks to name."),
     ("lag", "stream.cli.lag", "Look", "How far behind each partition is."),
+    ("canary", "stream.cli.canary", "Look", "How long an event takes to the CRM, without touching a lead."),
     ("deadletters", "stream.cli.deadletters", "Look", "List, show or replay what could not be processed."),
     ("link", "stream.cli.link", "Mend", "Say that two identities are one person."),
     ("unlink", "stream.cli.unlink", "Mend", "Say that two identities are two persons."),
+    ("export", "stream.cli.export", "Mend", "Everything known about a person, as JSON."),
     ("erase", "stream.cli.erase", "Mend", "Erase a person or visitor, everywhere."),
     ("resync", "stream.cli.resync", "Mend", "Let every linked visitor send its snapshot again."),
 )
@@ -52,6 +57,7 @@ class LazyGroup(click.Group):
         gc.disable()  # nothing that is imported is garbage: a tenth of the time
         command: click.Command = getattr(import_module(_MODULES[cmd_name]), cmd_name)
         gc.enable()
+        _keep_lines(command)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -83,6 +89,13 @@ class LazyGroup(click.Group):
         except BrokenPipeError:
             sys.stderr.close()
             sys.exit(0)
+
+
+def _keep_lines(command: click.Command) -> None:
+    """Let click keep the lines of examples: in a raw docstring its mark, a backspace, is two signs."""
+    command.help = command.help and command.help.replace("\\b\n", "\b\n")
+    for each in command.commands.values() if isinstance(command, click.Group) else ():
+        _keep_lines(each)
 
 
 def _exists(module: str) -> bool:

@@ -11,6 +11,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from stream.errors import UnreachableError, UsageError
+from stream.runtime.diagnosis import diagnosed
 from stream.settings import PREFIX, Settings
 
 T = TypeVar("T")
@@ -91,9 +92,7 @@ async def _connected(settings: Settings, start: Any, stop: Any) -> AsyncIterator
         try:
             await asyncio.wait_for(start(), CONNECT_S)
         except (KafkaError, OSError, TimeoutError) as error:
-            raise UnreachableError(
-                f"Kafka does not answer at {','.join(settings.kafka)}: start it, or set {PREFIX}KAFKA=host:port"
-            ) from error
+            raise await diagnosed(settings) from error
         yield
     finally:
         await stop()

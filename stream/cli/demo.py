@@ -58,7 +58,7 @@ class Sample:
 @click.option("--once", is_flag=True, help="End after the sample, with a summary.")
 @click.option("--kafka", metavar="HOST:PORT", help="Use this Kafka instead of the embedded broker.")
 def demo(events: Path | None, layout: str, rate: float, once: bool, kafka: str | None) -> None:
-    r"""Watch visitors become leads, rise and fall: a broker, a worker, and a stream of sample visitors.
+    r"""Watch visitors become leads, rise and fall: a broker, a worker, a collector, and a stream of sample visitors.
 
     An access log is replayed as if it ended now, and between its lines the story of a few leads. Nothing is left behind.
     With --kafka the topics stay, as they would in production.
@@ -99,11 +99,19 @@ def _visitors(path: Path | None, layout: str) -> list[traffic.Event]:
 
 
 def _settings(address: str) -> Settings:
-    """Return the settings, with a port that is free and with the sample's companies where no others are named."""
+    """Return the settings, with ports that are free and with the sample's companies where no others are named."""
     settings = load(kafka=address)
-    port = settings.web_port if _is_free(settings.web_host, settings.web_port) else free_port()
     sample = Path(str(resources.files("stream.demo").joinpath("ranges.csv")))
-    return load(kafka=address, web_port=port, company_ranges=settings.company_ranges or sample)
+    return load(
+        kafka=address,
+        web_port=_free(settings.web_host, settings.web_port),
+        collector_port=_free(settings.collector_host, settings.collector_port),
+        company_ranges=settings.company_ranges or sample,
+    )
+
+
+def _free(host: str, port: int) -> int:
+    return port if _is_free(host, port) else free_port()
 
 
 def _is_free(host: str, port: int) -> bool:
@@ -130,6 +138,7 @@ def _introduce(console: Console, settings: Settings, sample: Sample) -> None:
     console.print(f"leads           {page}/v1/leads")
     console.print(f"a visitor       {page}/v1/visitors/anon::{visitor}")
     console.print(f"lag, metrics    {page}/v1/lag  {page}/metrics")
+    console.print(f"collector       http://{settings.collector_host}:{settings.collector_port}")
     console.print("[dim]times are UTC; Ctrl-C ends it and leaves nothing behind[/]\n")
 
 

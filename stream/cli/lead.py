@@ -46,6 +46,7 @@ def show(document: dict[str, Any], console: Console) -> None:
         "grade": score["grade"],
         "journey": document["journey"],
         "route": document["route"],
+        **_outcomes(document),
         "as of": document["asOf"],
         "ruleset": f"{document['ruleset']['id']} ({document['ruleset']['hash']})",
     }
@@ -59,6 +60,25 @@ def _stage(stage: dict[str, Any]) -> str:
     since = f", since {stage['enteredAt']}" if stage["enteredAt"] else ""
     owner = ", the CRM's to move" if stage["owner"] == "crm" else ""
     return f"{stage['name']} (step {stage['order']}){since}{owner}"
+
+
+def _outcomes(document: dict[str, Any]) -> dict[str, str | None]:
+    """Say what the CRM told, as far as it did."""
+    told = document["outcomes"]
+    orders = [f"{one['total']:.2f} {currency} ({one['count']})" for currency, one in told["orders"]["currencies"].items()]
+    return {
+        "owner": document["owner"],
+        "won": _deal(told["won"]),
+        "lost": _deal(told["lost"]),
+        "orders": ", ".join(orders) or None,
+    }
+
+
+def _deal(deal: dict[str, Any] | None) -> str | None:
+    if deal is None:
+        return None
+    amount = "" if deal["amount"] is None else f"{deal['amount']:.2f} {deal['currency'] or ''}".rstrip()
+    return ", ".join(part for part in (amount, deal["reason"], f"on {deal['at']}") if part)
 
 
 def _next(document: dict[str, Any]) -> str:

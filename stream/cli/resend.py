@@ -14,10 +14,13 @@ from stream.cli.connections import admin_client, consumer_client, producer_clien
 from stream.cli.letters import Filter, Letter, reading
 from stream.cli.plan import Plan, Seen, planned
 from stream.cli.sent import Sent
+from stream.collected import COMPANY, TRUST
 from stream.errors import NegativeAnswerError
 from stream.settings import Settings
 
 REPLAYED = "leadstream-replayed"
+KEPT = (TRUST, COMPANY)
+"""Headers of ours that say something of the event, not of the dead letter."""
 FEW, FEW_BYTES = 100, 8 * 1024 * 1024
 """Letters, and bytes, on their way at once. A row remembers more (`stream.domain.visitor.REPLAYS`), so that those which
 a broken run sends again are known."""
@@ -78,7 +81,7 @@ class Resend:
     async def _put(self, producer: AIOKafkaProducer, few: Sequence[ConsumerRecord]) -> None:
         topic, acknowledged = f"{self._settings.topic_prefix}events", []
         for record in few:
-            headers = [(name, value) for name, value in record.headers if not name.startswith(PREFIX)]
+            headers = [(name, value) for name, value in record.headers if not name.startswith(PREFIX) or name in KEPT]
             headers.append((REPLAYED, Letter.of(record).place.encode()))
             acknowledged.append(await producer.send(topic, record.value, key=record.key, headers=headers))
         for future in acknowledged:

@@ -12,11 +12,12 @@ from stream.cli.connections import admin_client, consumer_client, producer_clien
 from stream.domain import editions, log
 from stream.errors import UsageError
 from stream.ops import group
-from stream.ops.lead_states import newest_numbers, restored
+from stream.ops.crm_moves import Moves
+from stream.ops.lead_states import newest_numbers, refused, restored
 from stream.ops.survey import Looked, Survey, let_go_on, require_no_worker
 from stream.runtime.adopting import turned
-from stream.runtime.misfits import FOLD_CUT, FOLD_LOST
-from stream.runtime.topics import create_missing, topic_table
+from stream.runtime.misfits import FOLD_CUT, FOLD_LOST, RECORD_FORMAT, misfit
+from stream.runtime.topics import changelog, create_missing, topic_table
 from stream.settings import Settings, load
 
 PARTS = 64
@@ -77,7 +78,23 @@ async def _people_again(settings: Settings, consumer: AIOKafkaConsumer, survey: 
     standing = {id_: value for id_, value in states.items() if value is not None}
     rules = max((editions.read(row).newest for row in survey.rows_of(RULESET_KEY)), key=lambda one: one.place, default=None)
     again: list[log.Record] = [] if rules is None else [log.Deployment(rules.text)]
-    return [*again, log.Settling(name), *restored(standing, newest_numbers([*facts, *standing.values()]))]
+    leads = restored(standing, newest_numbers([*facts, *standing.values()]))
+    moves = await _moves(settings, consumer)
+    pairs = [pair for pair in refused(facts) if moves.knows(pair)]
+    return [*again, log.Settling(name), *leads, *pairs, *moves.told()]
+
+
+async def _moves(settings: Settings, consumer: AIOKafkaConsumer) -> Moves:
+    """Look through the visitors' rows: they know the CRM's newest move under each identity."""
+    moves = Moves()
+    async for record in read_to_end(consumer, changelog(settings.app, "visitors"), settings.partitions):
+        if record.key:
+            try:
+                moves.look(record.key, record.value)
+            except log.Unreadable as error:
+                where = f"{record.topic}-{record.partition}"
+                raise UsageError(str(misfit(RECORD_FORMAT, where=where, offset=record.offset, what=error))) from error
+    return moves
 
 
 async def _empty(consumer: AIOKafkaConsumer, producer: AIOKafkaProducer, lost: Looked) -> None:

@@ -45,7 +45,12 @@ def services() -> list[str]:
 @contextmanager
 def beside(settings: Settings, name: str) -> Iterator[Service]:
     """Run a command of ours with these settings; it ends with us."""
-    ours = {"KAFKA": ",".join(settings.kafka), "WEB_PORT": settings.web_port, "COMPANY_RANGES": settings.company_ranges}
+    ours = {
+        "KAFKA": ",".join(settings.kafka),
+        "WEB_PORT": settings.web_port,
+        "COLLECTOR_PORT": settings.collector_port,
+        "COMPANY_RANGES": settings.company_ranges,
+    }
     env = os.environ | {PREFIX + key: str(value) for key, value in ours.items()}
     with tempfile.TemporaryFile() as log:
         process = spawn([sys.executable, "-m", "stream", name], env=env, output=log)

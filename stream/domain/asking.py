@@ -14,6 +14,7 @@ from stream.domain.ruleset.model import Ruleset
 from stream.domain.state import State
 
 LEAD_ID = re.compile(r"lead_[0-9a-f]{16}")
+LEAD_NODE = "lead::"
 LEADS = b"p:lead_"
 
 _HEAD = len(FORMAT) + 8
@@ -45,10 +46,15 @@ class Copy:
         self.rows: dict[bytes, bytes] = {}
 
     def person(self, key: str) -> Person | None:
-        """Return a person of its own by its id, the survivor's by one merged away, or by an identity that is not shared."""
+        """Return a person of its own by its id, the survivor's by one merged away, or by an identity that is not shared.
+
+        A lead's id is also its identity, under which nothing may have come yet.
+        """
         if LEAD_ID.fullmatch(key) is not None:
             return self._survivor(key)
         identity = self._row(b"i:" + key.encode())
+        if identity is None and key.startswith(LEAD_NODE):
+            return self._survivor(key.removeprefix(LEAD_NODE))
         known = None if identity is None else _identity(identity)
         return None if known is None or known.shared or not known.person else self._survivor(known.person)
 

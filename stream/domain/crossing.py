@@ -50,9 +50,12 @@ def _approach(parts: Sequence[tuple[float, float]], base: int, limit: float, sta
     """
     at, step = float(start - base), 1.0
     while step > 0.5:
-        worth = [(h, a * 2.0 ** (-at / h)) for h, a in parts]
-        total = sum(part for _, part in worth)
-        step = log2(total / limit) * total / sum(part / h for h, part in worth)
+        total = falling = 0.0
+        for h, a in parts:
+            part = a * 2.0 ** (-at / h)
+            total += part
+            falling += part / h
+        step = log2(total / limit) * total / falling
         at += step
     return base + ceil(at)
 

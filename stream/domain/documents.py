@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from stream.domain import decay, facts, scoring
+from stream.domain import decay, facts, outcomes, scoring
 from stream.domain.event import Company
 from stream.domain.instants import write as to_text
 from stream.domain.person import stage_named
@@ -54,7 +54,7 @@ def company_block(company: Company) -> dict[str, Any]:
 def lead(view: View, at: int, as_of: int, *, decided: bool) -> dict[str, Any]:
     """Return a lead's document with sums as of `at` (ms), shown as of `as_of`; `decided`: the route as last decided."""
     person, look = view.person, view.outlook(person_base(view, at))
-    stage = stage_named(view.rules, person.stage)
+    stage, told = stage_named(view.rules, person.stage), outcomes.together(state.outcomes for state in view.states)
     return {
         "id": person.id,
         "asOf": to_text(as_of),
@@ -69,10 +69,12 @@ def lead(view: View, at: int, as_of: int, *, decided: bool) -> dict[str, Any]:
         "journey": view.journey,
         "route": person.route if decided else view.route(at),
         "tags": facts.tags_block(view.tags(at)),
-        "account": view.profile.account(),
+        "account": view.profile.account(as_of),
         "explain": facts.explain_block(view.explain(at)),
         **facts.next_block(view, look),
         "ruleset": {"id": view.rules.id, "hash": view.rules.hash},
+        "owner": outcomes.owner_of(told),
+        "outcomes": outcomes.document(told),
     }
 
 

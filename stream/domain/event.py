@@ -55,6 +55,7 @@ class Event(msgspec.Struct, kw_only=True, array_like=True, gc=False):
     `message` is the six-byte hash of its messageId.
     `traits` are leaf paths without the prefix (`company.industry`), null = delete; on `identify` `traits` before
     `context.traits`. `group_traits` are those of a `group` event.
+    `browser`: nobody but a browser vouches for it.
     `match` is what the rules say of it, where that was looked up already (a `Match`).
     `crm_stage` is set on a CRM's "Lead Stage Changed"; `echo` when that is our own coming back.
     """
@@ -86,3 +87,4 @@ class Event(msgspec.Struct, kw_only=True, array_like=True, gc=False):
     echo: bool = False
     history: bool = False
     match: Any = None
+    browser: bool = False

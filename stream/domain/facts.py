@@ -5,7 +5,8 @@ from typing import Any
 
 import orjson
 
-from stream.domain import scoring
+from stream.domain.account import Account
+from stream.domain.accountscore import AccountScore
 from stream.domain.ids import kind_of, parse, value_of
 from stream.domain.instants import write as to_text
 from stream.domain.person import Person
@@ -53,14 +54,8 @@ def stage_changed(app: str, view: View, change: Change, offset: int) -> bytes:
     look = view.outlook(person.as_of)
     data = {
         "lead": lead_block(view),
-        "account": view.profile.account(),
-        "stage": {
-            "from": {"name": change.left.name, "order": change.left.order},
-            "to": {"name": change.entered.name, "order": change.entered.order},
-            "direction": change.direction,
-            "enteredAt": to_text(change.entered_at),
-            "timeInPreviousMs": None if change.previous_entered_at == NEVER else change.at - change.previous_entered_at,
-        },
+        "account": view.profile.account(person.as_of),
+        "stage": stage_block(change),
         "reason": {"code": change.code, "ruleId": change.rule, "text": change.text},
         "score": {**score_block(look, person.as_of), **next_block(view, look)},
         "explain": explain_block(view.explain(person.as_of)),
@@ -73,8 +68,19 @@ def stage_changed(app: str, view: View, change: Change, offset: int) -> bytes:
     return envelope(app, "lead.stage_changed.v1", person, change.at, change.recorded, data)
 
 
-def envelope(app: str, type_: str, person: Person, time: int, recorded: int, data: dict[str, Any]) -> bytes:
-    """Return the CloudEvent around `data`, numbered by the person's sequence."""
+def stage_block(change: Change) -> dict[str, Any]:
+    """Return from where to where, and since when."""
+    return {
+        "from": {"name": change.left.name, "order": change.left.order},
+        "to": {"name": change.entered.name, "order": change.entered.order},
+        "direction": change.direction,
+        "enteredAt": to_text(change.entered_at),
+        "timeInPreviousMs": None if change.previous_entered_at == NEVER else change.at - change.previous_entered_at,
+    }
+
+
+def envelope(app: str, type_: str, person: Person | Account, time: int, recorded: int, data: dict[str, Any]) -> bytes:
+    """Return the CloudEvent around `data`, numbered by the sequence of whom it is about."""
     sequence = f"{person.sequence:010d}"
     return orjson.dumps(
         {
@@ -116,7 +122,7 @@ def external(node: str) -> dict[str, str]:
 def trait_out(view: View, name: str) -> Any:
     """Return a merged trait, an object where only its leaves are known."""
     value = view.profile.trait(name)
-    if value is not None:
+    if value is not None or not view.profile.traits:
         return value
     nested: dict[str, Any] = {}
     for path in sorted(view.profile.traits):
@@ -151,14 +157,17 @@ def tags_block(tags: list[tuple[str, float]]) -> list[dict[str, Any]]:
     return [{"tag": name, "weight": weight} for name, weight in tags]
 
 
-def because(left: Stage, move: Move, look: Outlook) -> str:
-    """Say in words why the engine moves a lead from `left`."""
+Look = Outlook | AccountScore
+
+
+def because(left: Stage, move: Move, look: Look) -> str:
+    """Say in words why the engine moves a lead or an account from `left`."""
     if move.code == "threshold_up":
         return _raised(move.to, look, move.at)
     return _fell(left, look, move.at, move.code)
 
 
-def _raised(stage: Stage, look: Outlook, at: int) -> str:
+def _raised(stage: Stage, look: Look, at: int) -> str:
     told = []
     for key, bound in (stage.enter or {}).items():
         if key == "identified":
@@ -170,12 +179,12 @@ def _raised(stage: Stage, look: Outlook, at: int) -> str:
     return ", ".join(told)
 
 
-def _fell(stage: Stage, look: Outlook, at: int, code: str) -> str:
+def _fell(stage: Stage, look: Look, at: int, code: str) -> str:
     told = []
     for key, bound in (stage.exit or {}).items():
         if not look.below(key, bound, at):
             continue
-        if key in scoring.PARTS:
+        if key not in ("grade", "identified"):
             value = f"{look.part(key, at):.1f}"
             reached = "" if float(value) >= float(bound) else f" to {value},"
             told.append(f"{key} fell{reached} below {float(bound):g}")

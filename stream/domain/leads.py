@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from stream.domain import facts, stages
+from stream.domain import facts, graves, stages
 from stream.domain.facts import Change
 from stream.domain.ids import class_of, kind_of, lead_id
 from stream.domain.inforce import InForce
@@ -20,13 +20,17 @@ from stream.domain.view import View
 
 @dataclass(frozen=True, slots=True)
 class Out:
-    """A record for a topic; `cause_ms` is the receive time of what caused it, `partition` where the key does not say it."""
+    """A record for a topic; `cause_ms` is the receive time of what caused it, `partition` where the key does not say it.
+
+    `own` names the kind of a record of ours in `events`.
+    """
 
     topic: str
     key: bytes
     value: bytes | None
     cause_ms: int
     partition: int | None = None
+    own: bytes = b"ruleset"
 
 
 @dataclass(slots=True)
@@ -39,7 +43,7 @@ class Cause:
 
 
 DUE = 1_000
-"""How many leads one tick moves."""
+"""How many leads one record moves."""
 AT_ONCE = 100
 """How many timers are set before somebody else may work."""
 
@@ -56,9 +60,13 @@ class Leads:
     def __init__(self, rows: Rows, app: str, in_force: InForce) -> None:
         self.rows, self.app = rows, app
         self.out: list[Out] = []
+        self.cause: Cause | None = None
+        """Of the record that is being applied, where it may change a member of an account."""
         self._views: dict[str, View] = {}
         self.settling = False
         """Whether sums are still coming back after a loss: nobody moves down meanwhile."""
+        self.left = False
+        """Whether leads are due that wait for their turn."""
         self.put_in_force(in_force, self.armed(in_force))
 
     @property
@@ -120,6 +128,8 @@ class Leads:
         floor = self.rows.person(lead.id)
         if floor is not None and floor.id == lead.id:
             lead.sequence, lead.members = floor.sequence, lead.members + floor.members
+        elif (grave := graves.found(self.rows.other, f"lead::{lead.id}")) is not None:
+            lead.sequence = grave.sequence
         person.into, person.members = lead.id, []
         self.rows.keep(person)
         waiting = self.rows.identity(f"lead::{lead.id}")
@@ -166,8 +176,8 @@ class Leads:
     def run_clock(self, offset: int, clock: int) -> None:
         """Do for leads what is due until `clock`, each at its own instant, in order of (instant, lead id).
 
-        At most `DUE` of them: the rest waits for the next tick, so that no record changes more rows than a batch takes. A
-        timer that was a lower bound does not count: one that was just read from the rows has none.
+        At most `DUE` of them, so that no record changes more rows than a batch takes: the rest is `left` for the next record
+        that lets the clock run. A timer that was a lower bound does not count: one that was just read from the rows has none.
         """
         moved = 0
         for at, lead in self.timers.due(clock):
@@ -182,6 +192,7 @@ class Leads:
             self.arm(person)
             if moved == DUE:
                 break
+        self.left = self.timers.is_due(clock)
 
     def advance(self, person: Person, until: int, offset: int) -> None:
         """Do all that falls due for a lead in (asOf, until], each at its own exact instant, then set asOf."""
@@ -246,6 +257,7 @@ class Leads:
         person.hold_until = person.as_of + self.rules.hold_ms if stage.owner == "engine" else NEVER
         view = self.view(person)
         if stage.name == person.stage:
+            person.joined = None
             person.route = view.route(person.as_of)
             return
         self.enter(view, Move(stage, person.as_of, "crm"), f"the CRM says {stage.name}", cause)
@@ -264,7 +276,7 @@ class Leads:
     def enter(self, view: View, move: Move, text: str, cause: Cause, entered_at: int | None = None) -> None:
         """Put a lead into a stage and tell it, why in words; `entered_at` where that is not the move's own instant."""
         person, left = view.person, view.standing().stage
-        before, person.stage = person.entered_at, move.to.name
+        before, person.stage, person.joined = person.entered_at, move.to.name, None
         person.entered_at = move.at if entered_at is None else entered_at
         person.route = view.route(person.as_of)
         person.sequence += 1
@@ -282,4 +294,4 @@ class Leads:
 
     def wake(self, node: str, cause: Cause) -> None:
         """Let a device that was heard of for the first time send what it knows."""
-        self.out.append(Out("wakes", node.encode(), encode(Wake(node, cause.r)), cause.r))
+        self.out.append(Out("wakes", node.encode(), encode(Wake(node, cause.r, cause.offset + 1)), cause.r))

@@ -6,13 +6,12 @@ shared from then on: what it gave stays with its person, its later events are no
 
 from hashlib import blake2b
 
-from stream.domain import facts
+from stream.domain import apart, facts, graph, graves, joining
 from stream.domain.event import Link
 from stream.domain.ids import class_of, kind_of
 from stream.domain.leads import Cause, Leads
 from stream.domain.log import Snapshot
 from stream.domain.person import Identity, Person, stage_named
-from stream.domain.ruleset.model import Stage
 from stream.domain.stages import Move
 
 REFUSED = 256
@@ -34,20 +33,32 @@ class Links:
         for link in snap.links:
             other = self.rows.identity(link.node) or Identity(link.node)
             theirs = self.rows.person(other.person) if other.person else None
-            code = self._clash(person, theirs, other) if theirs is not person else None
-            if code == "class_a":
-                self._share(key, other)
-            elif key.shared or other.shared:
-                continue
+            code = self._refusal(key, person, theirs, other)
             if code is not None:
-                self._refuse(key, other, code, cause)
+                if code:
+                    self._refuse(key, other, code, cause)
                 continue
+            graph.note(key, other, joins=theirs is not person)
             self._named(other, link, snap, cause)
             if theirs is None:
-                person = self._join(person, other, cause)
+                person = self.join(person, other, cause)
             elif theirs is not person:
-                person = self._unite(person, theirs, cause)
+                person = self.unite(person, theirs, cause)
         return person
+
+    def _refusal(self, key: Identity, ours: Person, theirs: Person | None, other: Identity) -> str | None:
+        """Return why a link does not hold: a code to be told, "" for nothing to be said; None: it holds."""
+        if theirs is ours:
+            return "" if key.shared or other.shared else None
+        if apart.are_apart((key,), (other,)):
+            return ""
+        code = self.clash(ours, theirs, other)
+        if code == "class_a":
+            self.share(key, other)
+            return "" if self._was_told(key, other) else code
+        if key.shared or other.shared or (code is not None and self._was_told(key, other)) or self._are_apart(ours, theirs):
+            return ""
+        return code
 
     def _named(self, other: Identity, link: Link, snap: Snapshot, cause: Cause) -> None:
         if link.kind or snap.t >= other.named_t:
@@ -58,26 +69,37 @@ class Links:
             if link.kind and owner is not None:
                 self.leads.told_anew(owner)
 
-    def _clash(self, ours: Person, theirs: Person | None, other: Identity) -> str | None:
-        """Return why two persons (or one and an identity nobody has) must not become one, or None."""
-        joining = theirs.members if theirs is not None else [other.node]
-        known = {kind_of(n): n for n in ours.members if class_of(kind_of(n)) == "A"}
-        if any(known.get(kind_of(n), n) != n for n in joining if class_of(kind_of(n)) == "A"):
-            return "class_a"
-        return "max_members" if len(ours.members) + len(joining) > self.leads.rules.max_members else None
+    def _are_apart(self, ours: Person, theirs: Person | None) -> bool:
+        """Tell whether an operator keeps one of a person's identities from one of another's."""
+        return theirs is not None and apart.are_apart(self.identities(ours), self.identities(theirs))
 
-    def _share(self, *pair: Identity) -> None:
+    def identities(self, person: Person) -> list[Identity]:
+        """Return a person's members."""
+        return [self.rows.identity(node) or Identity(node) for node in person.members]
+
+    def clash(self, ours: Person, theirs: Person | None, other: Identity) -> str | None:
+        """Return why two persons (or one and an identity nobody has) must not become one, or None."""
+        coming = theirs.members if theirs is not None else [other.node]
+        known = {kind_of(n): n for n in ours.members if class_of(kind_of(n)) == "A"}
+        if any(known.get(kind_of(n), n) != n for n in coming if class_of(kind_of(n)) == "A"):
+            return "class_a"
+        return "max_members" if len(ours.members) + len(coming) > self.leads.rules.max_members else None
+
+    def remember(self, key: Identity, other: Identity) -> None:
+        """Remember that a pair was refused."""
+        key.refused = (key.refused + self._mark(other.node))[-REFUSED * MARK :]
+        self.rows.keep(key)
+
+    def share(self, *pair: Identity) -> None:
+        """Let the devices of a pair be nobody's from now on."""
         for one in pair:
             if class_of(kind_of(one.node), self.leads.rules.typed_email) == "C":
                 one.shared = True
                 self.rows.keep(one)
 
     def _refuse(self, key: Identity, other: Identity, code: str, cause: Cause) -> None:
-        """Tell each lead concerned, once per pair in either order."""
-        if _mark(other.node) in _marks(key) or _mark(key.node) in _marks(other):
-            return
-        key.refused = (key.refused + _mark(other.node))[-REFUSED * MARK :]
-        self.rows.keep(key)
+        """Tell each lead concerned."""
+        self.remember(key, other)
         persons = [self.rows.person(one.person) for one in (key, other) if one.person]
         leads = {p.id: p for p in persons if p is not None and p.identified}
         data = {"ids": [key.node, other.node], "leads": list(leads), "code": code}
@@ -87,7 +109,17 @@ class Links:
             self.leads.tell(lead, value, cause)
             self.rows.keep(lead)
 
-    def _join(self, ours: Person, other: Identity, cause: Cause) -> Person:
+    def _was_told(self, key: Identity, other: Identity) -> bool:
+        """Tell whether the pair was refused before, in either order."""
+        return self._mark(other.node) in _marks(key) or self._mark(key.node) in _marks(other)
+
+    def _mark(self, node: str) -> bytes:
+        """Return what stands for an identity among those refused; one that was erased since is another."""
+        grave = graves.found(self.rows.other, node)
+        life = b"" if grave is None else grave.place.to_bytes(8, "big")
+        return blake2b(node.encode(), digest_size=MARK, key=life).digest()
+
+    def join(self, ours: Person, other: Identity, cause: Cause) -> Person:
         """Take in an identity that nobody has."""
         ours.members.append(other.node)
         self.leads.belong(other, ours)
@@ -95,7 +127,7 @@ class Links:
             self.leads.wake(other.node, cause)
         return self.leads.identify(ours, cause)
 
-    def _unite(self, ours: Person, theirs: Person, cause: Cause) -> Person:
+    def unite(self, ours: Person, theirs: Person, cause: Cause) -> Person:
         """Make two persons one: the lead identified first goes on, a person that is no lead joins."""
         first, last = (ours, theirs) if _age(ours) <= _age(theirs) else (theirs, ours)
         for lead in (first, last):
@@ -118,20 +150,14 @@ class Links:
         leads.timers.disarm(last.id)
         cause.code = "merge"
         first.previous += [last.id, *last.previous]
-        first.bonuses = {**last.bonuses, **first.bonuses}
-        first.as_of = max(first.as_of, last.as_of)
-        first.hold_until = max(first.hold_until, last.hold_until)
-        first.crm_t = max(first.crm_t, last.crm_t)
+        joining.take(first, last)
         leads.earn(first)
-        theirs = stage_named(leads.rules, last.stage)
-        if _rank(theirs) > _rank(stage_named(leads.rules, first.stage)):
+        over = joining.stage_over(first, last, leads.rules)
+        if over is not None:
             text = f"taken over from {last.id}, merged into this lead"
-            move = Move(theirs, first.as_of, "merge")
+            move = Move(stage_named(leads.rules, last.stage), first.as_of, "merge")
             leads.enter(leads.view(first), move, text, cause, last.entered_at)
-
-
-def _mark(node: str) -> bytes:
-    return blake2b(node.encode(), digest_size=MARK).digest()
+            joining.stand(first, over)
 
 
 def _marks(identity: Identity) -> set[bytes]:
@@ -141,8 +167,3 @@ def _marks(identity: Identity) -> set[bytes]:
 def _age(person: Person) -> tuple[bool, int, int]:
     """Order leads before others, each by when they came to be."""
     return not person.identified, person.identified, person.born
-
-
-def _rank(stage: Stage) -> tuple[bool, int]:
-    """Order stages: a CRM-owned one wins, then the higher."""
-    return stage.owner == "crm", stage.order

@@ -3,7 +3,8 @@
 import msgspec
 
 from stream.domain.event import Link
-from stream.domain.state import State
+from stream.domain.freshness import ALWAYS
+from stream.domain.state import NEVER, State
 
 FORMAT = b"\x01"
 
@@ -16,6 +17,7 @@ class Snapshot(msgspec.Struct, array_like=True, tag="snapshot"):
     """The whole sums of one source identity after its record at `version`, with what that record says about people.
 
     `r` is the greatest receive time its row has applied, `t` the record's event time. `judged` is False for a bot's record.
+    `erased` is the place of the newest erasure that its row has applied (0: none).
     """
 
     node: str
@@ -28,20 +30,26 @@ class Snapshot(msgspec.Struct, array_like=True, tag="snapshot"):
     crm_stage: str | None = None
     wake: bool = False
     judged: bool = True
+    erased: int = 0
 
 
 class Tick(msgspec.Struct, array_like=True, tag="tick"):
-    """Everything that partition `partition` of `events` received until `until` (ms) has been handed on."""
+    """Everything that partition `partition` of `events` received until `until` (ms) has been handed on.
+
+    To `members` it may have been handed on until `members` only (None: `until`). In `members` itself the partition is 0.
+    """
 
     partition: int
     until: int
+    members: int | None = None
 
 
 class Wake(msgspec.Struct, array_like=True, tag="wake"):
-    """Somebody listens to `node` from now on; `r` is the receive time of the record that named it."""
+    """Somebody listens to `node` from now on; `r` is the receive time of the record that named it, `place` its offset + 1."""
 
     node: str
     r: int
+    place: int = 0
 
 
 class Deployment(msgspec.Struct, array_like=True, tag="deploy"):
@@ -94,7 +102,155 @@ class Resync(msgspec.Struct, array_like=True, tag="resync"):
     parts: int
 
 
-Record = Snapshot | Tick | Wake | Deployment | NewRuleset | Settling | Restored | Settled | Resync
+class Linking(msgspec.Struct, array_like=True, tag="link"):
+    """An operator's word: two identities are one person's. `word` names it."""
+
+    word: str
+    one: str
+    other: str
+    reason: str = ""
+
+
+class Unlinking(msgspec.Struct, array_like=True, tag="unlink"):
+    """An operator's word: `other` is not the person of `one`. `word` names it, `reason` is the operator's and stays here."""
+
+    word: str
+    one: str
+    other: str
+    reason: str = ""
+
+
+class Member(msgspec.Struct, array_like=True, gc=False):
+    """What a lead or a visitor brings to an account, as a function of time: its score, whole, and what it proves.
+
+    `id` is a lead id, the node of a visitor that nobody listens to, or `~node` of one that somebody does but who is nobody's.
+    `interest` and `timing` are decaying curves from `base` (ms), `fit` a constant; interest is never below `floor`, and loses
+    for every full `idle_ms` since `active`. `evidence` names what led here, the best first, `told` the company as it says.
+    Role and department count before `role_until` and `department_until`. `told_at` is when each evidence was told last (ms).
+    """
+
+    id: str
+    version: int
+    left: bool = False
+    final: bool = False
+    lead: bool = False
+    base: int = 0
+    interest: dict[float, float] = {}
+    timing: dict[float, float] = {}
+    fit: float = 0.0
+    floor: float = 0.0
+    active: int = NEVER
+    idle_ms: int = 0
+    idle_points: float = 0.0
+    evidence: list[tuple[str, str]] = []
+    told: tuple[str, str | None, str, float] | None = None
+    role: str = ""
+    department: str = ""
+    role_until: int = ALWAYS
+    department_until: int = ALWAYS
+    told_at: list[int] = []
+
+
+class Members(msgspec.Struct, array_like=True, tag="members"):
+    """All that one record changes in one account; `r` is its receive time, `code` why it moves a stage ("": by itself)."""
+
+    account: str
+    r: int
+    changed: list[Member]
+    code: str = ""
+
+
+class Erasing(msgspec.Struct, array_like=True, tag="erase"):
+    """An operator's word: whoever `id` is, a lead id or an identity, is erased. `salt` is the table's, if it has none yet."""
+
+    word: str
+    id: str
+    salt: bytes
+
+
+class Erase(msgspec.Struct, array_like=True, tag="erasure"):
+    """What identities did before `r` is gone, in a partition of `events`; `place` is the word's offset in `people` + 1."""
+
+    place: int
+    r: int
+    salt: bytes
+    nodes: list[str]
+
+
+class Buried(msgspec.Struct, array_like=True, tag="buried"):
+    """A partition of `events` has applied the erasure of a place; `found` of its visitors are gone."""
+
+    place: int
+    partition: int
+    found: int
+
+
+class Remembered(msgspec.Struct, array_like=True, tag="grave"):
+    """A grave of a partition of `events`, under its `key`, for people that were lost: its erasure's place and instant (ms)."""
+
+    salt: bytes
+    key: bytes
+    place: int
+    r: int
+
+
+class Sweep(msgspec.Struct, array_like=True, tag="sweep"):
+    """Nothing but a reason to write: only what is written behind an erased row lets Kafka compact it away."""
+
+    place: int
+
+
+class Canary(msgspec.Struct, array_like=True, tag="canary"):
+    """An event that nobody's row took was here; it is passed on as it is."""
+
+    node: str
+
+
+class Told(msgspec.Struct, array_like=True, tag="told"):
+    """The newest move of a stage that the CRM made under an identity, of people that were lost; as `outcomes.Moved`."""
+
+    node: str
+    stage: str
+    t: int
+    r: int
+
+
+class Refused(msgspec.Struct, array_like=True, tag="refused"):
+    """A link that was refused among people that were lost: the key and the other id, and the leads concerned in that order."""
+
+    key: str
+    other: str
+    leads: list[str]
+    code: str
+
+
+class GoOn(msgspec.Struct, array_like=True, tag="go on"):
+    """More leads were due than one record moves: the next ones follow here."""
+
+
+Record = (
+    Snapshot
+    | Tick
+    | Wake
+    | Deployment
+    | NewRuleset
+    | Settling
+    | Restored
+    | Settled
+    | Resync
+    | Linking
+    | Unlinking
+    | Members
+    | Erasing
+    | Erase
+    | Buried
+    | Sweep
+    | Remembered
+    | Canary
+    | Told
+    | Refused
+    | GoOn
+)
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder: msgspec.msgpack.Decoder[Record] = msgspec.msgpack.Decoder(Record)

@@ -6,13 +6,36 @@ The fold reads no clock and no file; what it emits is a function of the log alon
 
 from collections.abc import Iterator, MutableMapping
 
+from stream.domain import outcomes
+from stream.domain.erasing import Erasures
 from stream.domain.ids import kind_of, value_of
 from stream.domain.inforce import InForce
 from stream.domain.leads import Cause, Leads, Out
 from stream.domain.links import Links
-from stream.domain.log import Deployment, Restored, Settled, Settling, Snapshot, Tick, decode
+from stream.domain.log import (
+    Buried,
+    Canary,
+    Deployment,
+    Erasing,
+    GoOn,
+    Linking,
+    NewRuleset,
+    Record,
+    Refused,
+    Remembered,
+    Restored,
+    Settled,
+    Settling,
+    Snapshot,
+    Tick,
+    Told,
+    Unlinking,
+    decode,
+)
+from stream.domain.membership import Membership
+from stream.domain.mending import Mending
 from stream.domain.person import Identity, Person
-from stream.domain.restoring import restore
+from stream.domain.restoring import bring_back, hear_again
 from stream.domain.rows import Rows
 from stream.domain.ruleset.model import Ruleset
 from stream.domain.state import NEVER, State
@@ -27,15 +50,21 @@ class People:
         partitions: how many partitions `events` has: the clock needs a tick of each.
         app: the name in every fact's `source`.
         rules: the ruleset of an empty table, a stored one is in force instead; or what is in force in another fold.
+        accounts: whether accounts are told of their members.
     """
 
-    def __init__(self, stored: MutableMapping[bytes, bytes], partitions: int, app: str, rules: Ruleset | InForce) -> None:
+    def __init__(
+        self, stored: MutableMapping[bytes, bytes], partitions: int, app: str, rules: Ruleset | InForce, *, accounts: bool = False
+    ) -> None:
         self.rows = Rows(stored)
         self.partitions = partitions
         self.log = self.rows.log()
         in_force = rules if isinstance(rules, InForce) else InForce(self.rows.editions(rules.text), rules)
         self.leads = Leads(self.rows, app, in_force)
         self.links = Links(self.leads)
+        self.mending = Mending(self.links)
+        self.erasures = Erasures(self.leads, self.log, partitions)
+        self.membership = Membership(self.leads) if accounts else None
         self._prepared: tuple[int, InForce, Timers] | None = None
         self.leads.settling = bool(self.log.settling)
 
@@ -80,38 +109,71 @@ class People:
     def apply(self, offset: int, value: bytes) -> None:
         """Apply the record at `offset`; raises `Unreadable` for one that this release cannot read."""
         record = decode(value)
-        if isinstance(record, Tick):
+        self.leads.cause = None
+        if isinstance(record, Tick | GoOn):
             self._tick(offset, record)
         elif isinstance(record, Snapshot):
             self._snapshot(offset, record)
         elif isinstance(record, Deployment):
             self._deploy(offset, record)
-        elif isinstance(record, Settling | Restored | Settled):
+        elif isinstance(record, Settling | Restored | Told | Refused | Settled):
             self._come_back(offset, record)
+        elif isinstance(record, Erasing):
+            self.erasures.erase(record, offset, self.clock)
+        elif isinstance(record, Buried):
+            self.erasures.buried(record)
+        elif isinstance(record, Remembered):
+            self.erasures.remember(record)
+        elif isinstance(record, Linking | Unlinking):
+            self.mending.decide(record, self.log, offset, self.clock)
+        elif isinstance(record, Canary):
+            self.out.append(Out("wakes", record.node.encode(), value, NEVER))
+        self._tell_accounts(record, offset)
         self.log.next = offset + 1
 
-    def cut(self) -> list[tuple[bytes, bytes]]:
+    def _tell_accounts(self, record: Record, offset: int) -> None:
+        """Tell accounts what a record changed; at ticks, what a ruleset changed of all, or what came back after a loss."""
+        membership, cause = self.membership, self.leads.cause
+        if membership is None:
+            return
+        if cause is None:
+            membership.forget()
+        else:
+            membership.tell(cause, record if isinstance(record, Snapshot) else None, settling=self.leads.settling)
+        if isinstance(record, Tick):
+            membership.tick(record)
+            if not self.leads.settling:
+                code = "ruleset_change" if self.in_force.place else None
+                if not self.log.told and self.in_force.place:
+                    membership.pass_on(NewRuleset(self.in_force.place, self.rules.text), self.partitions)
+                self.log.told = membership.walk(self.log.told, Cause(offset, NEVER, code))
+
+    def cut(self) -> list[tuple[bytes, bytes | None]]:
         """Return all changed rows and the log's own, to be appended whole or not at all."""
         self.leads.forget()
         return self.rows.cut(self.log)
 
-    def _tick(self, offset: int, tick: Tick) -> None:
-        self.log.ticks[tick.partition] = tick.until
+    def _tick(self, offset: int, tick: Tick | GoOn) -> None:
+        if isinstance(tick, Tick):
+            self.log.ticks[tick.partition] = tick.until
         clock = self.clock
+        self.leads.left = False
         if clock is not None and not self.log.settling:
             self.leads.run_clock(offset, clock)
+            self.erasures.sweep(clock)
 
     # -- what was lost comes back
 
-    def _come_back(self, offset: int, record: Settling | Restored | Settled) -> None:
+    def _come_back(self, offset: int, record: Settling | Restored | Told | Refused | Settled) -> None:
         """Let leads stand where the CRM knows them, and wait for the sums of every partition before anybody moves down."""
-        if isinstance(record, Restored):
-            restore(self.leads, record, offset)
+        if isinstance(record, Restored | Told | Refused):
+            bring_back(self.links, record, offset)
         elif isinstance(record, Settling):
             self.log.run, self.log.settling = record.run, list(range(self.partitions))
         elif record.run == self.log.run and record.partition in self.log.settling:
             self.log.settling.remove(record.partition)
             if not self.log.settling:
+                self.log.told = ""
                 ready = self._prepared if self._prepared is not None and self._prepared[0] == offset else None
                 self.leads.put_in_force(self.in_force, ready[2] if ready is not None else self.leads.armed(self.in_force))
             self._prepared = None
@@ -142,7 +204,7 @@ class People:
             self.rows.keep_editions(in_force.editions)
         elif not deployment.again:
             return
-        self._prepared = None
+        self._prepared, self.log.told = None, ""
         clock = self.clock
         self.leads.pass_on(offset + 1, self.partitions, Cause(offset, NEVER if clock is None else clock))
 
@@ -156,10 +218,13 @@ class People:
         identity = self.rows.identity(snap.node) or Identity(snap.node)
         if snap.version <= identity.version:
             return
-        cause = Cause(offset, snap.r, "merge" if snap.wake else None)
+        cause = self._caused_by(identity, snap, offset)
+        if self.erasures.salt and self._is_erased(identity, snap):
+            return
+        returns = self.leads.settling and identity.version < 0 and bool(identity.person)
         identity.version = snap.version
         self.rows.keep(identity)
-        if identity.shared:
+        if identity.shared and not returns:
             owner = self.rows.person(identity.person)
             if owner is not None:
                 self.links.follow(identity, owner, snap, cause)
@@ -181,6 +246,20 @@ class People:
             if snap.judged:
                 person = self.links.follow(identity, self.leads.identify(person, cause), snap, cause)
             self._decide(person, snap, cause)
+
+    def _caused_by(self, identity: Identity, snap: Snapshot, offset: int) -> Cause:
+        """Return the cause of what follows; whoever is heard of is counted here from now on, whatever becomes of the snapshot."""
+        cause = self.leads.cause = Cause(offset, snap.r, "merge" if snap.wake else None)
+        if self.membership is not None:
+            self.membership.hears(identity, snap)
+        return cause
+
+    def _is_erased(self, identity: Identity, snap: Snapshot) -> bool:
+        """Tell whether a snapshot is from before its identity's erasure; takes away those of its links that are."""
+        if identity.version < 0 and self.erasures.is_before(snap.node, snap.erased):
+            return True
+        snap.links = self.erasures.made_since(snap.links, snap.t)
+        return False
 
     def _owner(self, identity: Identity, offset: int) -> Person | None:
         """Return the identity's person, a new one for who comes first; None for a lead id that nobody has."""
@@ -204,6 +283,8 @@ class People:
             person.as_of = max(person.as_of, snap.r)
             if not self.leads.is_read(person):
                 self.leads.earn(person)
+            if self.leads.settling:
+                hear_again(self.leads, person, snap)
             if snap.crm_stage is None:
                 self.leads.judge(person, cause)
             elif snap.t >= person.crm_t:
@@ -233,4 +314,6 @@ def _news(new: State, old: State, offset: int) -> tuple[bool, bool]:
     new.company_stamp = old.company_stamp if same_company else here
     new.account_stamp = old.account_stamp if same_account else here
     new.journey_stamp = old.journey_stamp if same_journey else here
+    if new.outcomes is not None:
+        outcomes.stamp(new.outcomes, old.outcomes, here)
     return told or not (same_company and same_account), new.times != old.times

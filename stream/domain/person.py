@@ -10,12 +10,26 @@ from stream.domain.stages import VISITOR
 from stream.domain.state import NEVER, State
 
 
+class Cut(msgspec.Struct, array_like=True):
+    """An operator's unlink, at a place in the log: identities of its two sides stay apart, as long as they are two persons'.
+
+    `size` is how many identities it cut apart, both sides together, `other` the lead on the other side ("": none): what is
+    told of that one may still name who is on this.
+    """
+
+    at: int
+    left: bool
+    size: int
+    other: str = ""
+
+
 class Identity(msgspec.Struct, array_like=True):
     """One source identity as the people log knows it.
 
     `version` is its newest snapshot's (-1: none yet), `person` the id of its person ("": nobody's), `named_t` the newest
     event time that named it, `kind` its e-mail or phone kind, `refused` six bytes for each node it was refused with lately.
-    `state` is a row of its own, so that a change of person does not write it again.
+    `state` is a row of its own, so that a change of person does not write it again. `linked` are the marks of whom its own
+    events, or an operator, linked it to (`stream.domain.graph`), `apart` what an operator's unlink keeps it from.
     """
 
     node: str
@@ -27,6 +41,9 @@ class Identity(msgspec.Struct, array_like=True):
     named_stamp: int = 0
     refused: bytes = b""
     state: State = msgspec.field(default_factory=State)
+    counted: str = ""
+    linked: bytes = b""
+    apart: list[Cut] = []
 
     def name_at(self, t: int, offset: int) -> None:
         """Remember that an event of `t` names it; among equal times the later in the log counts."""
@@ -35,11 +52,33 @@ class Identity(msgspec.Struct, array_like=True):
 
 
 class Bonus(msgspec.Struct, array_like=True):
-    """A sequence's bonus, earned once, dated at its last step."""
+    """A sequence's bonus, earned once, dated at its last step; `by` is the lead it was taken over from at a merge."""
 
     t: int
     points: float
     half_life_ms: float
+    by: str = ""
+
+
+class Stood(msgspec.Struct, array_like=True):
+    """A stage that a lead stands in, or stood in before it took another one over; `by` is whose it was ("": its own)."""
+
+    stage: str
+    entered_at: int
+    by: str = ""
+
+
+class Joined(msgspec.Struct, array_like=True):
+    """What merges changed of a lead, for an unlink to give back.
+
+    `by` is the lead whose stage it stands in ("": its own), `under` are the stages it stood in before it took that over, the
+    first one its own. Of a lead that was merged away: `hold_until` and `crm_t` (ms) are what the survivor had before.
+    """
+
+    by: str = ""
+    under: list[Stood] = []
+    hold_until: int = NEVER
+    crm_t: int = NEVER
 
 
 class Person(msgspec.Struct, array_like=True):
@@ -64,6 +103,8 @@ class Person(msgspec.Struct, array_like=True):
     previous: list[str] = []
     bonuses: dict[str, Bonus] = {}
     rules: int = 0
+    account: str = ""
+    joined: Joined | None = None
 
 
 def stage_named(rules: Ruleset, name: str) -> Stage:

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from stream.domain import scoring
+from stream.domain.claims import Claim, account_of, standing
+from stream.domain.committee import Post, post_of
 from stream.domain.event import Company
 from stream.domain.ids import kind_of, value_of
 from stream.domain.person import Identity
@@ -23,6 +25,8 @@ class Profile:
         self.fits = [fit for fit in rules.fit.values() if fit.match.holds(asked)]
         self.fit = sum(fit.points for fit in self.fits)
         self.grade = scoring.grade_of(rules, self.fit, len({fit.bant for fit in self.fits if fit.bant}))
+        self._claims: list[Claim] | None = None
+        self._post: Post | None = None
 
     def get(self, key: str) -> Any:
         """Return the value of a condition's key (traits.*, company.*, email_kind, phone_kind); None when absent."""
@@ -40,20 +44,55 @@ class Profile:
             return known.value
         return self._told(path.removeprefix("company.")) if path.startswith("company.") else None
 
-    def account(self) -> dict[str, Any] | None:
-        """Return the account: a `group` call beats a business e-mail domain beats an IP; the newest among equals."""
-        if self.group is not None:
-            return self._group_account(*self.group)
+    def account(self, at: int | None = None) -> dict[str, Any] | None:
+        """Return the account as of `at` (ms; None: as if nothing grew old).
+
+        A `group` call beats a business e-mail domain beats an IP; the newest among equals.
+        """
+        claims = self.claims() if at is None else self.standing(at)
+        return claims[0].account if claims else None
+
+    def standing(self, at: int) -> list[Claim]:
+        """Return what still counts for the account as of `at`, best first."""
+        return standing(self.claims(), self.rules.freshness, at)
+
+    def claims(self) -> list[Claim]:
+        """Return the newest claim of each source, however old, highest authority first."""
+        if self._claims is None:
+            found = (self._of_group(), self._of_mail(), self._of_address())
+            self._claims = [claim for claim in found if claim is not None]
+        return self._claims
+
+    def post(self) -> Post:
+        """Return the role in a purchase and the department."""
+        if self._post is None:
+            self._post = post_of(self.traits.get, self.rules.committee)
+        return self._post
+
+    def _of_group(self) -> Claim | None:
+        if self.group is None:
+            return None
+        id_, call = self.group
+        name, domain = (call.traits.get(path) for path in ("name", "domain"))
+        account = _account(f"account:group:{id_}", _text(name) or id_, _text(domain), "business", 1.0)
+        return Claim("group", id_, call.t, account)
+
+    def _of_mail(self) -> Claim | None:
         mails = [m for m in self.members if kind_of(m.node) == "email" and m.kind == "business"]
-        if mails:
-            domain = value_of(max(mails, key=_named).node).rpartition("@")[2]
-            return _account(f"account::{domain}", self._name_of(domain), domain, "business", 1.0)
+        if not mails:
+            return None
+        newest = max(mails, key=_named)
+        domain = value_of(newest.node).rpartition("@")[2]
+        account = _account(f"account::{domain}", self._name_of(domain), domain, "business", 1.0)
+        return Claim("email", domain, newest.named_t, account)
+
+    def _of_address(self) -> Claim | None:
         newest = max(self.members, key=lambda m: (m.state.account_t, m.state.account_stamp), default=None)
         company = newest.state.account if newest is not None else None
-        if company is None:
+        if newest is None or company is None:
             return None
-        id_ = f"account::{company.domain.lower()}" if company.domain else f"account:name:{company.name.lower()}"
-        return _account(id_, company.name, company.domain or None, company.kind, company.confidence)
+        account = _account(account_of(company), company.name, company.domain or None, company.kind, company.confidence)
+        return Claim("address", company.network, newest.state.account_t, account)
 
     def _told(self, path: str) -> Any:
         told = self.group[1].traits.get(path) if self.group is not None else None
@@ -90,10 +129,6 @@ class Profile:
                 if known is None or (trait.t, trait.stamp) >= (known.t, known.stamp):
                     merged[path] = trait
         return merged
-
-    def _group_account(self, id_: str, call: GroupCall) -> dict[str, Any]:
-        name, domain = (call.traits.get(path) for path in ("name", "domain"))
-        return _account(f"account:group:{id_}", _text(name) or id_, _text(domain), "business", 1.0)
 
     def _name_of(self, domain: str) -> str:
         companies = (m.state.company for m in self.members)

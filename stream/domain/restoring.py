@@ -1,11 +1,72 @@
-"""Leads of a table that was lost: as the CRM knows them they stand again, until the visitors' sums have come back."""
+"""Leads of a table that was lost: as the CRM knows them they stand again, until the visitors' sums have come back.
 
+What the CRM said holds on, and what was refused stays refused: both before the sums, which may lift a lead.
+"""
+
+from stream.domain.ids import kind_of, value_of
 from stream.domain.leads import Leads
-from stream.domain.log import Restored
-from stream.domain.person import Identity, Person
+from stream.domain.links import Links
+from stream.domain.log import Refused, Restored, Snapshot, Told
+from stream.domain.person import Identity, Person, stage_named
+from stream.domain.state import NEVER
 
 
-def restore(leads: Leads, told: Restored, offset: int) -> None:
+def bring_back(links: Links, told: Restored | Told | Refused, offset: int) -> None:
+    """Let people know again what they lost."""
+    if isinstance(told, Restored):
+        _restore(links.leads, told, offset)
+    elif isinstance(told, Told):
+        _obey_again(links.leads, told)
+    else:
+        _refuse_again(links, told)
+
+
+def hear_again(leads: Leads, person: Person, snap: Snapshot) -> None:
+    """Let the CRM's newest move hold on whose identity the lead was not known to have before its sums came back."""
+    known = snap.state.outcomes
+    if snap.wake and known is not None and known.moved is not None:
+        _hold(leads, person, Told(snap.node, known.moved.stage, known.moved.t, known.moved.r))
+
+
+def _obey_again(leads: Leads, told: Told) -> None:
+    identity = leads.rows.identity(told.node)
+    whose = value_of(told.node) if kind_of(told.node) == "lead" else "" if identity is None else identity.person
+    person = leads.rows.person(whose)
+    if person is not None:
+        _hold(leads, person, told)
+
+
+def _hold(leads: Leads, person: Person, told: Told) -> None:
+    """Let a move count again, and hold an engine's stage from when it was obeyed.
+
+    That was when the stage was entered, where it was by this move: during a hold nothing else enters one.
+    """
+    stage = stage_named(leads.rules, told.stage)
+    if told.t < person.crm_t:
+        return
+    person.crm_t = told.t
+    if stage.name == told.stage:
+        entered = person.stage == told.stage and told.r <= person.entered_at < told.r + leads.rules.hold_ms
+        since = person.entered_at if entered else told.r
+        person.hold_until = since + leads.rules.hold_ms if stage.owner == "engine" else NEVER
+    leads.rows.keep(person)
+
+
+def _refuse_again(links: Links, told: Refused) -> None:
+    """Let a pair stay apart, and a device of it shared: what it gave stays with the lead it was of."""
+    rows = links.rows
+    pair = [rows.identity(node) or Identity(node) for node in (told.key, told.other)]
+    for identity, id_ in zip(pair, told.leads, strict=False):
+        person = rows.person(id_) if len(told.leads) == len(pair) else None
+        if person is not None and person.identified and not identity.person:
+            person.members.append(identity.node)
+            links.leads.belong(identity, person)
+    links.remember(*pair)
+    if told.code == "class_a":
+        links.share(*pair)
+
+
+def _restore(leads: Leads, told: Restored, offset: int) -> None:
     """Let a lead stand again where it stood, with the members it had; who is known already is left alone.
 
     One without a stage, that the CRM heard of all the same, only keeps the number of its newest fact.

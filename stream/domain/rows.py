@@ -25,13 +25,16 @@ RULESET = b"\x00ruleset"
 class LogRow(msgspec.Struct, array_like=True):
     """Where the log goes on, and the newest tick (ms) of every partition.
 
-    `run` is the newest resync that followed a loss, `settling` the partitions whose sums it still waits for.
+    `run` is the newest resync that followed a loss, `settling` the partitions whose sums it still waits for, `words` what was
+    decided about the newest words of an operator (`stream.domain.words`), `told` how far the leads were told to accounts anew.
     """
 
     next: int = 0
     ticks: dict[int, int] = {}
     run: str = ""
     settling: list[int] = []
+    words: dict[str, str] = {}
+    told: str = ""
 
 
 NEW_ROW = 512
@@ -54,6 +57,11 @@ class Rows:
         self._persons: dict[str, Person] = {}
         self._changed: dict[bytes, Identity | Person] = {}
         self._editions: Editions | None = None
+        self._others: dict[bytes, bytes | None] = {}
+        self.touched: dict[str, Identity | Person] | None = None
+        """Who was changed by the record that is being applied, where that is asked for."""
+        self.gone: list[tuple[str, str]] = []
+        """Whose rows went, and in which account they were counted, likewise."""
 
     def identity(self, node: str) -> Identity | None:
         """Return a known identity."""
@@ -64,13 +72,18 @@ class Rows:
                 known.state = _read(_states, sums)
         return known
 
-    def person(self, id_: str) -> Person | None:
-        """Return a person, the survivor's where it was merged away."""
+    def stub(self, id_: str) -> Person | None:
+        """Return a person's own row, also that of one who was merged away."""
         known = self._persons.get(id_)
         if known is None and (data := self.stored.get(b"p:" + id_.encode())) is not None:
             known = self._persons[id_] = _read(_persons, data)
+        return known
+
+    def person(self, id_: str) -> Person | None:
+        """Return a person, the survivor's where it was merged away."""
+        known = self.stub(id_)
         while known is not None and known.into:
-            known = self.person(known.into)
+            known = self.stub(known.into)
         return known
 
     def persons(self) -> Iterator[Person]:
@@ -85,16 +98,56 @@ class Rows:
         """Remember rows as changed since the last cut."""
         for row in changed:
             if isinstance(row, Identity):
-                self._identities[row.node] = row
-                self._mark(b"i:" + row.node.encode(), row)
+                id_ = row.node
+                self._identities[id_] = row
+                self._mark(b"i:" + id_.encode(), row)
             else:
-                self._persons[row.id] = row
-                self._mark(b"p:" + row.id.encode(), row)
+                id_ = row.id
+                self._persons[id_] = row
+                self._mark(b"p:" + id_.encode(), row)
+            if self.touched is not None:
+                self.touched[id_] = row
 
     def keep_sums(self, identity: Identity) -> None:
         """Remember that an identity's sums changed, and itself."""
         self.keep(identity)
         self._mark(b"s:" + identity.node.encode(), identity)
+
+    def other(self, key: bytes) -> bytes | None:
+        """Return the body of a row of another kind."""
+        if key in self._others:
+            return self._others[key]
+        row = self.stored.get(key)
+        return None if row is None else row[9:]
+
+    def keep_other(self, key: bytes, body: bytes) -> None:
+        """Remember a row of another kind as changed."""
+        self._others[key] = body
+        self.size += len(key) + len(body) + 9
+
+    def drop(self, key: bytes) -> None:
+        """Remove a row; the next cut says so by a null."""
+        if self.touched is not None:
+            self._let_go(key, self.touched)
+        self.stored.pop(key, None)
+        self._changed.pop(key, None)
+        self._identities.pop(key[2:].decode(), None)
+        self._persons.pop(key[2:].decode(), None)
+        self._others[key] = None
+        self.size += len(key)
+
+    def _let_go(self, key: bytes, touched: dict[str, Identity | Person]) -> None:
+        """Remember in which account somebody was counted."""
+        id_ = key[2:].decode()
+        if key.startswith(b"i:"):
+            identity = self.identity(id_)
+            account = "" if identity is None else identity.counted
+        else:
+            person = self.stub(id_) if key.startswith(b"p:") else None
+            account = "" if person is None else person.account
+        if account:
+            self.gone.append((id_, account))
+        touched.pop(id_, None)
 
     def _mark(self, key: bytes, row: Identity | Person) -> None:
         if key not in self._changed:
@@ -111,10 +164,12 @@ class Rows:
         new = [key for key in self._changed if key not in self.stored]
         yield from [*self.stored, *new]
 
-    def cut(self, log: LogRow) -> list[tuple[bytes, bytes]]:
-        """Return the changed rows as bytes, the log's own last; what was decoded is dropped."""
+    def cut(self, log: LogRow) -> list[tuple[bytes, bytes | None]]:
+        """Return the changed rows as bytes, None for one that is gone, the log's own last; what was decoded is dropped."""
         head = FORMAT + log.next.to_bytes(8, "big")
+        gone = [key for key, body in self._others.items() if body is None and key not in self._changed]
         rows = [(key, head + _body(key, row)) for key, row in self._changed.items()]
+        rows += [(key, head + body) for key, body in self._others.items() if body is not None]
         if self._editions is not None:
             rows.append((RULESET, head + editions.body(self._editions)))
             self._editions = None
@@ -123,8 +178,9 @@ class Rows:
         self._identities.clear()
         self._persons.clear()
         self._changed.clear()
+        self._others.clear()
         self.size = 0
-        return rows
+        return [*((key, None) for key in gone), *rows]
 
     def editions(self, text: bytes) -> Editions:
         """Return the rulesets that were and are in force; an empty table takes `text`."""
@@ -149,8 +205,10 @@ class Rows:
         """Drop what was decoded and not changed."""
         for cache in (self._identities, self._persons):
             cache.clear()
+        touched, self.touched = self.touched, None
         for row in self._changed.values():
             self.keep(row)
+        self.touched = touched
 
 
 def _body(key: bytes, row: Identity | Person) -> bytes:

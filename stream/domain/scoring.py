@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import msgspec
 
@@ -22,6 +23,22 @@ class Explained(msgspec.Struct, frozen=True, gc=False):
     points: float
 
 
+class Score(Protocol):
+    """A score as a function of time, if no event comes."""
+
+    def holds(self, bounds: Bounds, at: int) -> bool:
+        """Tell whether every bound is reached at `at` (ms)."""
+
+    def falls(self, bounds: Bounds, at: int, periods: int | None = None) -> bool:
+        """Tell whether any bound is missed at `at`; `periods` overrides how many idle ones are full."""
+
+    def first_fall(self, bounds: Bounds, start: int) -> int | None:
+        """Return the first ms from `start` on at which any bound is missed; None where that never comes."""
+
+    def periods(self, at: int) -> int:
+        """Return how many idle periods are full at `at`."""
+
+
 @dataclass(slots=True)
 class Outlook:
     """A score as a function of time, if no event comes: two decaying curves from `base`, the idle condition, and constants."""
@@ -34,6 +51,7 @@ class Outlook:
     interest: Curve = field(default_factory=dict)
     timing: Curve = field(default_factory=dict)
     active: int = -1
+    _known: tuple[int, float] = field(default=(-1, 0.0), init=False, repr=False, compare=False)  # asked for thrice at an event
 
     def periods(self, at: int) -> int:
         """Return the number of full idle periods up to `at`."""
@@ -47,8 +65,13 @@ class Outlook:
 
     def interest_at(self, at: int, periods: int | None = None) -> float:
         """Return the interest at `at`, never below the floor; `periods` overrides the idle condition's."""
+        if periods is None and self._known[0] == at:
+            return self._known[1]
         idle = self._idle_points(self.periods(at) if periods is None else periods)
-        return max(self.rules.floor, decay.value(self.interest, self.base, at) + idle)
+        interest = max(self.rules.floor, decay.value(self.interest, self.base, at) + idle)
+        if periods is None:
+            self._known = at, interest
+        return interest
 
     @property
     def only_falls(self) -> bool:

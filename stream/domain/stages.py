@@ -1,4 +1,4 @@
-"""The stage machine: where a lead stands, when the engine moves it, and when it would if nobody came.
+"""The stage machine: where a lead (or an account) stands, when the engine moves it, and when it would if nobody came.
 
 Promote to the highest engine stage above whose `enter` holds; else, where the present stage's `exit` holds and its dwell is
 over, demote to the nearest lower one that stands. Exit thresholds lie below enter thresholds (hysteresis). A stage that the
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from stream.domain.crossing import END
 from stream.domain.ruleset.model import Stage
-from stream.domain.scoring import Outlook
+from stream.domain.scoring import Score
 
 VISITOR = Stage("visitor", 0)
 
@@ -38,7 +38,7 @@ class Move:
     code: str
 
 
-def judge(ladder: Sequence[Stage], now: Standing, score: Outlook, at: int) -> Move | None:
+def judge(ladder: Sequence[Stage], now: Standing, score: Score, at: int) -> Move | None:
     """Return what the engine changes at an event."""
     if now.stage.owner == "crm" or at < now.hold_until:
         return None
@@ -50,7 +50,7 @@ def judge(ladder: Sequence[Stage], now: Standing, score: Outlook, at: int) -> Mo
     return None
 
 
-def next_due(ladder: Sequence[Stage], now: Standing, score: Outlook, after: int) -> Move | None:
+def next_due(ladder: Sequence[Stage], now: Standing, score: Score, after: int) -> Move | None:
     """Return the next change if no event comes: a crossing, the end of a dwell or a hold, a full idle period."""
     leave = now.stage.exit
     if now.stage.owner == "crm" or leave is None:
@@ -63,10 +63,10 @@ def next_due(ladder: Sequence[Stage], now: Standing, score: Outlook, after: int)
     return Move(_landing(ladder, now.stage, score, at), at, "idle" if idled else "decay")
 
 
-def _leaves(stage: Stage, score: Outlook, at: int) -> bool:
+def _leaves(stage: Stage, score: Score, at: int) -> bool:
     return stage.exit is not None and score.falls(stage.exit, at)
 
 
-def _landing(ladder: Sequence[Stage], left: Stage, score: Outlook, at: int) -> Stage:
+def _landing(ladder: Sequence[Stage], left: Stage, score: Score, at: int) -> Stage:
     below = (stage for stage in reversed(ladder[: left.order - 1]) if stage.owner == "engine")
     return next((stage for stage in below if not _leaves(stage, score, at)), VISITOR)

@@ -9,6 +9,7 @@ import msgspec
 
 from stream.domain.decay import Sums
 from stream.domain.event import Company
+from stream.domain.outcomes import Outcomes
 
 NEVER = -1
 """An instant before all others."""
@@ -62,6 +63,7 @@ class State(msgspec.Struct, array_like=True, gc=False):
     company_stamp: int = 0
     account_stamp: int = 0
     journey_stamp: int = 0
+    outcomes: Outcomes | None = None
 
     def group(self) -> tuple[str, GroupCall] | None:
         """Return the newest group named, the later applied among equals."""

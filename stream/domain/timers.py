@@ -30,6 +30,10 @@ class Timers:
         """Return the lead's instant: nothing is due for it before; None: nothing ever."""
         return self._armed.get(lead)
 
+    def is_due(self, clock: int) -> bool:
+        """Tell whether something may be due at or before `clock`."""
+        return bool(self._heap) and self._heap[0][0] <= clock
+
     def due(self, clock: int) -> Iterator[tuple[int, str]]:
         """Yield (instant, lead) of the leads due at or before `clock`, in that order; each is disarmed first."""
         while self._heap and self._heap[0][0] <= clock:

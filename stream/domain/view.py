@@ -24,10 +24,20 @@ class View:
 
     def __init__(self, person: Person, members: Sequence[Identity], rules: Ruleset) -> None:
         self.person, self.members, self.rules = person, members, rules
-        self.profile = Profile(members, rules)
+        self._profile: Profile | None = None
         self.identified = any(class_of(kind_of(m.node), rules.typed_email) in ("A", "B") for m in members)
         self._routes: dict[tuple[str, str | None, str], str] = {}
+        self._standing: Standing | None = None
+        self._due: tuple[Outlook, int, Standing, Move | None] | None = None
+        """What was found last to be due, and of what: at a change of stage it is asked for twice."""
         self.refresh()
+
+    @property
+    def profile(self) -> Profile:
+        """Who the person is; read when it is asked for: not all that is done needs it."""
+        if self._profile is None:
+            self._profile = Profile(self.members, self.rules)
+        return self._profile
 
     def refresh(self) -> None:
         """Read the members' sums again, where nothing new was told of who they are."""
@@ -58,8 +68,16 @@ class View:
         return look
 
     def standing(self) -> Standing:
-        """Return where the lead stands."""
-        return Standing(stage_named(self.rules, self.person.stage), self.person.entered_at, self.person.hold_until)
+        """Return where the lead stands; the same object as long as it is the same."""
+        person, now = self.person, self._standing
+        if (
+            now is None
+            or now.stage.name != person.stage
+            or now.entered_at != person.entered_at
+            or now.hold_until != person.hold_until
+        ):
+            now = self._standing = Standing(stage_named(self.rules, person.stage), person.entered_at, person.hold_until)
+        return now
 
     def ladder(self) -> Sequence[Stage]:
         """Return the stages as this lead meets them: one that it stands in though the ruleset has it no more is among them."""
@@ -68,11 +86,14 @@ class View:
 
     def next_due(self, look: Outlook, after: int) -> Move | None:
         """Return the next change after an instant if no event comes; from a stage that is gone it may lead anywhere."""
-        now = self.standing()
+        now, known = self.standing(), self._due
+        if known is not None and known[0] is look and known[1] == after and known[2] is now:
+            return known[3]
         move = stages.next_due(self.ladder(), now, look, after)
-        if move is None or now.stage.name not in self.rules.gone:
-            return move
-        return stages.judge(self.ladder(), now, look, move.at)
+        if move is not None and now.stage.name in self.rules.gone:
+            move = stages.judge(self.ladder(), now, look, move.at)
+        self._due = look, after, now, move
+        return move
 
     def tags(self, at: int) -> list[tuple[str, float]]:
         """Return tags and weights at `at`, heaviest first."""

@@ -6,10 +6,11 @@
 # ruff: noqa: PLR1730 - a comparison costs a third of max(), and this is done for every event
 
 from bisect import insort
+from collections.abc import Collection
 
 import msgspec
 
-from stream.domain import decay, traits
+from stream.domain import decay, outcomes, traits
 from stream.domain.event import Company, Event, Link
 from stream.domain.ids import is_device
 from stream.domain.log import FORMAT, Snapshot, Unreadable
@@ -46,6 +47,13 @@ class Visitor(Row):
     position: int = 0
     links: dict[str, str] | None = None
     """The last `LINKS` identities that its events named, with their kinds: a resync tells them again."""
+    erased: tuple[int, int] | None = None
+    """The newest erasure it applied: the place of its word in `people`, and its instant (ms); what happened before is gone."""
+
+    @property
+    def erased_at(self) -> int:
+        """The place of the newest erasure it applied, 0 for none."""
+        return 0 if self.erased is None else self.erased[0]
 
 
 class Outcome(msgspec.Struct, gc=False):
@@ -104,13 +112,16 @@ def wake(row: Visitor | None, node: str, r: int, rules: Ruleset) -> tuple[Visito
         row = _anew(row)
     row.listened = True
     row.state.as_of = max(row.state.as_of, r)
-    return row, Snapshot(node, row.position, row.state.as_of, row.state.last_seen, row.state, wake=True)
+    return row, Snapshot(
+        node, row.position, row.state.as_of, row.state.last_seen, row.state, wake=True, erased=row.erased_at
+    )  # fmt: skip
 
 
 def say_again(row: Visitor, node: str) -> Snapshot:
     """Return all that a row did, and whom it named, for people that were lost."""
     links = [Link(other, kind) for other, kind in (row.links or {}).items()]
-    return Snapshot(node, row.position, row.state.as_of, row.state.last_seen, row.state, links, wake=True)
+    state = row.state
+    return Snapshot(node, row.position, state.as_of, state.last_seen, state, links, wake=True, erased=row.erased_at)
 
 
 def is_forgotten(row: Visitor, at: int, rules: Ruleset) -> bool:
@@ -120,7 +131,45 @@ def is_forgotten(row: Visitor, at: int, rules: Ruleset) -> bool:
 
 def _anew(row: Visitor) -> Visitor:
     """Return the row of a new life: how far its partition was read, and what was taken by other ways, is no memory of ours."""
-    return Visitor(forwarded=row.forwarded, replayed=row.replayed, position=row.position)
+    return Visitor(forwarded=row.forwarded, replayed=row.replayed, position=row.position, erased=row.erased)
+
+
+def bury(row: Visitor | None, place: int, r: int, position: int) -> Visitor:
+    """Return the grave of a row: what keeps a repeat one, whether somebody listens, and from when on it may live again."""
+    row = row or Visitor()
+    return Visitor(
+        State(as_of=r), listened=row.listened, recent=row.recent, forwarded=row.forwarded, replayed=row.replayed,
+        position=position, erased=(place, r),
+    )  # fmt: skip
+
+
+def rise(grave: Visitor) -> Visitor:
+    """Return the row of a new life out of a grave, which stays as it is."""
+    replayed = {topic: list(taken) for topic, taken in grave.replayed.items()}
+    return Visitor(
+        State(as_of=grave.state.as_of), listened=grave.listened, recent=grave.recent, forwarded=dict(grave.forwarded),
+        replayed=replayed, position=grave.position, erased=grave.erased,
+    )  # fmt: skip
+
+
+def is_erased(row: Visitor, t: int) -> bool:
+    """Tell whether an event of `t` (ms) is from before the row's erasure."""
+    return row.erased is not None and t < row.erased[1]
+
+
+def disown(node: str, row: Visitor, others: Collection[str], position: int) -> bool:
+    """Let the row of `node` forget that its events named others, at the position of their erasure; tell whether they had.
+
+    What was told on a device while it named them goes, too: it may be about them.
+    """
+    named = [other for other in row.links or () if other in others]
+    for other in named:
+        del (row.links or {})[other]
+    if named:
+        row.position = position
+        if is_device(node):
+            row.state.traits = {}
+    return bool(named)
 
 
 def _holds(recent: bytes, message: bytes) -> bool:
@@ -179,8 +228,8 @@ def _gather(row: Visitor, event: Event, match: Match, rules: Ruleset) -> None:
         _place(state, event.company, t, rules)
     if event.traits:
         traits.merge(state.traits, event.traits, t, {"email": event.trait_email_kind, "phone": event.trait_phone_kind})
-    if event.group is not None:
-        traits.merge_group(state, event.group.id, event.group.traits, t)
+    if event.group is not None or event.event in outcomes.NAMES:
+        _hear(state, event)
     behaviour = match.behaviour
     if behaviour is None:
         return
@@ -193,6 +242,14 @@ def _gather(row: Visitor, event: Event, match: Match, rules: Ruleset) -> None:
     _score(row, event, behaviour, rules)
     if match.tags:
         _weigh(state, event, match, behaviour, rules)
+
+
+def _hear(state: State, event: Event) -> None:
+    """Remember a group that was named, or what a CRM told."""
+    if event.group is not None:
+        traits.merge_group(state, event.group.id, event.group.traits, event.t)
+    if event.type == "track" and event.event in outcomes.NAMES:
+        state.outcomes = outcomes.tell(state.outcomes, event)
 
 
 def _place(state: State, company: Company, t: int, rules: Ruleset) -> None:
@@ -266,7 +323,7 @@ def _evict(state: State, rules: Ruleset) -> None:
 def _snapshot(row: Visitor, event: Event) -> Snapshot:
     return Snapshot(
         event.node, row.position, row.state.as_of, event.t, row.state, list(event.links), event.node_kind,
-        None if event.bot else event.crm_stage, judged=not event.bot,
+        None if event.bot else event.crm_stage, judged=not event.bot, erased=0 if row.erased is None else row.erased[0],
     )  # fmt: skip
 
 

@@ -23,6 +23,11 @@ def read_ranges(path: Path) -> NetworkTable[Company]:
     return NetworkTable(_spans(path, read_text(path)))
 
 
+def read_companies(path: Path) -> Iterator[Company]:
+    """Yield the company of every line of a ranges file; raises BadLookupFile."""
+    return (span.value for span in _spans(path, read_text(path)))
+
+
 def read_text(path: Path) -> str:
     """Return the text of a UTF-8 file, with or without a byte order mark; raises BadLookupFile."""
     try:

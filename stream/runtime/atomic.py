@@ -38,7 +38,7 @@ class AtomicPart(Generic[F]):
     def __init__(self, changelog: TP, stored: Rows, stale: set[bytes], fold: F) -> None:
         self.changelog, self.stored, self.fold = changelog, stored, fold
         self._cut_at = fold.next
-        self._cuts: list[list[Pair]] = _pieces([(key, stored[key]) for key in stale if key in stored])
+        self._cuts: list[list[Pair]] = _pieces([(key, stored.get(key)) for key in stale])
         self._outputs: list[asyncio.Future[None]] = []
         self._positions: dict[TP, Position] = {}
         self.loads = 0
@@ -114,6 +114,7 @@ class AtomicTable(Generic[F]):
     def open(self, partition: int) -> AtomicPart[F]:
         """Return a partition that is assigned; the first time its fold is built, which may take a while."""
         store = self._store()
+        store.settle(partition)
         stored, part = store.part(partition), self.parts.get(partition)
         if part is None or part.stored is not stored or part.loads != store.loads.get(partition, 0):
             part = self.parts[partition] = AtomicPart(

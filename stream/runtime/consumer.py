@@ -126,7 +126,7 @@ class BatchConsumer(driver.Consumer):
     async def perform_seek(self, only: set[TP] | None = None) -> None:
         """Seek the source partitions that do not run yet to where they go on."""
         try:
-            found = await self.flow.positions(self._sources() if only is None else only)
+            found = await self.flow.positions.decide(self._sources() if only is None else only)
         except BaseException as cause:
             if isinstance(cause, asyncio.CancelledError):
                 raise

@@ -4,7 +4,10 @@ import logging
 import os
 import sys
 import threading
+from pathlib import Path
 from typing import NoReturn
+
+from stream.runtime.exits import Exits
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +35,15 @@ class Gap(Exception):  # noqa: N818 - the word for it
     """Records are missing between what was read and what comes."""
 
 
+_exits = [Exits(None)]
+
+
+def remember_exits(path: Path | None) -> Exits:
+    """Count from now on in a file why this process ended."""
+    _exits[0] = Exits(path)
+    return _exits[0]
+
+
 def die(cause: BaseException | None, code: int = BROKEN) -> NoReturn:
     """Exit at once: a graceful way out would commit what was not finished."""
     code = MISFIT if isinstance(cause, Misfit) else code
@@ -42,6 +54,7 @@ def die(cause: BaseException | None, code: int = BROKEN) -> NoReturn:
 
 
 def _tell(cause: BaseException | None, code: int) -> None:
+    _exits[0].note(cause)
     if code != MISFIT:
         log.critical("worker ends, nothing more is committed: %r", cause, exc_info=cause)
     line = f"leadstream: {cause}" if code == MISFIT else f"leadstream: worker ends: {cause!r}"

@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Protocol, cast
 
-import msgspec
 from faust.types import TP
 
 from stream.runtime.batches import Batch
@@ -15,22 +14,9 @@ from stream.runtime.checkpoint import Checkpoint
 from stream.runtime.fatal import Gap, die
 from stream.runtime.faults import Faults
 from stream.runtime.lanes import Message, Outbox
-from stream.runtime.misfits import PARTITIONS, misfit
 from stream.runtime.partstore import PartStore
+from stream.runtime.positions import Positions
 from stream.runtime.producer import BatchProducer, partition_of
-from stream.runtime.resume import (
-    EPOCH_BITS,
-    MARK_KEY,
-    Found,
-    Mark,
-    Resume,
-    mark_row,
-    read_mark,
-    read_mark_row,
-    resume,
-    write_mark,
-)
-from stream.runtime.ticks import Progress
 from stream.runtime.watchdog import Stale, Watchdog
 from stream.runtime.work import Part, Position, Work
 
@@ -39,6 +25,7 @@ if TYPE_CHECKING:
 
     from stream.runtime.consumer import BatchConsumer
     from stream.runtime.restoring import Restoring
+    from stream.runtime.ticks import Progress
 
 log = logging.getLogger(__name__)
 
@@ -78,7 +65,7 @@ class Flow:
         done: Callable[[list[Work], float], None] | None = None,
         folds: Iterable[str] = (),
     ) -> None:
-        self.app, self.sources, self.limit_s, self._rules = app, sources, limit_s, rules
+        self.app, self.sources, self.limit_s = app, sources, limit_s
         self.folds = frozenset(folds)
         self.tables: dict[str, OpenTable] = {}
         """The open tables by changelog."""
@@ -91,8 +78,7 @@ class Flow:
         self.life = 0
         """How often it has assigned."""
         self.progress: dict[TP, Progress] = {}
-        self.said: dict[TP, Mark] = {}
-        """The mark with which each source partition went on: what an operator decided holds on."""
+        self.positions = Positions(self, rules)
         self.restoring_since = time.monotonic()
         self.restored_rows = 0
         self.restoring: Restoring | None = None
@@ -103,19 +89,20 @@ class Flow:
         self.ready = False
         self.checkpoints = 0
         self.watchdog = Watchdog(limit_s, lambda: self.consumer.heartbeat_at)
-        self.changelogs = Changelogs(self._producer, self._ends, self._stores)
+        self.changelogs = Changelogs(self.producer, self._ends, self.stores)
         self.faults = Faults.of_environment()
         self.checkpoint = Checkpoint(
             self._parts, self._append, self._commit, self._reach, self._counted(done or _ignore), limit_s
         )  # fmt: skip
-        self.outbox = Outbox(self._producer, self.watchdog.check, self.checkpoint.goes_on)
+        self.outbox = Outbox(self.producer, self.watchdog.check, self.checkpoint.goes_on)
 
     @property
     def consumer(self) -> "BatchConsumer":
         """The app's consumer."""
         return cast("BatchConsumer", self.app.consumer)
 
-    def _producer(self) -> BatchProducer:
+    def producer(self) -> BatchProducer:
+        """Return the app's producer; there is none before the app starts."""
         return cast("BatchProducer", self.app.producer)
 
     async def _ends(self, tps: Iterable[TP]) -> Mapping[TP, tuple[int, int]]:
@@ -125,7 +112,8 @@ class Flow:
         """Ask for the first offset that Kafka still has of each partition."""
         return {tp: first for tp, (first, _) in (await self._ends(tps)).items()}
 
-    def _stores(self) -> Mapping[str, PartStore]:
+    def stores(self) -> Mapping[str, PartStore]:
+        """Return the store of each table by its changelog."""
         return {table.changelog_topic.get_topic_name(): cast("PartStore", table.data) for table in self.app.tables.values()}
 
     def _counted(self, done: Callable[[list[Work], float], None]) -> Callable[[list[Work], float], None]:
@@ -187,76 +175,22 @@ class Flow:
 
     async def _append(self, work: Work) -> None:
         """Append rows, and behind them how far they go: a commit is deleted together with its topic."""
-        marks = [(MARK_KEY + tp.topic.encode(), mark_row(at.next, self._mark(tp, at))) for tp, at in work.positions.items()]
+        marks = self.positions.rows(work.positions)
         if marks:
             work.rows.append(list(marks))
-            self._stores()[work.changelog.topic].part(work.changelog.partition).update(marks)
+            self.stores()[work.changelog.topic].part(work.changelog.partition).update(marks)
         await self.changelogs.append(work, self.checkpoint.goes_on)
         await self.faults.reach("appended")
 
     async def _commit(self, positions: Mapping[TP, Position]) -> None:
         if positions:
-            await self.consumer.write_offsets({tp: (at.next, write_mark(self._mark(tp, at))) for tp, at in positions.items()})
-
-    def _mark(self, tp: TP, at: Position) -> Mark:
-        changelog = cast("TP", self.changelog_of(tp))
-        rules, place = self._rules(tp, at.next)
-        said = self.said.get(tp, Mark())
-        return Mark(
-            self.changelogs.last(changelog), self.counts[tp.topic], at.last, at.print, rules,
-            self.progress[tp].history_until, place, said.epoch, said.turn, said.begin,
-        )  # fmt: skip
+            await self.consumer.write_offsets(self.positions.offsets(positions))
 
     # -- the consumer's side
 
-    async def positions(self, tps: set[TP]) -> dict[TP, Resume]:
-        """Decide where source partitions go on, nowhere if a rebalance begins meanwhile; raises `Misfit`."""
-        life = self.life
-        await self.faults.reach("seek")
-        await self._count_partitions()
-        thread, changelogs = self.consumer._thread, {cast("TP", self.changelog_of(tp)) for tp in tps}
-        committed, ends = await thread.committed(tps), await thread.ends({*tps, *changelogs})
-        found: dict[TP, Resume] = {}
-        for tp in tps:
-            changelog = cast("TP", self.changelog_of(tp))
-            at = committed.get(tp)
-            mark = read_mark(at.metadata) if at is not None else None
-            # building a fold may take seconds: the loop must turn meanwhile
-            self.building += 1
-            state_at = await asyncio.to_thread(self.tables[changelog.topic].position, tp.partition)
-            self.building -= 1
-            if self.life != life or not self.assigned:
-                return {}  # the group takes away or has assigned anew meanwhile: what is known of rows here is going
-            found[tp] = resume(
-                Found(
-                    tp, None if at is None else at.offset, mark, self._stored_mark(tp, changelog),
-                    state_at,
-                    *ends[tp], self.counts[tp.topic], self.changelogs.last(changelog), ends[changelog][0],
-                    tp.topic in self.folds,
-                )
-            )  # fmt: skip
-            self.progress[tp] = Progress(found[tp].position, mark.until if mark is not None else 0)
-            self.said[tp] = msgspec.structs.replace(found[tp].said or Mark(), epoch=found[tp].epoch)
-        return found
-
     def base(self, tp: TP) -> int:
         """Return what makes positions in rows of a partition's offsets: its epoch, above them."""
-        said = self.said.get(tp)
-        return 0 if said is None else said.epoch << EPOCH_BITS
-
-    def _stored_mark(self, tp: TP, changelog: TP) -> tuple[int, Mark] | None:
-        row = self._stores()[changelog.topic].part(changelog.partition).get(MARK_KEY + tp.topic.encode())
-        return None if row is None else read_mark_row(row)
-
-    async def _count_partitions(self) -> None:
-        """Ask how many partitions there are; those read must be as many as they should, at each assignment."""
-        wanted = {topic: wanted for topic, (_, wanted) in self.sources.items()}
-        wanted |= {table: self.sources[topic][1] for topic, (table, _) in self.sources.items()}
-        for topic in {*self.counts, *wanted}:
-            if topic in wanted or not self.counts[topic]:
-                self.counts[topic] = await self._producer().partitions_for(topic)
-            if self.counts[topic] != wanted.get(topic, self.counts[topic]):
-                raise misfit(PARTITIONS, topic=topic, partitions=self.counts[topic], wanted=wanted[topic])
+        return self.positions.base(tp)
 
     def on_answer(self, tp: TP, highwater: int, sent_ms: int) -> None:
         """Pass a fetch answer on to the partition's progress; called by the consumer thread."""

@@ -5,8 +5,8 @@ A row is bytes: a format byte, its position (8 bytes, big endian), the rest.
 
 # ruff: noqa: FBT001, FBT002 - Faust's and aiokafka's own methods and members, pinned by tests/contract
 
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, Protocol
 
 from faust.stores import base
 from faust.types import TP
@@ -19,6 +19,17 @@ FORMAT = b"\x01"
 """The first byte of every row that this release reads."""
 Rows = dict[bytes, bytes]
 Merge = Callable[[bytes, bytes, bytes], bytes]
+
+
+class Sift(Protocol):
+    """Has a say in which rows of a restored partition count."""
+
+    @property
+    def marker(self) -> bytes:
+        """The key without which a partition has nothing to be sifted."""
+
+    def __call__(self, rows: Rows, undone: Mapping[bytes, bytes], /) -> set[bytes]:
+        """Put the rows right and return the keys to be written again; `undone` are rows that a null removed."""
 
 
 def position_of(row: bytes) -> bytes:
@@ -44,6 +55,9 @@ class PartStore(base.Store[bytes, bytes]):
         """How often each partition was loaded into."""
         self.merge: Merge | None = getattr(self.app, "merges", {}).get(self.table.name)
         """Called with the key, the row that counts and one that does not: returns what counts, for flags that never go back."""
+        self.sift: Sift | None = getattr(self.app, "sifts", {}).get(self.table.name)
+        self._undone: dict[int, Rows] = {}
+        self._settled: dict[int, int] = {}
 
     def persisted_offset(self, tp: TP) -> int | None:
         """Return how far a changelog partition is known; None: not at all."""
@@ -61,6 +75,7 @@ class PartStore(base.Store[bytes, bytes]):
                 self.parts.pop(tp.partition, None)
                 self.stale.pop(tp.partition, None)
                 self.at.pop(tp, None)
+                self._undone.pop(tp.partition, None)
 
     def load(self, partition: int, records: Iterable[Record]) -> None:
         """Apply changelog records: the greatest position counts, not the last record.
@@ -74,8 +89,10 @@ class PartStore(base.Store[bytes, bytes]):
             if key is None:
                 continue
             if value is None:
-                rows.pop(key, None)
+                gone = rows.pop(key, None)
                 stale.discard(key)
+                if gone is not None and self.sift is not None and self.sift.marker in rows:
+                    self._undo(partition, key, gone)
                 continue
             if value[:1] != FORMAT:
                 raise self._unknown(partition, record)
@@ -90,6 +107,21 @@ class PartStore(base.Store[bytes, bytes]):
                 stale.discard(key)
             else:
                 stale.add(key)
+
+    def _undo(self, partition: int, key: bytes, row: bytes) -> None:
+        """Remember the newest row that a null removed: a null has no position, and may be older than the row."""
+        undone = self._undone.setdefault(partition, {})
+        undone[key] = max(row, undone.get(key, b""), key=position_of)
+
+    def settle(self, partition: int) -> None:
+        """Put a partition's rows right, once after it was loaded; may take a second a million rows, and a thread of its own."""
+        loads, undone = self.loads.get(partition, 0), self._undone.pop(partition, {})
+        if self.sift is None or self._settled.get(partition, 0) == loads:
+            return
+        self._settled[partition] = loads
+        rows = self.part(partition)
+        if self.sift.marker in rows:
+            self.stale.setdefault(partition, set()).update(self.sift(rows, undone))
 
     def _unknown(self, partition: int, record: Record) -> Misfit:
         where, found = f"{self.table.changelog_topic.get_topic_name()}-{partition}", (record.value or b"")[:1].hex() or "none"

@@ -28,11 +28,13 @@ class RowPart(Generic[R]):
         self.changed: dict[bytes, R] = {}
         self._written: dict[bytes, R] = {}
         """What the last checkpoint wrote, still decoded: who was here a second ago often is again."""
-        self._raw: set[bytes] = {key for key in stale if key in stored}
+        self._raw: set[bytes] = set(stale)
         """Keys to be written as they are stored, or as a null where they are not."""
         self._outputs: list[asyncio.Future[None]] = []
         self._positions: dict[TP, Position] = {}
         self.received: list[int] = []
+        self.taking: Callable[[], None] = _nothing_more
+        """Called before what is owed is taken: it may send something."""
 
     def get(self, key: bytes) -> R | None:
         """Return a row to change and put back, or to look at."""
@@ -57,8 +59,9 @@ class RowPart(Generic[R]):
         self._raw.add(key)
 
     def drop(self, key: bytes) -> None:
-        """Remove a row that is written; its changelog gets a null."""
-        del self.stored[key]
+        """Remove a row; its changelog gets a null, behind whatever else is written with it."""
+        self.stored.pop(key, None)
+        self.changed.pop(key, None)
         self._written.pop(key, None)
         self._raw.add(key)
 
@@ -86,11 +89,13 @@ class RowPart(Generic[R]):
 
     def take(self) -> Work:
         """Return what is owed and owe nothing from now on."""
+        self.taking()
         encode = self._encode
         rows = {key: encode(row) for key, row in self.changed.items()}
         self.stored.update(rows)
-        raw: dict[bytes, bytes | None] = {key: self.stored.get(key) for key in self._raw}
+        raw: dict[bytes, bytes | None] = {key: row for key in self._raw if (row := self.stored.get(key)) is not None}
         raw |= rows
+        raw |= {key: None for key in self._raw if key not in raw}  # last: a grave must lie before the null of its row
         work = Work(self.changelog, self._outputs, [list(raw.items())] if raw else [], self._positions, received=self.received)
         self._written = self.changed if len(self.changed) <= MAX_WRITTEN_ROWS else {}
         self.changed, self._raw, self._outputs, self._positions, self.received = {}, set(), [], {}, []
@@ -113,6 +118,7 @@ class RowTable(Generic[R]):
         part = self.parts.get(partition)
         if part is None:
             store = self._store()
+            store.settle(partition)
             part = self.parts[partition] = RowPart(
                 TP(self._changelog, partition),
                 store.part(partition),
@@ -125,11 +131,16 @@ class RowTable(Generic[R]):
 
     def position(self, partition: int) -> int | None:
         """Return None: where such a table's sources go on is what the group committed."""
+        self._store().settle(partition)
         return None
 
     def reset(self) -> None:
         """Forget what was opened: the group assigned anew."""
         self.parts.clear()
+
+
+def _nothing_more() -> None:
+    """Do nothing."""
 
 
 def _nothing(_part: RowPart[R]) -> None:

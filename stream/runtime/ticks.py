@@ -15,15 +15,20 @@ class Progress:
 
     T = the newest moment at which a fetch request left whose answer's high watermark has been applied, or the smallest
     receive time of the last 1,000 records, whichever is later, less 1 s. For 60 s after a record of a history only the
-    latter counts.
+    latter counts. Up to `end` somebody may have been before: what was known there is known again when `applied` is.
     """
 
-    def __init__(self, applied: int, history_until: int = 0) -> None:
-        self.applied = applied
+    def __init__(self, applied: int, history_until: int = 0, end: int = 0) -> None:
+        self.applied, self.end = applied, end
         self.history_until = history_until
         self._answers: deque[tuple[int, int]] = deque(maxlen=10_000)
         self._recent: deque[int] = deque(maxlen=RECENT)
         self._told: int | None = None
+
+    @property
+    def behind(self) -> int:
+        """How many records lie before the end that there was when it was taken over, at most."""
+        return max(0, self.end - self.applied)
 
     @property
     def told(self) -> int | None:

@@ -18,6 +18,11 @@ TABLES = ("visitors", "people", "accounts")
 RECORD_BYTES = 1_048_588  # Kafka's own default: what a record of `events` may take
 DEAD_LETTER_BYTES = RECORD_BYTES + 64 * 1024  # the largest record and the headers that say what was wrong with it
 
+SEGMENT = timedelta(hours=24)
+"""Kafka deletes whole segments: a record is gone so long after its retention at the latest."""
+MAX_COMPACTION_LAG = timedelta(hours=48)
+"""After so long a compacted segment is closed and cleaned, what was replaced or erased is gone."""
+
 _VISIBLE_S = 30.0
 _ALREADY_EXISTS = 36
 _UNLIMITED = "-1"
@@ -68,7 +73,8 @@ def _log(retention: timedelta, name: str) -> dict[str, str]:
     size = DEAD_LETTER_BYTES if name == "dead-letters" else RECORD_BYTES
     return {
         "cleanup.policy": "delete",
-        "retention.ms": str(retention // timedelta(milliseconds=1)),
+        "retention.ms": _ms(retention),
+        "segment.ms": _ms(min(retention, SEGMENT)),
         "retention.bytes": _UNLIMITED,
         "max.message.bytes": str(size),
         "message.timestamp.type": "CreateTime",
@@ -76,13 +82,23 @@ def _log(retention: timedelta, name: str) -> dict[str, str]:
 
 
 def _compacted() -> dict[str, str]:
-    """Keep the newest row of each key; old ones for longer than the longest freeze of a worker that is survived."""
+    """Keep the newest row of each key; old ones for longer than the longest freeze of a worker that is survived.
+
+    And not for ever: a log that is written to is compacted at last when its oldest row is older than the greatest lag, also
+    where Kafka itself would see no need to, and two such spans later nulls are gone, too.
+    """
     return {
         "cleanup.policy": "compact",
-        "min.compaction.lag.ms": str(timedelta(hours=24) // timedelta(milliseconds=1)),
+        "min.compaction.lag.ms": _ms(timedelta(hours=24)),
+        "max.compaction.lag.ms": _ms(MAX_COMPACTION_LAG),
+        "delete.retention.ms": _ms(timedelta(hours=24)),
         "max.message.bytes": str(RECORD_BYTES),
         "message.timestamp.type": "CreateTime",
     }
+
+
+def _ms(span: timedelta) -> str:
+    return str(span // timedelta(milliseconds=1))
 
 
 async def create_missing(admin: AIOKafkaAdminClient, topics: Iterable[Topic]) -> list[str]:

@@ -25,12 +25,16 @@ def ask(settings: Settings, kind: str, id_: str, at: str | None, url: str | None
         UsageError: the id or the instant is malformed, or the worker wants a token.
         UnreachableError: no worker answers, or none that holds it.
     """
-    base = (url or f"http://{settings.web_host}:{settings.web_port}").rstrip("/")
     query = "" if at is None else f"?at={quote(at, safe='')}"
-    address = f"{base}/v1/{kind}s/{quote(id_, safe='')}{query}"
+    return get(settings, f"/v1/{kind}s/{quote(id_, safe='')}{query}", url)
+
+
+def get(settings: Settings, path: str, url: str | None) -> dict[str, Any]:
+    """Return the document at a path of any worker; raises as `ask` does."""
+    base = _base(settings, url)
     deadline = time.monotonic() + PATIENCE_S
     while True:
-        status, document = _get(address, base, settings)
+        status, document = _get(f"{base}{path}", base, settings)
         if status != 503 or time.monotonic() > deadline:
             break
         time.sleep(AGAIN_S)
@@ -43,6 +47,49 @@ def ask(settings: Settings, kind: str, id_: str, at: str | None, url: str | None
             raise UsageError(document["error"])
         case _:
             raise UnreachableError(f"{base} cannot answer: {document['error']}")
+
+
+def word_of(settings: Settings, word: str, url: str | None) -> dict[str, Any] | None:
+    """Return what was decided about an operator's word; None: nothing yet, or nobody can say just now.
+
+    Raises:
+        UsageError: the worker wants a token.
+        UnreachableError: no worker answers.
+    """
+    base = _base(settings, url)
+    status, document = _get(f"{base}/internal/words/{word}", base, settings)
+    if status in {401, 403}:
+        raise UsageError(document["error"])
+    return document if status == 200 else None
+
+
+def export_of(settings: Settings, part: str, id_: str, url: str | None) -> dict[str, Any] | None:
+    """Return what the people (`people`) or an identity's row (`visitors`) know of an id; None: nothing.
+
+    Raises:
+        UsageError: the worker wants a token.
+        UnreachableError: no worker answers, or none that holds it.
+    """
+    base = _base(settings, url)
+    deadline = time.monotonic() + PATIENCE_S
+    while True:
+        status, document = _get(f"{base}/internal/export/{part}/{quote(id_, safe='')}", base, settings)
+        if status != 503 or time.monotonic() > deadline:
+            break
+        time.sleep(AGAIN_S)
+    match status:
+        case 200:
+            return document
+        case 404:
+            return None
+        case 400 | 401 | 403:
+            raise UsageError(document["error"])
+        case _:
+            raise UnreachableError(f"{base} cannot answer: {document['error']}")
+
+
+def _base(settings: Settings, url: str | None) -> str:
+    return (url or f"http://{settings.web_host}:{settings.web_port}").rstrip("/")
 
 
 def _get(address: str, base: str, settings: Settings) -> tuple[int, dict[str, Any]]:

@@ -50,6 +50,7 @@ class Lookups:
             return await self._pass_on(request, place)
         known = self._held.visitor(node, at)
         if known is None:
+            self._require_read(place)
             raise Unknown(f"no visitor {node}: nothing was read under this id, or it is forgotten (idle_horizon of the ruleset)")
         lead = await self._lead_of(node)
         try:
@@ -68,6 +69,7 @@ class Lookups:
         except TooEarly as error:
             raise Malformed(str(error)) from error
         if document is None:
+            self._require_read(self._held.people_place)
             raise Unknown(f"no lead {key}: nobody identified under this id, or a shared device")
         return _json(document)
 
@@ -92,15 +94,25 @@ class Lookups:
         node, people = question.visitor_of(request), self._held.people
         if people is None:
             raise NotNow("this worker does not hold the people: ask again in a moment")
-        return _json({"lead": asking.lead_of(people, node)})
+        return _json({"lead": self._lead_here(people, node)})
 
     async def _lead_of(self, node: str) -> str | None:
         people = self._held.people
         if people is not None:
-            return asking.lead_of(people, node)
+            return self._lead_here(people, node)
         path = f"/internal/lead-of/{quote(node, safe='')}"
         told: str | None = (await self._ask(self._held.people_place, path))["lead"]
         return told
+
+    def _lead_here(self, people: People, node: str) -> str | None:
+        lead = asking.lead_of(people, node)
+        if lead is None:
+            self._require_read(self._held.people_place)
+        return lead
+
+    def _require_read(self, tp: TP) -> None:
+        """Raise `NotNow` as long as a worker that held a partition before may have known more than this one."""
+        self._held.require_read(tp)
 
     async def _ask(self, tp: TP, path: str) -> dict[str, Any]:
         reply = await self._peers.ask(tp, path)
@@ -119,6 +131,7 @@ class Lookups:
     # -- pages
 
     async def _page(self, people: People, page: Page) -> dict[str, Any]:
+        self._require_read(self._held.people_place)
         leads: list[dict[str, Any]] = []
         async for id_ in self._matching(people, page):
             if len(leads) == page.limit:

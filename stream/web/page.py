@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from html import escape
 from typing import Any
+from urllib.parse import quote
 
 SHOWN = 50
 REASONS = 3
@@ -10,6 +11,7 @@ POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-a
 
 _LINKS = (
     ("/v1/leads", "all leads, as JSON"),
+    ("/v1/accounts?limit=20", "the hottest companies, as JSON"),
     ("/v1/lag", "how far each partition is behind"),
     ("/metrics", "for Prometheus"),
     ("/health/ready", "whether this worker is ready"),
@@ -32,7 +34,8 @@ def render(page: Mapping[str, Any] | None, trouble: str | None) -> str:
         "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'>"
         f"<title>leadstream</title><style>{_STYLE}</style><h1>leadstream</h1><ul>{links}"
         "<li>/v1/visitors/<i>kind:scope:value</i> <span class=soft>one visitor, as in anon::9f2c</span></li>"
-        "<li>/v1/leads/<i>lead id or identity</i> <span class=soft>one lead; ?at= looks ahead</span></li></ul>"
+        "<li>/v1/leads/<i>lead id or identity</i> <span class=soft>one lead; ?at= looks ahead</span></li>"
+        "<li>/v1/accounts/<i>account id</i> <span class=soft>one company, as in account::acme.example</span></li></ul>"
         f"<h2>Leads</h2>{_trouble(trouble) if page is None else _leads(page)}</html>"
     )
 
@@ -53,7 +56,8 @@ def _lead(lead: Mapping[str, Any]) -> str:
     score, account = lead["score"], lead["account"]
     who = f'<a href="/v1/leads/{lead["id"]}">{lead["id"]}</a>'
     if account:
-        who += f"<br><span class=soft>{escape(account['name'])}</span>"
+        named = f'<a href="/v1/accounts/{quote(account["id"], safe="")}">{escape(account["name"])}</a>'
+        who += f"<br><span class=soft>{named}</span>"
     numbers = "".join(f"<td class=n>{score[name]:.1f}</td>" for name in ("total", "fit", "interest", "timing"))
     after = lead["nextCrossingAt"]
     then = f"{escape(lead['nextStageIfIdle'])}<br><span class=soft>{after}</span>" if after else "stays"

@@ -13,6 +13,8 @@ from stream.web.answers import NotNow
 
 HOP = "leadstream-hop"
 """Set when one worker asks another: it is answered or refused, never passed on."""
+APP = "leadstream-app"
+"""In every answer: which installation's worker it is. What else listens at an address knows nobody of ours."""
 PATIENCE = aiohttp.ClientTimeout(total=10, connect=2)
 
 Distribution = Mapping[str, Mapping[str, Iterable[int]]]
@@ -40,11 +42,12 @@ class Peers:
     Args:
         assignor: gives the assignment as of now.
         own: this worker's own URL in it.
+        app: the installation.
         credentials: the headers that sign in.
     """
 
-    def __init__(self, assignor: Callable[[], Assignor], own: str, credentials: Mapping[str, str]) -> None:
-        self._assignor, self._own = assignor, own
+    def __init__(self, assignor: Callable[[], Assignor], own: str, app: str, credentials: Mapping[str, str]) -> None:
+        self._assignor, self._own, self._app = assignor, own, app
         self._headers = {**credentials, HOP: "1"}
         self._session: aiohttp.ClientSession | None = None
 
@@ -67,6 +70,8 @@ class Peers:
             raise NotNow(f"the worker at {url}, which holds {_what(tp)}, does not answer: ask again in a moment") from error
         if reply.status in {401, 403}:
             raise NotNow(f"the worker at {url} refuses this one: give all workers the same {PREFIX}WEB_TOKEN")
+        if reply.headers.get(APP) != self._app:
+            raise NotNow(f"what answers at {url}, which held {_what(tp)}, is no worker of {self._app}: ask again in a moment")
         return reply
 
     async def close(self) -> None:

@@ -13,14 +13,17 @@ from stream.agents.leadstream import Leadstream
 from stream.runtime.fatal import Misfit, die
 from stream.settings import PREFIX
 from stream.web import question, signin
+from stream.web.accounts import Accounts
 from stream.web.answers import Refused
+from stream.web.exporting import Exporting
 from stream.web.held import Held
 from stream.web.lagging import Lagging
 from stream.web.lookups import Lookups
 from stream.web.page import POLICY, SHOWN, render
-from stream.web.peers import Assignor, Peers
+from stream.web.peers import APP, Assignor, Peers
 from stream.web.question import Page
 from stream.web.watching import Watching
+from stream.web.words import Words
 
 log = logging.getLogger(__name__)
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -41,9 +44,14 @@ class Web(Service):
         self._held = Held(worker)
         self._lagging = Lagging(settings)
         app = worker.flow.app
-        self._peers = Peers(lambda: cast("Assignor", app.assignor), url_of(settings.advertised), signin.credentials(settings))
+        self._peers = Peers(
+            lambda: cast("Assignor", app.assignor), url_of(settings.advertised), settings.app, signin.credentials(settings)
+        )  # fmt: skip
         self._lookups = Lookups(self._held, self._peers)
+        self._accounts = Accounts(self._held, self._peers, settings.partitions)
         self._watching = Watching(worker, self._held, self._lagging)
+        self._words = Words(self._held, self._peers)
+        self._exporting = Exporting(self._held, self._peers)
         self._runner: web.AppRunner | None = None
         super().__init__(**kwargs)
 
@@ -54,7 +62,8 @@ class Web(Service):
     def application(self) -> web.Application:
         """Return what aiohttp serves."""
         application = web.Application(middlewares=[self._answer])
-        application.add_routes([web.get("/", self._page), *self._lookups.routes(), *self._watching.routes()])
+        parts = (self._lookups, self._accounts, self._watching, self._words, self._exporting)
+        application.add_routes([web.get("/", self._page), *(route for part in parts for route in part.routes())])
         return application
 
     async def on_start(self) -> None:
@@ -93,6 +102,11 @@ class Web(Service):
     @property
     def _answer(self) -> Any:
         @web.middleware
+        async def named(request: web.Request, handler: Handler) -> web.StreamResponse:
+            response = await answer(request, handler)
+            response.headers[APP] = self._settings.app
+            return response
+
         async def answer(request: web.Request, handler: Handler) -> web.StreamResponse:
             try:
                 signin.check(self._settings, request)
@@ -102,10 +116,11 @@ class Web(Service):
             except web.HTTPException as error:
                 return _error(error.status, f"{request.method} {request.path}: {error.reason}", {})
             except Exception:
-                log.exception("%s failed", request.path_qs)
+                resource = request.match_info.route.resource  # not the path: there may be an e-mail in it
+                log.exception("%s %s failed", request.method, "?" if resource is None else resource.canonical)
                 return _error(500, "this worker met a bug: see its log", {})
 
-        return answer
+        return named
 
 
 def _error(status: int, text: str, headers: dict[str, str]) -> web.Response:

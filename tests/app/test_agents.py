@@ -16,7 +16,7 @@ from stream.agents.rules import RULESET_KEY, RulesInForce
 from stream.agents.topics import Topics
 from stream.agents.visitors import Visitors
 from stream.app import shipped_ruleset
-from stream.domain import log, visitor
+from stream.domain import leads, log, visitor
 from stream.domain.editions import Edition, read
 from stream.domain.people import People
 from stream.intake import Intake
@@ -260,6 +260,29 @@ async def test_a_long_batch_of_people_is_read_in_slices_as_long_as_the_log_is_ou
     await bench.people.read(batch)
     assert bench.flow.progress[batch.tp].applied == read
     assert len(bench.flow.take("stage-changes")) == read
+
+
+async def test_who_is_due_in_thousands_need_not_wait_for_a_tick(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(leads, "DUE", 1)
+    story = [
+        record(f"user::{n}".encode(), told(f"m{m}", userId=str(n), event="Meeting Attended")) for n in (1, 2) for m in range(2)
+    ]
+    for one in story:
+        bench.events(one)
+    values = [message.value for message in bench.flow.take("people")]
+    ticks = [log.encode(log.Tick(partition, NOW + 90 * 86_400_000)) for partition in range(PARTITIONS)]
+    monkeypatch.setattr(bench.people.table.open(0), "cut_for", lambda _: None)
+    taken = 0
+    asked = [record(None, value) for value in [*values, *ticks]]
+    while asked:
+        bench.people.take(bench.batch("people", 0, asked))
+        goes_on = bench.flow.take("people")
+        asked, taken = [record(None, message.value) for message in goes_on], taken + 1
+        assert [log.decode(message.value or b"") for message in goes_on] in ([log.GoOn()], [])
+    moves = [json.loads(message.value or b"") for message in bench.flow.take("stage-changes")]
+    fallen = [fact["subject"] for fact in moves if fact["data"]["stage"]["direction"] == "down"]
+    assert len(set(fallen)) == 2
+    assert taken >= len(fallen) > 0
 
 
 async def test_a_cut_is_made_before_a_record_that_may_not_fit(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:

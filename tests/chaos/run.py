@@ -138,6 +138,14 @@ class Run:
             return committed(self.installation, "people", 1).get(0, 0) >= people.get(0, 0) and read()
 
         wait_until(folded, SETTLE_S, "people to be folded")
+        members = ends(self.installation, "members", PARTITIONS)
+
+        def counted() -> bool:
+            self.crew.reap()
+            at = committed(self.installation, "members", PARTITIONS)
+            return bool(members) and all(at.get(partition, 0) >= end for partition, end in members.items()) and read()
+
+        wait_until(counted, SETTLE_S, "accounts to be folded")
         self.crew.stop_all()
 
     def _judge(self) -> None:
@@ -147,7 +155,7 @@ class Run:
         copy.sent, copy.delays, copy.deployed = self.feeder.sent, self.feeder.delays, self.deployed
         copy.committed = {
             name: committed(self.installation, name, 1 if name == "people" else PARTITIONS)
-            for name in ("events", "wakes", "people")
+            for name in ("events", "wakes", "people", "members")
         }
         verdict = judge(copy)
         result.events, result.rows, result.facts = verdict.events, verdict.rows, verdict.facts

@@ -21,6 +21,7 @@ from tests.chaos.logs import Copy
 from tests.chaos.offsets import beyond
 from tests.chaos.plain import deeds, rules_of
 from tests.chaos.told import Told
+from tests.kafka.members import verify_accounts
 from tests.kafka.replay import Verdict, newest_rows, verify
 
 RULESET = Path(__file__).with_name("ruleset.toml")
@@ -60,6 +61,7 @@ def judge(copy: Copy) -> Verdict:
     verdict = verify(copy, PARTITIONS, rules(), lookups)
     verdict.note(wrong=sum(verdict.counts.values()) != verdict.events, what=f"{verdict.events} records, counted {verdict.counts}")
     verdict.wrong += beyond(copy, PARTITIONS)
+    verify_accounts(copy, PARTITIONS, rules(), verdict)
     _dead_letters(copy, Intake(lookups, None, frozenset(stage.name for stage in rules().stages)), verdict)
     _one_content_per_id(copy, verdict)
     _ticks(copy, verdict)

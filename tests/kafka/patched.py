@@ -11,7 +11,7 @@ from typing import Any
 from aiokafka.producer.sender import SendProduceReqHandler
 from faust.types import TP
 
-from stream.agents.people import PeopleLog
+from stream.agents.telling import Telling
 from stream.cli import main
 from stream.runtime.batches import Batch
 from stream.runtime.changelog import Changelogs
@@ -95,16 +95,16 @@ def no_watchdog() -> None:
 
 def freeze_with_facts() -> None:
     """Stand still (SIGSTOP) with facts that are decided and not sent; once, where a file of this name is there."""
-    hand_on, trigger, count = PeopleLog._hand_on, Path(os.environ["_FREEZE"]), [0]
+    hand_on, trigger, count = Telling.hand_on, Path(os.environ["_FREEZE"]), [0]
 
-    def handing_on(self: PeopleLog, part: Any, outs: Any) -> None:
+    def handing_on(self: Telling, part: Any, outs: Any) -> None:
         hand_on(self, part, outs)
         count[0] += len(outs)
         if count[0] >= FACTS and trigger.exists():
             trigger.unlink()
             os.kill(os.getpid(), signal.SIGSTOP)
 
-    PeopleLog._hand_on = handing_on  # type: ignore[method-assign]
+    Telling.hand_on = handing_on  # type: ignore[method-assign]
 
 
 def freeze_in_the_producer() -> None:

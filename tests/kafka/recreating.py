@@ -13,10 +13,10 @@ def real_name(installation: Installation, name: str) -> str:
     return f"{installation.app}-{name}" if name.endswith("-changelog") else installation.topic(name)
 
 
-def recreate(installation: Installation, name: str) -> None:
+def recreate(installation: Installation, name: str, partitions: int = 4) -> None:
     """Delete a topic and make it anew, empty."""
     admin, topic = admin_of(installation.broker.address), real_name(installation, name)
-    partitions = 1 if name in {"people", "people-changelog"} else 4
+    partitions = 1 if name in {"people", "people-changelog"} else partitions
     config = {"cleanup.policy": "compact"} if name.endswith("-changelog") else {}
     (deleted,) = admin.delete_topics([topic]).values()
     deleted.result()

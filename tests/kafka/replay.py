@@ -13,6 +13,7 @@ from stream.domain import log
 from stream.domain.people import People
 from stream.domain.ruleset.load import load
 from stream.domain.ruleset.model import Ruleset
+from stream.domain.trust import doubt
 from stream.domain.visitor import Visitor, apply, decode, encode, wake
 from stream.intake import Intake
 from stream.lookups import Lookups
@@ -53,6 +54,10 @@ class Verdict:
     switches: dict[int, dict[int, int]] = field(default_factory=dict)
     """By partition of `events`: at which offset what came at a place of `people` was met first."""
     wrong: list[str] = field(default_factory=list)
+    visitors: dict[bytes, Visitor] = field(default_factory=dict)
+    """The rows that the logs make."""
+    people: People | None = None
+    """The people that the logs make, with all they told accounts."""
 
     def note(self, *, wrong: bool, what: str) -> None:
         """Remember what is wrong."""
@@ -72,7 +77,9 @@ def verify(installation: Logs, partitions: int = 4, rules: Ruleset | None = None
     records = installation.read("people")
     _compare_snapshots(records, rows, verdict)
     people = _held(installation.read(f"{installation.app}-people-changelog"), verdict)
-    expected = _replay_people(records, people, People({}, partitions, installation.app, rules), verdict)
+    fold = People({}, partitions, installation.app, rules, accounts=True)
+    expected = _replay_people(records, people, fold, verdict)
+    verdict.visitors, verdict.people = rows, fold
     for topic in ("stage-changes", "lead-states", "wakes"):
         _compare_outputs(topic, installation.read(topic), expected, verdict)
     return verdict
@@ -155,6 +162,8 @@ def _replay_events(
             verdict.counts["forwarded"] += 1
         else:
             key = event.node.encode()
+            if event.browser:
+                doubt(event, rules)
             outcome = apply(rows.get(key), event, record.offset + 1, rules, forwarded_from(headers), replayed_from(headers))
             verdict.counts[outcome.verdict] += 1
             assert outcome.row is not None
@@ -207,7 +216,7 @@ def _replay_people(records: Iterable[Record], held: Held, people: People, verdic
     people.log.next = until
     folded, there = dict(people.cut()), {key: row for key, row in held.items() if not key.startswith(MARK_KEY)}
     for key in folded.keys() | there.keys():
-        wanted, found = folded.get(key, b"")[_BODY:], there.get(key, b"")[_BODY:]  # a row's position is that of its cut
+        wanted, found = (folded.get(key) or b"")[_BODY:], there.get(key, b"")[_BODY:]  # a row's position is that of its cut
         verdict.note(wrong=wanted != found, what=f"people {key!r}: {found!r} should be {wanted!r}")
     return expected
 
@@ -223,5 +232,5 @@ def _compare_outputs(topic: str, records: Iterable[Record], expected: Values, ve
         verdict.facts += len(wanted)
         verdict.repeated += len(found.get(key, [])) - len(there)
         verdict.note(wrong=there != wanted, what=f"{topic} {key!r}: lost, beyond the end, or other content or order")
-        newest = found.get(key, [None])[-1] == (wanted or [None])[-1] or topic != "lead-states"
+        newest = found.get(key, [None])[-1] == expected.get((topic, key), [None])[-1] or topic != "lead-states"
         verdict.note(wrong=not newest, what=f"lead-states {key!r}: an older state lies behind the newest")

@@ -63,6 +63,21 @@ def write_where_nothing_must_be(copy: Copy) -> None:
     copy.topics["members"].append(copy.topics["events"][0])
 
 
+def lose_a_member(copy: Copy) -> None:
+    told = [record for record in copy.topics["members"] if record.key]
+    copy.topics["members"].remove(told[len(told) // 2])
+
+
+def lose_a_row_of_accounts(copy: Copy) -> None:
+    rows = copy.topics[f"{copy.app}-accounts-changelog"]
+    key = changed_most(rows)[-1].key
+    copy.topics[f"{copy.app}-accounts-changelog"] = [row for row in rows if row.key != key]
+
+
+def lose_a_fact_of_an_account(copy: Copy) -> None:
+    copy.topics["account-changes"].pop()
+
+
 def lose_an_event_before_it_came(copy: Copy) -> None:
     copy.sent += 1
 
@@ -100,6 +115,7 @@ def test_good_logs_are_right_and_leads_alone_are_among_them(good: Copy) -> None:
     "damage",
     [
         lose_a_fact, say_another_thing, lose_a_dead_letter, refuse_a_good_event, write_where_nothing_must_be,
+        lose_a_member, lose_a_row_of_accounts, lose_a_fact_of_an_account,
         lose_an_event_before_it_came, lose_the_newest_row, lose_a_row_of_people, bury_the_newest_state, commit_too_little,
     ],
 )  # fmt: skip

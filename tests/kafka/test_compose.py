@@ -4,6 +4,7 @@ import os
 import shutil
 import sys
 from collections.abc import Iterator
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
@@ -49,20 +50,36 @@ def test_every_service_runs_as_the_file_says(own_kafka: Broker, tmp_path: Path) 
     assert shutil.which("java")
     topics = _process("topics", services["topics"], own_kafka, tmp_path)
     worker = _process("worker", services["worker"], own_kafka, tmp_path, LEADSTREAM_WEB_PORT=str(free_port()))
+    port = str(free_port())
+    collector = _process("collector", services["collector"], own_kafka, tmp_path, LEADSTREAM_COLLECTOR_PORT=port)
     tail = _process("stage-changes", services["stage-changes"], own_kafka, tmp_path)
     journey = Installation(own_kafka, tmp_path, prefix="", settings={"APP": "leadstream", "PARTITIONS": "8"})
     try:
         assert topics.start().wait() == 0, topics.output
         worker.start()
         tail.start()
-        journey.produce("events", [(b"user::42", event.encode()) for event in _promotion()])
+        collector.start()
+        journey.produce("events", [(b"user::42", event.encode()) for event in _promotion()[1:]])
+        collector.wait_for_line("ready: the collector listens")
+        assert _posted(port, _promotion()[0]) == b'{"success":true}'
 
         tail.wait_for_line(r'"type":\s?"lead.stage_changed.v1"', 60)
 
         assert worker.stop() == 0, worker.output
+        assert collector.stop() == 0, collector.output
     finally:
-        for process in (topics, worker, tail):
+        for process in (topics, worker, collector, tail):
             process.kill()
+
+
+def _posted(port: str, event: str) -> bytes:
+    """Send an event by HTTP and return the answer."""
+    connection = HTTPConnection("127.0.0.1", int(port), timeout=15)
+    try:
+        connection.request("POST", "/v1/identify", event)
+        return connection.getresponse().read()
+    finally:
+        connection.close()
 
 
 def _promotion() -> list[str]:

@@ -86,6 +86,8 @@ def test_the_addresses_it_prints_answer_until_ctrl_c_and_then_nothing_is_left(st
     for name, model in (("a visitor", Visitor), ("lag, metrics", Lag)):
         model.model_validate_json(get(demo.wait_for_line(rf"{name} +(\S+)")[1]))
     assert b"leadstream_applied_total" in get(f"{page}/metrics")
+    collector = demo.wait_for_line(r"collector +(http://\S+)$")[1]
+    assert get(f"{collector}/health/ready") == b"OK"
 
     ends_without_a_trace(demo, signal.SIGINT, tmp_path)
 
@@ -99,7 +101,7 @@ def test_a_supervisors_stop_leaves_nothing_either(start: Start, tmp_path: Path) 
 
 def ends_without_a_trace(demo: Process, how: signal.Signals, folder: Path) -> None:
     family = children(demo)
-    assert len(family) >= 2  # a broker and a worker
+    assert len(family) >= 3  # a broker, a worker and a collector
 
     demo.signal(how)
 

@@ -111,6 +111,13 @@ def test_a_merged_card_moves_to_the_survivor(topics: Installation, consume: Run)
             "Deal Lost",
             {"reason": "price"},
         ),
+        (["--lead", A, "owner", "anna"], f"lead::{A}", "Owner Changed", {"owner": "anna"}),
+        (
+            ["--lead", A, "order", "A-1", "--total", "900", "--currency", "EUR"],
+            f"lead::{A}",
+            "Order Completed",
+            {"order_id": "A-1", "total": 900.0, "currency": "EUR"},
+        ),
     ],
 )
 def test_what_a_crm_sends_back_has_the_key_the_contract_wants(

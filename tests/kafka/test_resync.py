@@ -53,6 +53,20 @@ def facts(installation: Installation) -> dict[str, set[bytes]]:
     return contents
 
 
+def moves() -> list[tuple[bytes, bytes]]:
+    """Return what a CRM says: stages of its own, and those of the engine, the present one too."""
+    told = [("u1", "customer"), ("u2", "mql"), ("u3", "lead"), ("u3", "lead")]
+    event = {"type": "track", "event": "Lead Stage Changed"}
+    events = [
+        {**event, "userId": user, "messageId": f"crm-{n}", "properties": {"stage": stage}} for n, (user, stage) in enumerate(told)
+    ]
+    return [(f"user::{one['userId']}".encode(), json.dumps(one).encode()) for one in events]
+
+
+def conflicts(contents: dict[str, set[bytes]]) -> set[str]:
+    return {id_ for id_, values in contents.items() if b'"identity.conflict.v1"' in b"".join(values)}
+
+
 def settled(installation: Installation) -> bool:
     log = people(installation).log
     return bool(log.run) and not log.settling
@@ -66,8 +80,10 @@ def installed(on_kafka: Installation) -> Installation:
 
 def test_a_lost_people_table_comes_back_by_a_resync(installed: Installation) -> None:
     installed.produce("events", traffic(1, COUNT, users=12, cookies=40))
-    settle(installed, COUNT)
+    installed.produce("events", moves())
+    settle(installed, COUNT + len(moves()))
     before, told = people(installed), facts(installed)
+    assert conflicts(told)
     recreate(installed, "people-changelog")
     assert "`leadstream resync`" in refused(installed)
     done = installed.run("resync")
@@ -77,17 +93,20 @@ def test_a_lost_people_table_comes_back_by_a_resync(installed: Installation) -> 
     wait_until(lambda: settled(installed), 60, "all sums")
     after = people(installed)
     assert after.leads.keys() == before.leads.keys()
-    shared = {node for node, one in before.identities.items() if one.shared}  # whose it is decides who names it first
+    assert conflicts(facts(installed)) == conflicts(told)
+    shared = {node for node, one in before.identities.items() if one.shared}  # what was done there since counts again
+    assert shared == {node for node, one in after.identities.items() if one.shared}
     for id_, lead in before.leads.items():
         again = after.leads[id_]
         assert (again.stage, again.entered_at) == (lead.stage, lead.entered_at)
-        assert set(again.members) - shared == set(lead.members) - shared
+        assert (again.crm_t, again.hold_until) == (lead.crm_t, lead.hold_until)
+        assert set(again.members) == set(lead.members)
         assert again.sequence >= lead.sequence
     for node, sums in ((node, sums) for node, sums in before.sums.items() if node not in shared):
         assert {name: getattr(after.sums[node], name) for name in SUMS} == {name: getattr(sums, name) for name in SUMS}, node
         assert after.identities[node].version == before.identities[node].version
     installed.produce("events", traffic(2, COUNT, users=12, cookies=40))
-    wait_until_read(installed, 2 * COUNT)
+    wait_until_read(installed, 2 * COUNT + len(moves()))
     assert worker.stop() == 0
     now = facts(installed)
     assert now.keys() >= told.keys()

@@ -40,11 +40,13 @@ def settle(installation: Installation, count: int = COUNT) -> None:
 
 def test_a_second_writer_is_noticed_even_when_nothing_is_written(installed: Installation) -> None:
     installed.produce("events", traffic(1, COUNT))
-    worker = installed.worker()
+    exits = installed.folder / "exits"
+    worker = installed.worker(EXITS=str(exits))
     wait_until_read(installed, COUNT)
     write_row(installed, installed.read(changelog(installed))[0])
     assert worker.wait(20) == 70
     assert "a second writer" in worker.output
+    assert exits.read_text() == "second_writer\n", "for the alert, once it is back"
 
 
 def test_an_old_row_behind_a_newer_one_does_no_harm_and_is_written_over(installed: Installation) -> None:

@@ -29,7 +29,7 @@ def test_it_makes_its_topics_works_and_ends_with_0(installation: Installation) -
 
 
 def test_a_static_member_that_is_asked_to_end_while_it_starts_ends(on_kafka: Installation) -> None:
-    worker = on_kafka.worker(INSTANCE="early")
+    worker = on_kafka.worker(INSTANCE="early", LOG_LEVEL="debug")  # only then services say that they start
     worker.wait_for_line(r"App\]: Starting")
 
     assert worker.stop() == 0, worker.output

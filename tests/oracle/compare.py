@@ -8,8 +8,8 @@ from typing import Any
 
 RELATIVE = 1e-9
 TINY = 1e-9
-INSTANTS = frozenset({"time", "recordedtime", "asOf", "enteredAt", "nextCrossingAt", "firstSeen", "lastSeen"})
-EXACT_INSTANTS = frozenset({"firstSeen", "lastSeen"})
+INSTANTS = frozenset({"at", "lastAt", "time", "recordedtime", "asOf", "enteredAt", "nextCrossingAt", "firstSeen", "lastSeen"})
+EXACT_INSTANTS = frozenset({"at", "lastAt", "firstSeen", "lastSeen"})
 FREE = frozenset({"message", "text"})
 COMPANY = ("name", "domain", "kind", "confidence")
 

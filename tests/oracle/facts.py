@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from tests.oracle import identities as ids
+from tests.oracle import outcomes
 from tests.oracle.people import Lead, Person, Row, decayed
 from tests.oracle.rules import Rules, exits
 from tests.oracle.scoring import Score, ordered, row
@@ -137,6 +138,7 @@ def lead_document(person: Person, lead: Lead, rules: Rules, at: int) -> dict[str
         "nextCrossingAt": instant_text(falls),
         "nextStageIfIdle": below(score, rules, lead, falls),
         "ruleset": {"id": rules.id, "hash": rules.hash},
+        **outcomes.told(person),
     }
 
 

@@ -76,6 +76,7 @@ ODD_TIMES = [
     "1999-12-31T23:00:00-01:00",
     "1999-12-31T23:00:00-00:59",
 ]
+OUTCOMES = ["Deal Won", "Deal Lost", "Order Completed", "Owner Changed"]
 STAGES = ["visitor", "lead", "mql", "sql", "opportunity", "customer"]
 
 
@@ -311,8 +312,21 @@ class Writer:
         if rng.random() < 0.15:
             event["properties"]["changedBy"] = rng.choice(["leadstream", "leadstream", "anna"])
         if rng.random() < 0.2:
-            event |= {"event": rng.choice(["Deal Won", "Order Completed", "Owner Changed"]), "properties": {}}
+            event |= {"event": rng.choice(OUTCOMES), "properties": self.outcome()}
         return self.addressed(event)
+
+    def outcome(self) -> dict[str, Any]:
+        """Return what a CRM may say of a deal, an order or an owner, some of it odd."""
+        rng = self.rng
+        said = {
+            "owner": rng.choice(["anna", " ben ", 7, None, "", True, {"id": 1}]),
+            "amount": rng.choice([100, 12.5, "100", None]),
+            "total": rng.choice([10, 20.25, -5, "10", None, False]),
+            "currency": rng.choice(["EUR", " usd", "euro", None, 7]),
+            "order_id": rng.choice(["A-1", "A-2", 3, "null", None, ["A-1"]]),
+            "reason": rng.choice(["the price", 4, None, " " * 3]),
+        }
+        return {name: value for name, value in said.items() if rng.random() < 0.8}
 
     def addressed(self, event: dict[str, Any]) -> dict[str, Any]:
         """Address an event as a CRM would."""

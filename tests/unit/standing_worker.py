@@ -18,6 +18,7 @@ from stream.domain.ruleset.load import load
 from stream.intake import Intake
 from stream.lookups import Lookups
 from stream.ops.metrics import Metrics
+from stream.runtime.ticks import Progress
 from stream.settings import Settings
 from stream.simulation import Simulation
 
@@ -88,6 +89,7 @@ class StandingWorker(Leadstream):
             tables={"visitors": SimpleNamespace(data=stored), "people": SimpleNamespace(data=self.fold.rows.stored)},
         )
         self.standing = SimpleNamespace(app=app, running=running, alive=True, ready=True, recovery_s=0.5, restoring=None)
+        self.standing.progress = {tp: Progress(0) for tp in running}
         super().__init__(chosen, cast("Any", self.standing), topics, Metrics())
         part = SimpleNamespace(bytes_of=stored.get, stored=stored)
         self.visitors = cast("Any", SimpleNamespace(table=SimpleNamespace(open=lambda _: part)))

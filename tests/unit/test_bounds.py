@@ -53,7 +53,7 @@ def test_the_rows_that_one_record_changes_fit_one_batch_even_when_the_largest_pe
         rows[happened.node] = outcome.row
         assert outcome.snapshot is not None
         people.apply(offset, encode(outcome.snapshot))
-        return sum(len(key) + len(value) for key, value in people.cut())
+        return sum(len(key) + len(value or b"") for key, value in people.cut())
 
     for user, first in (("a", 0), ("b", 31)):
         for device in range(first, first + 31):

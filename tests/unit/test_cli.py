@@ -38,6 +38,7 @@ def test_help_imports_no_command() -> None:
 @pytest.mark.parametrize("name", cli.main.list_commands(click.Context(cli.main)))
 def test_every_command_explains_itself(name: str, capfd: pytest.CaptureFixture[str]) -> None:
     code, out, _ = _run(name, "--help", capfd=capfd)
+    assert "\\b" not in out, "the mark that keeps the lines of examples is no text"
 
     assert code == 0
     assert out.startswith(f"Usage: leadstream {name}")

@@ -8,14 +8,14 @@ from tests.compose import resolved
 
 
 def test_composes_own_parser_accepts_the_file() -> None:
-    assert set(resolved()["services"]) == {"kafka", "topics", "worker", "stage-changes"}
+    assert set(resolved()["services"]) == {"kafka", "topics", "worker", "collector", "stage-changes"}
 
 
 def test_ports_are_published_on_loopback_only() -> None:
     ports = [port for service in resolved()["services"].values() for port in service.get("ports", [])]
 
     assert {port["host_ip"] for port in ports} == {"127.0.0.1"}
-    assert {port["published"] for port in ports} == {"9092", "6066"}
+    assert {port["published"] for port in ports} == {"9092", "6066", "8080"}
 
 
 def test_kafka_sends_containers_and_the_host_to_addresses_of_their_own() -> None:
@@ -26,7 +26,7 @@ def test_kafka_sends_containers_and_the_host_to_addresses_of_their_own() -> None
     assert environment["KAFKA_AUTO_CREATE_TOPICS_ENABLE"] == "false"
 
 
-@pytest.mark.parametrize("service", ["topics", "worker"])
+@pytest.mark.parametrize("service", ["topics", "worker", "collector"])
 def test_the_settings_of_each_service_are_accepted(service: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in resolved()["services"][service]["environment"].items():
         monkeypatch.setenv(name, value)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from schemas.documents import LeadDocument, LeadOutcomes
 from schemas.event import Rejected, decode, partition_key
 from schemas.stage_change import lead_events
 
@@ -24,7 +25,7 @@ def named_tests(path: Path) -> Iterator[tuple[str, str]]:
     yield from TEST.findall(path.read_text("utf-8"))
 
 
-@pytest.mark.parametrize("text", [*examples("for-trackers.md"), examples("for-crm.md")[1]])
+@pytest.mark.parametrize("text", [*examples("for-trackers.md"), *examples("for-crm.md")[1].splitlines()])
 def test_every_event_shown_is_accepted_and_has_a_key(text: str) -> None:
     assert not isinstance(decode(text.encode()), Rejected)
     assert partition_key(text.encode()) is not None
@@ -32,6 +33,12 @@ def test_every_event_shown_is_accepted_and_has_a_key(text: str) -> None:
 
 def test_the_fact_shown_to_the_crm_is_of_the_contract() -> None:
     lead_events.validate_json(examples("for-crm.md")[0])
+
+
+def test_the_outcomes_shown_to_the_crm_are_of_the_contract() -> None:
+    shown = json.loads(examples("for-crm.md")[2])
+    LeadOutcomes.model_validate(shown["outcomes"])
+    assert {"owner", *shown} <= set(LeadDocument.model_fields)
 
 
 def test_the_reasons_told_to_trackers_are_those_of_dead_letters() -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import orjson
 import pytest
 
-from stream.logs import JsonLines, config
+from stream.logs import config, json_lines
 
 
 @pytest.fixture(autouse=True)
@@ -33,7 +33,7 @@ def _record(error: BaseException | None = None) -> logging.LogRecord:
 
 
 def test_a_json_entry_is_one_line() -> None:
-    line = JsonLines().format(_record())
+    line = json_lines().format(_record())
 
     assert "\n" not in line
     assert orjson.loads(line) == {
@@ -44,13 +44,20 @@ def test_a_json_entry_is_one_line() -> None:
     }
 
 
+def test_what_an_entry_carries_stands_beside_its_message() -> None:
+    record = _record()
+    record.rows = 3
+
+    assert orjson.loads(json_lines().format(record))["rows"] == 3
+
+
 def test_a_traceback_stays_inside_its_line() -> None:
     try:
         _fail()
     except ValueError:
         error = sys.exception()
 
-    line = JsonLines().format(_record(error))
+    line = json_lines().format(_record(error))
 
     assert "\n" not in line
     assert orjson.loads(line)["error"].endswith("ValueError: why")

@@ -8,7 +8,7 @@ from stream.domain import leads
 from stream.domain.crossing import END
 from stream.domain.event import Link
 from stream.domain.ids import lead_id
-from stream.domain.log import Snapshot, Tick, Unreadable, Wake, encode
+from stream.domain.log import GoOn, Settling, Snapshot, Tick, Unreadable, Wake, encode
 from stream.domain.people import People
 from stream.domain.person import Identity
 from stream.domain.state import State
@@ -164,6 +164,24 @@ def test_a_tick_does_so_much_and_the_next_goes_on_in_order(monkeypatch: pytest.M
     assert seen == [2, 4, 5, 5]
     times = [fact["time"] for fact in log.facts[5:]]
     assert times == sorted(times)
+
+
+def test_who_is_left_need_not_wait_for_a_tick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(leads, "DUE", 2)
+    log = Log()
+    log.add(*(asked(START + n * SECOND, f"user::{n}") for n in range(4)))
+    log.append(GoOn())
+    assert (len(log.moves()), log.people.leads.left) == (4, False), "nothing is due, the clock is where it was"
+    log.tick(START + 30 * DAY)
+    assert log.people.leads.left
+    log.append(GoOn())
+    assert (len(log.moves()), log.people.leads.left) == (8, False)
+    assert log.facts[-1]["data"]["freshness"]["offset"] == len(log.records)
+    log.append(Settling("run"))
+    log.people.leads.left = True
+    log.append(GoOn())
+    assert not log.people.leads.left, "nobody moves down now: going on would not end"
+    assert replay(log.records, rules(), cuts=[5, 6]) == log.out
 
 
 def test_a_tick_does_as_much_for_who_was_just_read_from_the_rows(monkeypatch: pytest.MonkeyPatch) -> None:

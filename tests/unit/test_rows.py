@@ -36,7 +36,7 @@ def test_a_cut_holds_what_changed_and_the_log_last_all_at_one_position() -> None
     cut = rows.cut(LogRow(9, {0: 5}))
 
     assert [key for key, _ in cut] == [b"i:user::2", META]
-    assert {value[:9] for _, value in cut} == {b"\x01" + (9).to_bytes(8, "big")}
+    assert {(value or b"")[:9] for _, value in cut} == {b"\x01" + (9).to_bytes(8, "big")}
     assert set(stored) == {b"i:user::1", b"p:lead_1", b"i:user::2", META}
     assert Rows(stored).log() == LogRow(9, {0: 5})
 

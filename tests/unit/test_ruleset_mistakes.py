@@ -141,6 +141,37 @@ MISTAKES: dict[str, tuple[str, int, str, str]] = {
     "e-mail of another class": ('[identity]\ntyped_email = "A"', 2, "identity.typed_email", "one of B, C"),
     "providers that name an account": ('[accounts]\nkinds = ["isp"]', 2, "accounts.kinds[1]", "business, education"),
     "more than sure": ("[accounts]\nmin_confidence = 2", 2, "accounts.min_confidence", "from 0 to 1"),
+    "trust that is neither yes nor no": ("[identity]\ntrusted_only = 1", 2, "identity.trusted_only", "true or false"),
+    "a stage of accounts that everybody has": (
+        '[[accounts.stages]]\nname = "a"\nenter = { people = 2 }\nexit = { people = 2 }',
+        4, "accounts.stages.a.exit.people", "below",
+    ),
+    "stages of accounts that are one table": ("[accounts]\nstages = 1", 2, "accounts.stages", "[[accounts.stages]]"),
+    "a role without titles": ("[committee.roles.boss]", 1, "committee.roles.boss.titles", "is missing"),
+    "a role of no titles": ("[committee.roles.boss]\ntitles = []", 2, "committee.roles.boss.titles", "总经理"),
+    "a title of signs only": (
+        '[committee.roles.boss]\ntitles = ["ceo", " * "]', 2, "committee.roles.boss.titles[2]", "whole words",
+    ),
+    "a title that is a number": ("[committee.roles.boss]\ntitles = [1]", 2, "committee.roles.boss.titles", "a list of texts"),
+    "a role's unknown key": (
+        '[committee.roles.boss]\ntitles = ["a"]\nexcepts = ["b"]', 3, "committee.roles.boss.excepts", "did you mean except?",
+    ),
+    "an exception of nothing": (
+        '[committee.departments.it]\ntitles = ["it"]\nexcept = []', 3, "committee.departments.it.except", "whole words",
+    ),
+    "a role that is a list": ('[committee.roles]\nboss = ["ceo"]', 2, "committee.roles.boss", "[committee.roles.NAME]"),
+    "roles that are a list": ("[committee]\nroles = 1", 2, "committee.roles", "[committee.roles]"),
+    "a wanted role that nobody can have": (
+        '[committee]\nwanted = ["bos"]\n[committee.roles.boss]\ntitles = ["ceo"]', 2, "committee.wanted[1]", "did you mean boss?",
+    ),
+    "an unknown key of the committee": ("[committee]\nrole = 1", 2, "committee.role", "did you mean roles?"),
+    "an unknown trait": ("[committee.traits]\nname = 'x'", 2, "committee.traits.name", "allowed: department, role, title"),
+    "a trait without a name": ("[committee.traits]\ntitle = ''", 2, "committee.traits.title", "a text"),
+    "an unknown key of freshness": ('[freshness]\nhalf_live = "1d"', 2, "freshness.half_live", "did you mean half_life?"),
+    "fresh in two ways": (
+        '[freshness]\nhalf_life = "1d"\nretention = { after = "1d", keep = 0.5 }', 3, "freshness.retention", "not both",
+    ),
+    "more confidence than there is": ("[freshness]\nmin_confidence = 1.5", 2, "freshness.min_confidence", "from 0 to 1"),
     "less than nothing of the anonymous": ("[accounts]\nanonymous = -1", 2, "accounts.anonymous", "of at least 0"),
     "an account stage by grade": (
         '[[accounts.stages]]\nname = "a"\nenter = { score = 1, grade = "A" }', 3, "accounts.stages.a.enter.grade", "committee",

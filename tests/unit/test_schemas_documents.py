@@ -47,6 +47,12 @@ LEAD: dict[str, Any] = {
     "nextCrossingAt": None,
     "nextStageIfIdle": None,
     "ruleset": {"id": "b2b-default", "hash": "5e884898da280471"},
+    "owner": "anna",
+    "outcomes": {
+        "won": {"at": NOW, "amount": 12000.0, "currency": "EUR", "reason": None},
+        "lost": None,
+        "orders": {"count": 2, "lastAt": NOW, "currencies": {"EUR": {"count": 2, "total": 5700.0}}},
+    },
 }
 SIMULATION: dict[str, Any] = {
     "visitors": [VISITOR],
@@ -68,6 +74,9 @@ LAG: dict[str, Any] = {
     ],
     "clockPartition": 3,
     "clockLagSeconds": 0.5,
+    "clockSince": "2026-11-22T10:00:00.000Z",
+    "status": "OK",
+    "groups": [],
 }
 
 
@@ -81,7 +90,17 @@ LAG: dict[str, Any] = {
         (LeadPage, {"leads": [], "next": None}),
         (Simulation, SIMULATION),
         (Lag, LAG),
-        (Lag, {"partitions": [], "clockPartition": None, "clockLagSeconds": None}),
+        (
+            Lag,
+            {
+                "partitions": [],
+                "clockPartition": None,
+                "clockLagSeconds": None,
+                "clockSince": None,
+                "status": "OK",
+                "groups": [],
+            },
+        ),
     ],
 )
 def test_a_document_is_read_and_written_alike(model: type[Wire], document: dict[str, Any]) -> None:

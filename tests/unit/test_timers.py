@@ -22,6 +22,13 @@ def test_due_leads_come_in_order_of_instant_then_lead() -> None:
     assert len(timers) == 1
 
 
+def test_it_is_told_without_taking_anything_whether_something_may_be_due() -> None:
+    timers = armed(a=7)
+    assert [timers.is_due(clock) for clock in (6, 7)] == [False, True]
+    assert due(timers, 7) == ["a"]
+    assert not timers.is_due(9)
+
+
 def test_an_instant_is_due_at_itself() -> None:
     assert due(armed(a=7), 6) == []
     assert due(armed(a=7), 7) == ["a"]

@@ -60,7 +60,9 @@ async def test_a_lead_answers_with_all_members_of_the_contract(client: Client) -
     assert sum(row["points"] for row in document["explain"]) == pytest.approx(document["score"]["total"], abs=1e-6)
 
 
-@pytest.mark.parametrize("key", ["user::42", "email::buyer@acme.example", "email%3A%3Abuyer%40acme.example", "anon::9f2c"])
+@pytest.mark.parametrize(
+    "key", ["user::42", "email::buyer@acme.example", "email%3A%3Abuyer%40acme.example", "anon::9f2c", f"lead::{LEAD}"]
+)  # fmt: skip
 async def test_a_lead_answers_under_any_of_its_identities(client: Client, key: str) -> None:
     assert (await get(client, f"/v1/leads/{key}"))["id"] == LEAD
 
@@ -97,7 +99,6 @@ async def test_an_id_may_hold_any_character(value: str) -> None:
         ("/v1/leads?limit=0", 400, "from 1 to 1000"),
         ("/v1/leads?limit=many", 400, "from 1 to 1000"),
         ("/v1/leads?after=x", 400, "no lead id"),
-        ("/v1/accounts/account::acme.example", 404, "Not Found"),
         ("/nowhere", 404, "Not Found"),
     ],
 )
@@ -143,6 +144,25 @@ async def test_pages_give_every_lead_once_in_order_of_ids(limit: int) -> None:
             if after is None:
                 break
         assert ids == sorted(lead_id(f"user::u{n}") for n in range(25))
+
+
+async def test_who_is_there_all_the_time_is_on_one_page_whoever_comes_or_is_merged(
+    worker: StandingWorker, client: Client
+) -> None:
+    told = [f"t{n}@x.example" for n in range(20)]
+    mailed = [{"context": {"externalIds": [{"type": "email", "id": address}]}} for address in told]
+    for n, who in enumerate(mailed):
+        worker.simulation.feed(line(5 + n, type="identify", **who))
+    ids: list[str] = []
+    after, number = "", 0
+    while after is not None:
+        page = await get(client, f"/v1/leads?limit=3&after={after}")
+        ids += [lead["id"] for lead in page["leads"]]
+        after, number = page["next"], number + 1
+        worker.simulation.feed(line(30, type="identify", userId=f"came-{number}", traits={"email": told[number]}))
+    gone = {lead_id(f"email::{address}") for address in told[1 : number + 1]}
+    assert ids == sorted(set(ids))
+    assert {lead_id(f"email::{address}") for address in told} - gone <= set(ids)
 
 
 async def test_leads_are_picked_by_stage_and_route(client: Client) -> None:

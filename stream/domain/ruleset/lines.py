@@ -20,16 +20,20 @@ class Lines:
     """The line of every key and table header of a file that `tomllib` accepts."""
 
     def __init__(self, text: str) -> None:
-        """Walk through the file once."""
+        """Take the text; it is walked through when the first line is asked for: most files have no mistake."""
         self._text = text
         self._at = 0
-        self._newlines = [found.start() for found in re.finditer("\n", text)]
+        self._newlines: list[int] = []
         self._arrays: dict[Path, int] = {}
         self._known: dict[Path, int] = {}
-        self._document()
+        self._is_walked = False
 
     def of(self, path: Path) -> int:
         """Return the line of a path, or of the nearest thing around it that the file writes; 1 if there is none."""
+        if not self._is_walked:
+            self._is_walked = True
+            self._newlines = [found.start() for found in re.finditer("\n", self._text)]
+            self._document()
         while path and path not in self._known:
             path = path[:-1]
         return self._known.get(path, 1)

@@ -6,8 +6,10 @@ import tomllib
 from hashlib import sha256
 from zoneinfo import ZoneInfo
 
+from stream.domain.ruleset.committee import read_committee
 from stream.domain.ruleset.days import days_of, zone_of
 from stream.domain.ruleset.durations import UNITS_MS
+from stream.domain.ruleset.freshness import read_freshness
 from stream.domain.ruleset.horizon import read_horizon
 from stream.domain.ruleset.interest import (
     LONGEST,
@@ -31,6 +33,7 @@ from stream.domain.ruleset.topics import Source, Tag, read_tags, read_where
 SECTIONS = (
     *("ruleset", "decay", "where", "behaviours", "tags", "dwell", "timing", "sequences", "interest", "idle"),
     *("fit", "grades", "stages", "crm", "routes", "identity", "visitors", "accounts", "events"),
+    *("committee", "freshness"),
 )
 DAY_MS = UNITS_MS["d"]
 ACCOUNT_KINDS = ("business", "education", "government")
@@ -46,7 +49,7 @@ def load(text: bytes, name: str = "ruleset") -> Ruleset:
         decoded = text.removeprefix(codecs.BOM_UTF8).decode()
         document = tomllib.loads(decoded)
     except (ValueError, RecursionError) as error:
-        raise RulesetError(name, [_unreadable(text, error)]) from error
+        raise RulesetError(name, [unreadable(text, error)]) from error
     mistakes = Mistakes(document, Lines(decoded))
     root = Table(document, (), mistakes)
     root.only(*SECTIONS)
@@ -56,7 +59,8 @@ def load(text: bytes, name: str = "ruleset") -> Ruleset:
     return ruleset
 
 
-def _unreadable(text: bytes, error: Exception) -> Mistake:
+def unreadable(text: bytes, error: Exception) -> Mistake:
+    """Say where a file is no TOML, and what would be."""
     if isinstance(error, UnicodeDecodeError):
         return Mistake(text.count(b"\n", 0, error.start) + 1, "encoding", "UTF-8 text")
     if not isinstance(error, tomllib.TOMLDecodeError):
@@ -74,7 +78,7 @@ def _read(root: Table, text: bytes) -> Ruleset:
     head, decay, identity = root.table("ruleset"), root.table("decay"), root.table("identity")
     head.only("id", "timezone")
     decay.only(*HALF_LIFE, "max_tags")
-    identity.only("max_members", "typed_email")
+    identity.only("max_members", "typed_email", "trusted_only")
     half_life_ms = decay.half_life(14.0 * DAY_MS)
     behaviours = read_behaviours(root, half_life_ms)
     tags, sources = read_tags(root, half_life_ms)
@@ -121,7 +125,10 @@ def _read(root: Table, text: bytes) -> Ruleset:
         match=Matcher(read_where(root), behaviours, tags, sources, half_life_ms),
         day_of=days_of(zone),
         sequenced=frozenset(step for sequence in sequences.values() for step in sequence.steps),
+        committee=read_committee(root),
+        freshness=read_freshness(root),
         idle_horizon_ms=read_horizon(root, longest_ms),
+        trusted_only=identity.truth("trusted_only", default=False),
     )
 
 

@@ -1,6 +1,6 @@
 """The ruleset as the engine uses it: parsed, checked, compiled. Durations are milliseconds."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, field
 from math import inf
 from typing import Any, Protocol
@@ -133,6 +133,42 @@ class Accounts:
 
 
 @dataclass(frozen=True, slots=True)
+class TitleRule:
+    """A role or department, by its name or by what stands in a title; all of it plain (`titles.plain`)."""
+
+    name: str
+    word: str
+    titles: Container[str]
+    excepted: Container[str]
+
+    def fits(self, title: str) -> bool:
+        """Tell whether a plain title stands for it."""
+        return title == self.word or (title in self.titles and title not in self.excepted)
+
+
+@dataclass(frozen=True, slots=True)
+class Committee:
+    """Who takes part in a purchase: roles and departments in file order, the roles `wanted`, and the traits that tell them."""
+
+    roles: tuple[TitleRule, ...] = ()
+    departments: tuple[TitleRule, ...] = ()
+    wanted: tuple[str, ...] = ()
+    title: str = "title"
+    department: str = "department"
+    role: str = "buying_role"
+    memo: dict[str, tuple[str | None, str | None]] = field(default_factory=dict, repr=False, compare=False)  # titles seen lately
+
+
+@dataclass(frozen=True, slots=True)
+class Freshness:
+    """How fast what was told of a job loses confidence, and below which confidence it no longer counts."""
+
+    half_life_ms: float
+    min_confidence: float
+    lasts_ms: float  # the greatest age at which it counts; inf: it always does
+
+
+@dataclass(frozen=True, slots=True)
 class Ruleset:
     """One version of the rules. `hash` is the first 16 hex digits of SHA-256 of `text`."""
 
@@ -164,4 +200,7 @@ class Ruleset:
     day_of: Callable[[int], int]  # event time (ms) -> ordinal of its calendar day in `timezone`
     sequenced: frozenset[str] = field(default_factory=frozenset)  # behaviours that some sequence names
     gone: Mapping[str, Stage] = field(default_factory=dict)  # stages of former ladders: leads may still stand there
+    committee: Committee = field(default_factory=Committee)
+    freshness: Freshness | None = None
+    trusted_only: bool = False  # a browser's event links nothing to class A
     idle_horizon_ms: float = inf  # a visitor to whom nobody listens is forgotten after so long without an event

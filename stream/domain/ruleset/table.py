@@ -62,6 +62,14 @@ class Table:
         self.wrong(key, f"a whole number{_bounds(low, high)}")
         return default
 
+    def truth(self, key: str, *, default: bool) -> bool:
+        """Return true or false."""
+        value = self.values.get(key, default)
+        if isinstance(value, bool):
+            return value
+        self.wrong(key, "true or false")
+        return default
+
     def text(self, key: str, default: str) -> str:
         """Return a text that is not empty."""
         value = self.values.get(key, default)
@@ -123,7 +131,7 @@ class Table:
         """Return a table below this one, empty if it is not there."""
         value = self.values.get(key, {})
         if not isinstance(value, dict):
-            self.wrong(key, f"a table: [{key}] or {{ key = value }}")
+            self.wrong(key, f"a table: [{self._header(key)}] or {{ key = value }}")
             value = {}
         return Table(value, (*self.path, key), self.mistakes)
 
@@ -134,16 +142,20 @@ class Table:
             if isinstance(value, dict):
                 yield name, Table(value, (*parent.path, name), self.mistakes)
             else:
-                parent.wrong(name, f"a table with a name of its own: [{key}.NAME]")
+                parent.wrong(name, f"a table with a name of its own: [{self._header(key)}.NAME]")
 
     def array(self, key: str) -> Iterator["Table"]:
         """Yield the tables of an array of tables."""
         values = self.values.get(key, [])
         if not isinstance(values, list) or not all(isinstance(value, dict) for value in values):
-            self.wrong(key, f"tables, each under its own [[{key}]]")
+            self.wrong(key, f"tables, each under its own [[{self._header(key)}]]")
             return
         for number, value in enumerate(values):
             yield Table(value, (*self.path, key, number), self.mistakes)
+
+    def _header(self, key: str) -> str:
+        """Return a key as the header of its table writes it."""
+        return ".".join(part for part in (*self.path, key) if isinstance(part, str))
 
 
 def one_of(value: Any, names: list[str]) -> str:

@@ -1,0 +1,119 @@
+"""Visitors whom nobody listens to, handed on to the accounts they count for: each once a tick, however often it came."""
+
+from collections import deque
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from stream.domain.accountmember import account_of, visitor_id, visitor_member
+from stream.domain.log import Member, Members, encode
+from stream.domain.state import NEVER
+from stream.domain.visitor import Visitor
+from stream.runtime.lanes import Message
+from stream.runtime.producer import partition_of
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Callable
+
+    from stream.runtime.flow import Flow
+    from stream.runtime.rows import RowPart
+
+AT_ONCE = 2_000
+"""How many visitors one tick hands on; a checkpoint all."""
+
+partition_of_account = lru_cache(maxsize=100_000)(partition_of)
+"""murmur2 in Python costs what all else does here."""
+
+
+def counted_in(row: Visitor | None) -> str:
+    """Return the account that a visitor counts for here; "" where that is none, or somebody listens to it."""
+    return "" if row is None or row.listened else account_of(row.state)
+
+
+class Waiting:
+    """What one open partition has to say to accounts."""
+
+    def __init__(self) -> None:
+        self.visitors: dict[bytes, None] = {}
+        self.left: list[tuple[str, Member, int]] = []
+        self.sent: list[asyncio.Future[None]] = []
+        self._unproven: deque[tuple[int, list[asyncio.Future[None]]]] = deque()
+        self._proven = NEVER
+
+    def handed_on(self, until: int) -> int:
+        """Return up to when everything handed on is acknowledged, of what was received up to `until` (ms)."""
+        if not self.visitors:
+            self._unproven.append((until, self.sent))
+            self.sent = []
+        while self._unproven and all(sent.done() for sent in self._unproven[0][1]):
+            self._proven = self._unproven.popleft()[0]
+        return min(until, self._proven)
+
+
+class Anonymous:
+    """Part of the visitors' agent.
+
+    Args:
+        flow: where messages are put.
+        topic: `members`.
+        floor: gives the floor of interest that holds in a partition.
+    """
+
+    def __init__(self, flow: "Flow", topic: str, floor: "Callable[[RowPart[Visitor]], float]") -> None:
+        self._flow, self._topic, self._floor = flow, topic, floor
+        self._waiting: dict[int, Waiting] = {}
+
+    def open(self, part: "RowPart[Visitor]") -> None:
+        """Begin with a partition that was opened: each of its checkpoints takes with it what waits."""
+        self._waiting[part.changelog.partition] = Waiting()
+        part.taking = lambda: self._hand_on(part, None)
+
+    def note(self, part: "RowPart[Visitor]", key: bytes, was: str, row: Visitor) -> None:
+        """Remember a row that an event changed, which counted for the account `was`; it leaves at the event that says so."""
+        now = counted_in(row)
+        if was and was != now and was != account_of(row.state):
+            self._leave(part, key, was, row)
+        if now:
+            self._waiting[part.changelog.partition].visitors[key] = None
+
+    def let_go(self, part: "RowPart[Visitor]", key: bytes) -> None:
+        """Let a visitor whose row goes leave its account."""
+        row = part.get(key)
+        if row is not None and (account := counted_in(row)):
+            self._leave(part, key, account, row)
+
+    def _leave(self, part: "RowPart[Visitor]", key: bytes, account: str, row: Visitor) -> None:
+        gone = Member(visitor_id(key.decode()), row.position, left=True)
+        self._waiting[part.changelog.partition].left.append((account, gone, row.state.as_of))
+
+    def tick(self, part: "RowPart[Visitor]", until: int) -> int:
+        """Hand on what waits, and return up to when all of it is acknowledged, of what was received up to `until` (ms)."""
+        self._hand_on(part, AT_ONCE)
+        return self._waiting[part.changelog.partition].handed_on(until)
+
+    def _hand_on(self, part: "RowPart[Visitor]", limit: int | None) -> None:
+        waiting = self._waiting[part.changelog.partition]
+        if not waiting.visitors and not waiting.left:
+            return
+        messages: dict[int, list[Message]] = {}
+        count = self._flow.counts[self._topic]
+        for account, member, r in [*waiting.left, *self._members(part, waiting, limit)]:
+            key = account.encode()
+            message = Message(key, encode(Members(account, r, [member])))
+            messages.setdefault(partition_of_account(key, count), []).append(message)
+        waiting.left = []
+        for partition, some in messages.items():
+            acknowledged = self._flow.outbox.put(self._topic, partition, some)
+            part.sent(acknowledged)
+            waiting.sent.append(acknowledged)
+
+    def _members(self, part: "RowPart[Visitor]", waiting: Waiting, limit: int | None) -> list[tuple[str, Member, int]]:
+        keys, floor, found = list(waiting.visitors)[:limit], self._floor(part), []
+        for key in keys:
+            del waiting.visitors[key]
+            row = part.get(key)
+            account = counted_in(row)
+            if row is None or not account:
+                continue
+            found.append((account, visitor_member(visitor_id(key.decode()), row.state, row.position, floor), row.state.as_of))
+        return found

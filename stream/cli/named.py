@@ -1,0 +1,29 @@
+"""An identity or a lead as an operator types it."""
+
+from schemas.keys import node_in
+from stream.domain.asking import LEAD_ID
+from stream.domain.ids import KINDS, NEEDS_SCOPE, UNSCOPED, parse
+from stream.errors import UsageError
+
+
+def named(text: str, phone_region: str | None) -> str:
+    """Return the identity as it is kept (an address in lower case, a number with its country), or the lead's id.
+
+    Raises:
+        UsageError: it is neither, or an id that does not exist.
+    """
+    if LEAD_ID.fullmatch(text) is not None:
+        return text
+    try:
+        kind, scope, value = parse(text)
+    except ValueError as error:
+        raise UsageError(f"{error}, or a lead's id") from error
+    kind = KINDS.get(kind, kind)
+    if scope and kind in UNSCOPED:
+        raise UsageError(f"{text!r} is no id: a {kind} has no scope, write {kind}::{value}")
+    if kind in NEEDS_SCOPE and not scope:
+        raise UsageError(f"{text!r} is no id: a {kind} needs its scope, as in {kind}:wx1:{value}")
+    node = node_in(kind, scope, value, phone_region)
+    if node is None:
+        raise UsageError(f"{text!r} is no id: {value!r} stands for nobody, or is no {kind}")
+    return node

@@ -1,0 +1,57 @@
+"""Which accounts are hottest: ordered by score as of one instant, then by id, page by page."""
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple, Self
+
+from stream.domain.accountdocument import account
+from stream.domain.accounts import Accounts
+
+_PLACE = re.compile(r"(\d{1,15})~(-?\d+(?:\.\d+)?(?:e[+-]?\d+)?)~(account:[\s\S]+)")
+
+
+class Place(NamedTuple):
+    """Where an account stands in the list that is ordered by scores as of `now` (ms)."""
+
+    now: int
+    score: float
+    id: str
+
+    @classmethod
+    def read(cls, text: str) -> Self | None:
+        """Return the place that `next` told; None where it never did.
+
+        >>> Place.read("1700000000000~82.5~account::acme.example")
+        Place(now=1700000000000, score=82.5, id='account::acme.example')
+        """
+        found = _PLACE.fullmatch(text)
+        return None if found is None else cls(int(found[1]), float(found[2]), found[3])
+
+    def write(self) -> str:
+        """Return the place as `next` tells it."""
+        return f"{self.now}~{self.score!r}~{self.id}"
+
+    @property
+    def order(self) -> tuple[float, str]:
+        """What the list is ordered by."""
+        return -self.score, self.id
+
+
+def ranked(fold: Accounts, stage: str | None, after: Place) -> Iterator[Place | None]:
+    """Yield the places of a partition's accounts behind another, in no order; None for each that is passed over.
+
+    The fold may go on meanwhile; `stage` None: in any.
+    """
+    for id_ in list(fold.rows.ids()):
+        known = fold.rows.account(id_)
+        if known is None or stage not in {None, known.stage}:
+            yield None
+            continue
+        live = fold.live(known)
+        if live.next <= after.now:  # a member counts otherwise since: only a copy may run there
+            document = account(fold, id_, after.now)
+            score = 0.0 if document is None else float(document["score"])
+        else:
+            score = live.score(fold.in_force.anonymous).part("score", max(after.now, known.as_of))
+        place = Place(after.now, score, id_)
+        yield place if place.order > after.order else None

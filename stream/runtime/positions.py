@@ -1,0 +1,102 @@
+"""Where source partitions go on, and the mark that each commit leaves for whoever goes on behind it."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, cast
+
+import msgspec
+from faust.types import TP
+
+from stream.runtime.misfits import PARTITIONS, misfit
+from stream.runtime.resume import (
+    EPOCH_BITS,
+    MARK_KEY,
+    Found,
+    Mark,
+    Resume,
+    mark_row,
+    read_mark,
+    read_mark_row,
+    resume,
+    write_mark,
+)
+from stream.runtime.ticks import Progress
+from stream.runtime.work import Position
+
+if TYPE_CHECKING:
+    from stream.runtime.flow import Flow
+
+
+class Positions:
+    """Decides where source partitions of a flow go on, and marks how far they are; `rules` as of the flow."""
+
+    def __init__(self, flow: "Flow", rules: Callable[[TP, int], tuple[str, int]]) -> None:
+        self._flow, self._rules = flow, rules
+        self._said: dict[TP, Mark] = {}
+        """The mark with which each source partition went on: what an operator decided holds on."""
+
+    async def decide(self, tps: set[TP]) -> dict[TP, Resume]:
+        """Decide where source partitions go on, nowhere if a rebalance begins meanwhile; raises `Misfit`."""
+        flow, life = self._flow, self._flow.life
+        await flow.faults.reach("seek")
+        await self._count_partitions()
+        thread, changelogs = flow.consumer._thread, {cast("TP", flow.changelog_of(tp)) for tp in tps}
+        committed, ends = await thread.committed(tps), await thread.ends({*tps, *changelogs})
+        found: dict[TP, Resume] = {}
+        for tp in tps:
+            changelog = cast("TP", flow.changelog_of(tp))
+            at = committed.get(tp)
+            mark = read_mark(at.metadata) if at is not None else None
+            # building a fold may take seconds: the loop must turn meanwhile
+            flow.building += 1
+            state_at = await asyncio.to_thread(flow.tables[changelog.topic].position, tp.partition)
+            flow.building -= 1
+            if flow.life != life or not flow.assigned:
+                return {}  # the group takes away or has assigned anew meanwhile: what is known of rows here is going
+            found[tp] = resume(
+                Found(
+                    tp, None if at is None else at.offset, mark, self._stored(tp, changelog), state_at,
+                    *ends[tp], flow.counts[tp.topic], flow.changelogs.last(changelog), ends[changelog][0],
+                    tp.topic in flow.folds,
+                )
+            )  # fmt: skip
+            flow.progress[tp] = Progress(found[tp].position, mark.until if mark is not None else 0, ends[tp][1])
+            self._said[tp] = msgspec.structs.replace(found[tp].said or Mark(), epoch=found[tp].epoch)
+        return found
+
+    def base(self, tp: TP) -> int:
+        """Return what makes positions in rows of a partition's offsets: its epoch, above them."""
+        said = self._said.get(tp)
+        return 0 if said is None else said.epoch << EPOCH_BITS
+
+    def rows(self, positions: Mapping[TP, Position]) -> list[tuple[bytes, bytes]]:
+        """Return the rows that tell a changelog how far its sources are: a commit is deleted together with its topic."""
+        return [(MARK_KEY + tp.topic.encode(), mark_row(at.next, self._mark(tp, at))) for tp, at in positions.items()]
+
+    def offsets(self, positions: Mapping[TP, Position]) -> dict[TP, tuple[int, str]]:
+        """Return what is to be committed: `{partition: (next offset, metadata)}`."""
+        return {tp: (at.next, write_mark(self._mark(tp, at))) for tp, at in positions.items()}
+
+    def _mark(self, tp: TP, at: Position) -> Mark:
+        flow, said = self._flow, self._said.get(tp, Mark())
+        changelog = cast("TP", flow.changelog_of(tp))
+        rules, place = self._rules(tp, at.next)
+        return Mark(
+            flow.changelogs.last(changelog), flow.counts[tp.topic], at.last, at.print, rules,
+            flow.progress[tp].history_until, place, said.epoch, said.turn, said.begin,
+        )  # fmt: skip
+
+    def _stored(self, tp: TP, changelog: TP) -> tuple[int, Mark] | None:
+        row = self._flow.stores()[changelog.topic].part(changelog.partition).get(MARK_KEY + tp.topic.encode())
+        return None if row is None else read_mark_row(row)
+
+    async def _count_partitions(self) -> None:
+        """Ask how many partitions there are; those read must be as many as they should, at each assignment."""
+        flow, counts = self._flow, self._flow.counts
+        wanted = {topic: wanted for topic, (_, wanted) in flow.sources.items()}
+        wanted |= {table: flow.sources[topic][1] for topic, (table, _) in flow.sources.items()}
+        for topic in {*counts, *wanted}:
+            if topic in wanted or not counts[topic]:
+                counts[topic] = await flow.producer().partitions_for(topic)
+            if counts[topic] != wanted.get(topic, counts[topic]):
+                raise misfit(PARTITIONS, topic=topic, partitions=counts[topic], wanted=wanted[topic])

@@ -1,0 +1,365 @@
+"""The accounts' fold: who counts, what falls due, what is told, under which ruleset."""
+
+from typing import Any
+
+import orjson
+import pytest
+
+from schemas.account_change import AccountChange
+from stream.domain import account as rows
+from stream.domain.accountdocument import account, named
+from stream.domain.accountrows import AccountRows
+from stream.domain.accounts import DUE, Accounts
+from stream.domain.accountsums import Sums, shape
+from stream.domain.crossing import END
+from stream.domain.hotlist import Place, ranked
+from stream.domain.instants import parse, write
+from stream.domain.log import Member, Members, NewRuleset, Record, Settling, Tick, Unreadable, encode
+from tests.told import DAY, HOUR, LEAD_1, START, rules
+
+ID = "account::acme.example"
+TEN = 10.0 * DAY
+LADDER = """
+[accounts]
+anonymous = 0.5
+[[accounts.stages]]
+name = "engaged"
+enter = { score = 60 }
+exit = { score = 40 }
+[[accounts.stages]]
+name = "committed"
+enter = { committee = 2, interest = 10 }
+exit = { committee = 1.5 }
+"""
+RULES = rules(LADDER)
+
+
+class Log:
+    """One partition of `members`."""
+
+    def __init__(self, text: str = LADDER) -> None:
+        self.stored: dict[bytes, bytes] = {}
+        self.fold = Accounts(self.stored, "leadstream", rules(text))
+        self.offset = 0
+
+    def add(self, record: Record) -> "Log":
+        self.fold.apply(self.offset, encode(record))
+        self.offset += 1
+        return self
+
+    def hear(self, *members: Member, r: int = START, code: str = "", id_: str = ID) -> "Log":
+        return self.add(Members(id_, r, list(members), code))
+
+    @property
+    def moves(self) -> list[tuple[str, str, str, int]]:
+        facts = [orjson.loads(out.value or b"") for out in self.fold.out]
+        return [
+            (data["stage"]["from"]["name"], data["stage"]["to"]["name"], data["reason"]["code"], parse(fact["time"]) - START)
+            for fact in facts
+            if (data := fact["data"])
+        ]
+
+    def shown(self, at: int = START) -> dict[str, Any]:
+        document = account(self.fold, ID, at)
+        assert document is not None
+        return document
+
+    def reopened(self, text: str = LADDER) -> "Log":
+        self.fold.cut()
+        self.fold = Accounts(self.stored, "leadstream", rules(text))
+        return self
+
+
+def lead(id_: str = "lead_a", version: int = 1, points: float = 80.0, **more: Any) -> Member:
+    given: dict[str, Any] = {"base": START, "interest": {TEN: points}, "active": START}
+    return Member(id_, version, lead=True, **(given | more))
+
+
+def visitor(id_: str = "v_1", version: int = 1, points: float = 20.0, **more: Any) -> Member:
+    proof = {"evidence": [("address", "192.0.2.0/24")], "told": ("Acme", "acme.example", "business", 1.0)}
+    given: dict[str, Any] = {"base": START, "interest": {TEN: points}, **proof}
+    return Member(id_, version, **(given | more))
+
+
+# -- who counts
+
+
+def test_leads_count_whole_and_anonymous_visitors_in_part() -> None:
+    document = Log().hear(lead(fit=5.0, timing={TEN: 1.0})).hear(visitor()).shown(START + 10 * DAY)
+
+    assert document["score"] == pytest.approx(40 + 5 + 0.5 + 0.5 * 10)
+    assert (document["people"], document["anonymous"]) == (["lead_a"], 1)
+
+
+@pytest.mark.parametrize(
+    ("then", "left"),
+    [
+        (visitor(version=2, points=4.0), 4.0),
+        (visitor(version=1, points=4.0), 20.0),
+        (visitor(version=0, points=4.0), 20.0),
+        (Member("v_1", 1, left=True), None),
+        (Member("v_1", 0, left=True), 20.0),
+        (Member("v_1", -1, left=True, final=True), None),
+    ],
+    ids=["a newer one", "a repeat", "an older one", "it left at the same place", "it left before", "it left for ever"],
+)
+def test_the_newest_version_counts(then: Member, left: float | None) -> None:
+    document = Log().hear(visitor()).hear(then).shown()
+
+    assert document["score"] == pytest.approx(0.0 if left is None else left / 2)
+    assert document["anonymous"] == (left is not None)
+
+
+def test_a_visitor_to_whom_somebody_listens_never_comes_back() -> None:
+    log = Log().hear(Member("v_1", 3, left=True, final=True)).hear(visitor(version=9))
+    log.hear(Member("v_1", 12, left=True, final=True)).hear(lead())
+
+    assert log.shown()["anonymous"] == 0
+
+
+def test_who_only_left_makes_no_account() -> None:
+    log = Log().hear(Member("v_1", 3, left=True, final=True))
+
+    assert account(log.fold, ID, START) is None
+    assert list(log.fold.rows.ids()) == []
+    assert account(log.reopened().hear(visitor(version=4)).fold, ID, START) is None
+
+
+def test_the_last_one_leaves_nothing_but_the_account_and_its_number() -> None:
+    log = Log().hear(lead(points=100.0), lead("lead_b", points=1e9)).hear(Member("lead_b", 2, left=True))
+    log.hear(Member("lead_a", 2, left=True))
+
+    assert log.shown()["score"] == 0.0
+    assert [move[:3] for move in log.moves] == [("visitor", "engaged", "threshold_up"), ("engaged", "visitor", "threshold_down")]
+
+
+def test_a_change_of_account_within_one_record_neither_dips_nor_doubles() -> None:
+    log = Log().hear(lead(), visitor(points=10.0)).hear(Member("v_1", 2, left=True), lead(version=2, points=85.0))
+
+    assert log.moves == [("visitor", "engaged", "threshold_up", 0)]
+
+
+def test_sums_are_right_however_far_their_beginnings_lie_apart() -> None:
+    log = Log().hear(visitor(interest={float(HOUR): 8.0}))
+    log.hear(visitor("v_2", interest={float(HOUR): 6.0}, base=START + 90 * HOUR), r=START + 90 * HOUR)
+
+    assert log.shown(START + 91 * HOUR)["score"] == pytest.approx(1.5)
+    assert log.fold.rows.account(ID).sums.landmark == START + 90 * HOUR  # type: ignore[union-attr]  # it is there
+
+
+def test_a_member_under_its_floor_brings_the_floor() -> None:
+    assert Log().hear(visitor(points=-30.0)).hear(visitor("v_2", points=8.0)).shown()["score"] == pytest.approx(4.0)
+    assert Log().hear(lead(points=2.0, floor=5.0)).shown()["score"] == pytest.approx(5.0)
+
+
+def test_an_idle_lead_loses_points_until_the_floor() -> None:
+    log = Log().hear(lead(idle_ms=DAY, idle_points=-30.0, interest={1e15: 80.0}))
+
+    assert [log.shown(START + n * DAY)["score"] for n in range(5)] == pytest.approx([80.0, 50.0, 20.0, 0.0, 0.0], abs=1e-3)
+
+
+def test_a_role_that_is_too_old_is_no_part_of_the_committee() -> None:
+    member = lead(role="boss", role_until=START + DAY)
+
+    assert shape(member, START + DAY - 1).role == "boss"
+    assert shape(member, START + DAY).role == ""
+
+
+# -- stages
+
+
+def test_an_account_falls_by_itself_at_the_exact_instant() -> None:
+    log = Log().hear(lead()).add(Tick(0, START + 20 * DAY))
+
+    assert log.moves[1:] == [("engaged", "visitor", "decay", 10 * DAY + 1)]
+
+
+def test_what_was_due_is_done_before_a_record_counts() -> None:
+    log = Log().hear(lead()).hear(lead(version=2, base=START + 20 * DAY), r=START + 20 * DAY)
+
+    assert [(move[1], move[3]) for move in log.moves] == [
+        ("engaged", 0), ("visitor", 10 * DAY + 1), ("engaged", 20 * DAY),
+    ]  # fmt: skip
+
+
+def test_a_full_idle_period_is_the_reason_where_it_makes_the_fall() -> None:
+    log = Log().hear(lead(idle_ms=2 * DAY, idle_points=-25.0, interest={1e15: 90.0})).add(Tick(0, START + 9 * DAY))
+
+    assert log.moves[1:] == [("engaged", "visitor", "idle", 6 * DAY)] or log.moves[1:] == [
+        ("engaged", "visitor", "idle", 4 * DAY)
+    ]
+    assert "idle" in orjson.loads(log.fold.out[-1].value or b"")["data"]["reason"]["text"]
+
+
+def test_a_committee_of_two_roles_commits_and_one_that_grows_old_ends_it() -> None:
+    user = lead("lead_b", role="user", role_until=START + 3 * DAY, points=5.0)
+    log = Log().hear(lead(role="boss", points=20.0), user).add(Tick(0, START + 9 * DAY))
+
+    assert log.moves == [("visitor", "committed", "threshold_up", 0), ("committed", "visitor", "decay", 3 * DAY)]
+
+
+@pytest.mark.parametrize("code", ["merge", "unmerge", "erase"])
+def test_what_people_did_is_the_reason(code: str) -> None:
+    log = Log().hear(lead(LEAD_1)).hear(Member(LEAD_1, 2, left=True), code=code)
+
+    assert log.moves[1] == ("engaged", "visitor", code, 0)
+    for out in log.fold.out:
+        AccountChange.model_validate_json(out.value or b"")
+
+
+def test_one_tick_moves_so_many_accounts_and_the_next_one_the_rest() -> None:
+    log = Log()
+    for number in range(DUE + 7):
+        log.hear(lead(), id_=f"account::{number}.example")
+    log.fold.out.clear()
+    log.add(Tick(0, START + 30 * DAY))
+    assert len(log.fold.out) == DUE
+
+    log.add(Tick(0, START + 30 * DAY))
+    assert len(log.fold.out) == DUE + 7
+
+
+def test_a_late_record_finds_what_a_tick_looked_at_as_it_was() -> None:
+    idle = lead(idle_ms=5 * DAY, idle_points=-1.0, interest={1e15: 90.0})
+    log, other = Log().hear(idle), Log().hear(idle)
+    log.add(Tick(0, START + 8 * DAY))
+    for each in (log, other):
+        each.hear(visitor(), r=START + DAY)
+
+    assert log.fold.cut()[-2][1][9:] == other.fold.cut()[-2][1][9:]
+    assert log.shown(START + 9 * DAY)["score"] == pytest.approx(90 - 1 + 10 * 2**-0.9, abs=1e-3)
+
+
+def test_timers_come_back_with_the_rows() -> None:
+    log = Log().hear(lead(idle_ms=30 * DAY, idle_points=-1.0)).reopened().add(Tick(0, START + 20 * DAY))
+
+    assert log.moves == [("engaged", "visitor", "decay", 10 * DAY + 1)]
+    assert log.fold.size > 0
+    assert (log.fold.rules.id, log.fold.next) == (RULES.id, 2)
+
+
+# -- rulesets
+
+
+def test_a_ruleset_moves_nobody_by_itself_and_is_the_reason_afterwards() -> None:
+    log = Log().hear(lead()).add(NewRuleset(5, LADDER.replace("exit = { score = 40 }", "exit = { score = 58 }").encode()))
+    assert len(log.moves) == 1
+    log.hear(visitor(), r=START + 6 * DAY)
+
+    assert log.moves[1][:3] == ("engaged", "visitor", "ruleset_change")
+
+
+def test_a_stage_that_is_gone_is_left_at_the_next_record() -> None:
+    gone = LADDER.replace('"engaged"', '"hot"').replace("score = 60", "score = 600")
+    log = Log().hear(lead()).add(NewRuleset(5, gone.encode())).hear(visitor())
+
+    assert log.moves[1][:3] == ("engaged", "visitor", "ruleset_change")
+    assert "no stage engaged any more" in orjson.loads(log.fold.out[-1].value or b"")["data"]["reason"]["text"]
+
+
+def test_a_stage_that_is_gone_is_left_by_the_clock_too() -> None:
+    gone = LADDER.replace('"engaged"', '"hot"').replace("score = 60", "score = 50")
+    log = Log().hear(lead()).add(Tick(0, START + HOUR)).add(NewRuleset(5, gone.encode())).add(Tick(0, START + DAY))
+
+    assert log.moves[1][:2] == ("engaged", "hot")
+
+
+def test_a_ruleset_that_came_already_or_late_changes_nothing() -> None:
+    other = LADDER.replace("60", "90").encode()
+    log = Log().add(NewRuleset(5, other))
+    in_force = log.fold.in_force
+    log.add(NewRuleset(5, LADDER.encode())).add(NewRuleset(4, LADDER.encode()))
+    assert log.fold.in_force is in_force
+
+    log.add(NewRuleset(8, other))
+    assert (log.fold.in_force.place, len(log.fold.in_force.editions.held)) == (8, 2)
+    assert log.reopened().fold.in_force.place == 8
+
+
+# -- evidence
+
+
+def test_the_surest_evidence_names_the_company_while_it_stands() -> None:
+    mail = lead(evidence=[("email", "acme.example")], told=("ACME Ltd", "acme.example", "business", 1.0))
+    log = Log().hear(visitor()).hear(mail)
+    assert log.shown()["name"] == "ACME Ltd"
+
+    assert log.hear(Member("lead_a", 2, left=True)).shown()["name"] == "Acme"
+    assert log.hear(Member("v_1", 2, left=True)).shown()["name"] == "ACME Ltd"
+
+
+def test_an_older_word_does_not_rename_a_company() -> None:
+    log = Log().hear(visitor(), r=START + DAY)
+    log.hear(visitor("v_2", told=("Old name", "acme.example", "business", 0.7)), r=START)
+
+    assert log.shown(START + DAY)["name"] == "Acme"
+
+
+def test_a_row_keeps_the_proofs_of_most_people() -> None:
+    log = Log().hear(lead(evidence=[("email", "acme.example")]))
+    for number in range(rows.PROOFS + 3):
+        log.hear(visitor(f"v_{number}", evidence=[("address", f"192.0.2.{number}/32")]), r=START + number)
+    log.hear(Member(f"v_{rows.PROOFS + 2}", 2, left=True)).hear(visitor("v_0", 2, evidence=[("address", "192.0.2.0/32")]))
+    evidence = log.shown(START + DAY)["evidence"]
+
+    assert len(evidence) == rows.PROOFS
+    assert evidence[0]["source"] == "email"
+
+
+def test_a_kind_of_evidence_that_is_least_goes_whole() -> None:
+    log = Log().hear(visitor("v_x", evidence=[("group", "g")]), r=START + DAY)
+    for number in range(rows.PROOFS):
+        log.hear(visitor(f"v_{number}", evidence=[("address", f"192.0.2.{number}/32")]), r=START)
+
+    assert {one["source"] for one in log.shown(START + DAY)["evidence"]} == {"address"}
+
+
+# -- rows and look-ups
+
+
+def test_rows_of_another_release_are_refused() -> None:
+    for stored in ({b"\x00log": b"\x02" + bytes(9)}, {b"\x00log": b"\x01" + bytes(8) + b"\xc1"}):
+        with pytest.raises(Unreadable, match="accounts row"):
+            AccountRows(stored).log()
+
+
+def test_a_record_of_another_kind_is_passed_over() -> None:
+    log = Log().hear(visitor()).add(Settling("run"))
+
+    assert (log.fold.next, log.shown()["anonymous"]) == (2, 1)
+
+
+def test_an_account_of_a_name_with_a_zero_byte_is_one() -> None:
+    log = Log().hear(visitor(), id_="account:group:a\0b").reopened()
+
+    assert list(log.fold.rows.ids()) == ["account:group:a b"]
+
+
+@pytest.mark.parametrize("id_", ["acme.example", "account:", "account:x:y", "account::", "account::a\0b", "anon::1"])
+def test_what_is_no_account_is_said(id_: str) -> None:
+    with pytest.raises(ValueError, match="is no account"):
+        named(id_)
+    assert named(ID) == ID
+
+
+def test_the_hottest_stand_first_page_by_page() -> None:
+    log = Log()
+    for number, points in enumerate((30.0, 90.0, 60.0, 60.0)):
+        log.hear(lead(points=points, idle_ms=3 * DAY if number == 1 else 0, idle_points=-50.0), id_=f"account::{number}.example")
+    first = Place(START + DAY, float("inf"), "")
+    places = sorted((place for place in ranked(log.fold, None, first) if place is not None), key=lambda place: place.order)
+    assert [place.id[9] for place in places] == ["1", "2", "3", "0"]
+    after = [place for place in ranked(log.fold, None, places[1]) if place is not None]
+    assert sorted(place.id[9] for place in after) == ["0", "3"]
+    assert [place.id[9] for place in ranked(log.fold, "visitor", first) if place is not None] == ["0"]
+
+    later = [place for place in ranked(log.fold, None, Place(START + 4 * DAY, float("inf"), "")) if place is not None]
+    assert {place.id[9]: round(place.score) for place in later}["1"] == round(90 * 2**-0.4 - 50)
+    assert Place.read(places[0].write()) == places[0]
+    assert Place.read("x") is None
+
+
+def test_an_empty_account_has_no_end_of_its_own() -> None:
+    assert Log().fold.timers.at(ID) is None
+    assert Sums().copy() == Sums()
+    assert write(START) < write(END)

@@ -1,0 +1,49 @@
+"""A canary goes the whole way and touches nobody."""
+
+from typing import Any
+
+import orjson
+
+from schemas.event import decode, is_echo
+from stream.domain import canary
+from stream.domain.log import Canary, Tick, encode
+from stream.domain.log import decode as read
+from stream.domain.people import People
+from stream.domain.ruleset.load import load
+from stream.rulesets import default_text
+from tests.unit.standing_worker import StandingWorker, line
+
+RULES = load(default_text())
+
+
+def test_its_event_is_an_ordinary_one_and_an_echo() -> None:
+    event = canary.event_of("7")
+    raw: Any = decode(orjson.dumps(event))
+    assert is_echo(raw)
+    assert raw.anonymous_id == "leadstream-canary-7"
+
+
+def test_it_is_known_by_its_identity() -> None:
+    assert canary.seen(canary.node_of("7")) == Canary("anon::leadstream-canary-7")
+    assert canary.seen("anon::9f2c") is None
+    assert canary.seen("") is None, "an echo without a key"
+
+
+def test_the_fold_passes_it_on_and_changes_nothing() -> None:
+    people = People({}, 1, "leadstream", RULES)
+    people.apply(0, encode(Tick(0, 5)))
+    people.cut()
+    told = encode(Canary(canary.node_of("7")))
+    people.apply(1, told)
+    (out,) = people.out
+    assert (out.topic, out.key, out.value) == ("wakes", b"anon::leadstream-canary-7", told)
+    assert read(told) == Canary("anon::leadstream-canary-7")
+    assert people.next == 2
+    assert len(people.cut()) == 1, "the log's own row"
+
+
+def test_no_visitor_and_no_lead_is_made_of_it() -> None:
+    worker = StandingWorker([line(0, **canary.event_of("7"))])
+    assert worker.simulation.rows == {}
+    assert not worker.fold.leads.timers
+    assert worker.fold.out == []
