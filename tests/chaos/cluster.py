@@ -13,8 +13,6 @@ from tests.brokers import Broker, KafkaNode, Place, kafka_jars, wait_until
 from tests.chaos.proxy import CALM, Proxy, Weather
 from tests.kafka.group import admin_of, forget_clients
 
-JAVA = ("-Xmx320m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
-
 
 class Cluster:
     """`count` nodes in a folder of their own."""
@@ -26,7 +24,7 @@ class Cluster:
         self.proxies: list[Proxy] = []
         for node in voters:
             proxy = Proxy("", f"proxy-{node}")
-            made = KafkaNode(folder / f"kafka-{node}", kafka_jars(), Place(node, voters, proxy.address), JAVA)
+            made = KafkaNode(folder / f"kafka-{node}", kafka_jars(), Place(node, voters, proxy.address))
             proxy.target = made.behind
             self.nodes.append(made)
             self.proxies.append(proxy)

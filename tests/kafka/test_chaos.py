@@ -8,7 +8,7 @@ import pytest
 from tests.chaos.cluster import Clusters
 from tests.chaos.short import KEPT, SEED, short
 
-SCHEDULES, GROUPS = 20, 4
+SCHEDULES, GROUPS = 20, 3
 PLAYED = [*((SEED, number) for number in range(SCHEDULES)), *KEPT]
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from stream.runtime.embedded import free_port
-from tests.brokers import ROOT, Broker, Installation, KafkaNode, Process, kafka_jars
+from tests.brokers import JAVA, ROOT, Broker, Installation, KafkaNode, Process, kafka_jars
 from tests.compose import resolved
 
 INSIDE = "kafka:19092"
@@ -35,7 +35,7 @@ def _process(name: str, service: dict[str, Any], kafka: Broker, folder: Path, **
     words = [word.replace(INSIDE, kafka.address) for word in service["command"]]
     script = Path(words[0]).name
     if script in SCRIPTS:
-        words = ["java", "-cp", f"{kafka_jars()}/*", SCRIPTS[script], *words[1:]]
+        words = ["java", *JAVA, "-cp", f"{kafka_jars()}/*", SCRIPTS[script], *words[1:]]
     else:
         words = [sys.executable, "-m", "stream", *words]
     chosen = {key: str(value).replace(INSIDE, kafka.address) for key, value in service.get("environment", {}).items()}

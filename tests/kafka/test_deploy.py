@@ -14,14 +14,13 @@ from urllib.parse import quote
 import pytest
 
 from stream.runtime.embedded import free_port
-from tests.brokers import ROOT, Broker, Installation, Process, kafka_jars, wait_until
+from tests.brokers import JAVA, ROOT, Broker, Installation, Process, kafka_jars, wait_until
 from tests.compose import CLUSTER, FILE, resolved
 from tests.prometheus import tool
 from tests.units import command, environment
 
 pytestmark = [pytest.mark.kafka, pytest.mark.process]
 
-JAVA = ("-Xmx320m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
 KAFKAS, WORKERS = ("kafka-1", "kafka-2", "kafka-3"), ("worker-1", "worker-2")
 UNIT = "leadstream-worker@.service"
 CARRIES = "KAFKA_"
