@@ -28,7 +28,7 @@ from stream.agents.topics import Topics
 from stream.agents.tracing import trace, tracer
 from stream.agents.visitors import MAX_CHANGED_ROWS, Visitors
 from stream.domain import graves, visitor
-from stream.domain.accounts import Accounts
+from stream.domain.accounts.fold import Accounts
 from stream.domain.editions import MAX_TEXT
 from stream.domain.people import People
 from stream.domain.ruleset.load import load as load_ruleset

@@ -9,7 +9,7 @@ from faust.types import TP
 
 from stream.agents.headers import CONTENT_TYPE, LAG
 from stream.agents.topics import Topics
-from stream.domain.accounts import Accounts
+from stream.domain.accounts.fold import Accounts
 from stream.domain.editions import Edition
 from stream.domain.leads import Out
 from stream.domain.log import Unreadable

@@ -4,7 +4,7 @@ from collections import deque
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from stream.domain.accountmember import account_of, visitor_id, visitor_member
+from stream.domain.accounts.member import account_of, visitor_id, visitor_member
 from stream.domain.log import Member, Members, encode
 from stream.domain.state import NEVER
 from stream.domain.visitor import Visitor

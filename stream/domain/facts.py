@@ -5,8 +5,8 @@ from typing import Any
 
 import orjson
 
-from stream.domain.account import Account
-from stream.domain.accountscore import AccountScore
+from stream.domain.accounts.account import Account
+from stream.domain.accounts.score import AccountScore
 from stream.domain.ids import kind_of, parse, value_of
 from stream.domain.instants import write as to_text
 from stream.domain.person import Person

@@ -4,7 +4,7 @@ Who is awake is counted by the people log: within its lead, or alone where it is
 counted by its own partition. One record an account holds all that one record of people changes there.
 """
 
-from stream.domain.accountmember import account_of, alone_id, lead_member, place_of, visitor_id, visitor_member
+from stream.domain.accounts.member import account_of, alone_id, lead_member, place_of, visitor_id, visitor_member
 from stream.domain.ids import is_device, kind_of
 from stream.domain.leads import Cause, Leads, Out
 from stream.domain.log import Member, Members, NewRuleset, Snapshot, Tick, encode

@@ -11,16 +11,16 @@ import orjson
 from aiohttp import web
 from faust.types import TP
 
-from stream.domain import accountdocument
+from stream.domain.accounts import document as documents
+from stream.domain.accounts.hotlist import Place, ranked
 from stream.domain.documents import TooEarly
-from stream.domain.hotlist import Place, ranked
 from stream.web import question
 from stream.web.answers import Malformed, NotNow, Unknown
 from stream.web.held import Held, now_ms
 from stream.web.peers import HOP, Peers
 
 if TYPE_CHECKING:
-    from stream.domain.accounts import Accounts as Fold
+    from stream.domain.accounts.fold import Accounts as Fold
 
 LOOKED = 200
 """Accounts looked at between two breaths of the loop."""
@@ -80,7 +80,7 @@ class Accounts:
         if fold is None:
             return await self._pass_on(request, place)
         try:
-            document = accountdocument.account(fold, id_, now_ms(), at)
+            document = documents.account(fold, id_, now_ms(), at)
         except TooEarly as error:
             raise Malformed(str(error)) from error
         if document is None:
@@ -128,7 +128,7 @@ class Accounts:
                 await self._breathe(fold, tp)
         found = []
         for number, place in enumerate(nsmallest(asked.limit + 1, places, key=lambda each: each.order), 1):
-            document = accountdocument.account(fold, place.id, asked.after.now)
+            document = documents.account(fold, place.id, asked.after.now)
             if document is not None:
                 found.append((place, document))
             if number % DOCUMENTS == 0:
@@ -151,7 +151,7 @@ class Accounts:
 
 def _id(request: web.Request) -> str:
     try:
-        return accountdocument.named(request.match_info["id"])
+        return documents.named(request.match_info["id"])
     except ValueError as error:
         raise Malformed(str(error)) from error
 

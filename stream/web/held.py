@@ -7,7 +7,7 @@ from faust.types import TP
 from stream.agents.leadstream import Leadstream
 from stream.agents.rules import RULESET_KEY
 from stream.domain import visitor
-from stream.domain.accounts import Accounts
+from stream.domain.accounts.fold import Accounts
 from stream.domain.editions import loaded, read
 from stream.domain.people import People
 from stream.domain.ruleset.model import Ruleset

@@ -12,8 +12,8 @@ from stream.agents.anonymous import AT_ONCE, Anonymous, Waiting
 from stream.agents.to_accounts import ToAccounts
 from stream.app import shipped_ruleset
 from stream.domain import log, visitor
-from stream.domain.accountmember import visitor_id
-from stream.domain.accounts import Accounts
+from stream.domain.accounts.fold import Accounts
+from stream.domain.accounts.member import visitor_id
 from stream.domain.event import Company
 from stream.domain.people import People
 from stream.domain.state import State

@@ -8,9 +8,9 @@ import pytest
 
 from stream.agents.anonymous import counted_in
 from stream.domain import decay
-from stream.domain.accountdocument import account
-from stream.domain.accountmember import account_of
-from stream.domain.accounts import Accounts
+from stream.domain.accounts.document import account
+from stream.domain.accounts.fold import Accounts
+from stream.domain.accounts.member import account_of
 from stream.domain.log import Members, NewRuleset, Tick, Unreadable, decode
 from stream.domain.people import People
 from stream.domain.ruleset.model import Ruleset

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stream.domain import decay
-from stream.domain.accountdocument import account
-from stream.domain.accounts import Accounts
+from stream.domain.accounts.document import account
+from stream.domain.accounts.fold import Accounts
 from stream.domain.instants import parse
 from stream.domain.leads import Out
 from stream.domain.log import Member, Members, NewRuleset, Record, Tick, encode

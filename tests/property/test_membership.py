@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from stream.agents.anonymous import Anonymous, counted_in
 from stream.domain import decay, documents, visitor
-from stream.domain.accountdocument import account
-from stream.domain.accountmember import account_of
-from stream.domain.accounts import Accounts
+from stream.domain.accounts.document import account
+from stream.domain.accounts.fold import Accounts
+from stream.domain.accounts.member import account_of
 from stream.domain.event import Company, Event
 from stream.domain.log import Erasing, Linking, Unlinking
 from stream.domain.people import People

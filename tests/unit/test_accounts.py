@@ -6,13 +6,13 @@ import orjson
 import pytest
 
 from schemas.account_change import AccountChange
-from stream.domain import account as rows
-from stream.domain.accountdocument import account, named
-from stream.domain.accountrows import AccountRows
-from stream.domain.accounts import DUE, Accounts
-from stream.domain.accountsums import Sums, shape
+from stream.domain.accounts import account as rows
+from stream.domain.accounts.document import account, named
+from stream.domain.accounts.fold import DUE, Accounts
+from stream.domain.accounts.hotlist import Place, ranked
+from stream.domain.accounts.rows import AccountRows
+from stream.domain.accounts.sums import Sums, shape
 from stream.domain.crossing import END
-from stream.domain.hotlist import Place, ranked
 from stream.domain.instants import parse, write
 from stream.domain.log import Member, Members, NewRuleset, Record, Settling, Tick, Unreadable, encode
 from tests.told import DAY, HOUR, LEAD_1, START, rules

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from stream.domain.accountdocument import account
-from stream.domain.accounts import Accounts
+from stream.domain.accounts.document import account
+from stream.domain.accounts.fold import Accounts
 from stream.domain.event import Company, Event, Link
 from stream.domain.log import Record
 from stream.domain.people import People

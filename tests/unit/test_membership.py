@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from stream.domain import membership
-from stream.domain.accountmember import account_of, alone_id, visitor_id
+from stream.domain.accounts.member import account_of, alone_id, visitor_id
 from stream.domain.event import Company, Group
 from stream.domain.ids import lead_id
 from stream.domain.log import Deployment, Erasing, Members, NewRuleset, Settled, Settling, Tick, decode

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from stream.domain.accountdocument import account
-from stream.domain.accounts import Accounts
+from stream.domain.accounts.document import account
+from stream.domain.accounts.fold import Accounts
 from stream.domain.documents import TooEarly
 from stream.domain.freshness import counts_until
 from stream.domain.instants import write

@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterable
 from heapq import heapify, heappop, heappush
 from typing import cast
 
-from stream.domain.account import Account
-from stream.domain.accountscore import AccountScore
-from stream.domain.accountsums import PLAIN, Shape, changes_at, shape
+from stream.domain.accounts.account import Account
+from stream.domain.accounts.score import AccountScore
+from stream.domain.accounts.sums import PLAIN, Shape, changes_at, shape
 from stream.domain.crossing import END
 from stream.domain.log import Member
 

@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple, Self
 
-from stream.domain.accountdocument import account
-from stream.domain.accounts import Accounts
+from stream.domain.accounts.document import account
+from stream.domain.accounts.fold import Accounts
 
 _PLACE = re.compile(r"(\d{1,15})~(-?\d+(?:\.\d+)?(?:e[+-]?\d+)?)~(account:[\s\S]+)")
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from stream.domain import decay
-from stream.domain.accountsums import CONSTANT, Part, Sums
+from stream.domain.accounts.sums import CONSTANT, Part, Sums
 from stream.domain.crossing import END, MARGIN, first_below
 from stream.domain.decay import Curve
 from stream.domain.ruleset.model import Bound, Bounds

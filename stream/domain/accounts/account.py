@@ -5,7 +5,7 @@ from itertools import repeat
 
 import msgspec
 
-from stream.domain.accountsums import Sums
+from stream.domain.accounts.sums import Sums
 from stream.domain.log import Member
 from stream.domain.stages import VISITOR
 from stream.domain.state import NEVER

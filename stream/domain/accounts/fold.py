@@ -7,11 +7,12 @@ so what comes again, or late, changes nothing; a visitor that left because someb
 from collections.abc import Iterator, MutableMapping
 from typing import cast
 
-from stream.domain import accountfacts, facts, stages
-from stream.domain.account import Account
-from stream.domain.accountlive import Live
-from stream.domain.accountrows import AccountRows
-from stream.domain.accountrules import AccountRules
+from stream.domain import facts, stages
+from stream.domain.accounts.account import Account
+from stream.domain.accounts.facts import stage_changed
+from stream.domain.accounts.live import Live
+from stream.domain.accounts.rows import AccountRows
+from stream.domain.accounts.rules import AccountRules
 from stream.domain.crossing import END
 from stream.domain.facts import Change
 from stream.domain.leads import Cause, Out
@@ -210,6 +211,6 @@ class Accounts:
         account.rules = self.in_force.place
         change = Change(left, move.to, move.at, move.at, before, code, text, cause.r)
         leads = sorted(self.rows.leads.get(account.id, ()))
-        value = accountfacts.stage_changed(self.app, account, change, score.part("score", move.at), leads, cause.offset)
+        value = stage_changed(self.app, account, change, score.part("score", move.at), leads, cause.offset)
         self.out.append(Out("account-changes", account.id.encode(), value, cause.r))
         self.rows.keep(account)

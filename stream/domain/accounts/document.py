@@ -5,10 +5,10 @@ from typing import Any
 
 import msgspec
 
-from stream.domain.account import AUTHORITY, Account
-from stream.domain.accountfacts import account_block
-from stream.domain.accountlive import Live
-from stream.domain.accounts import Accounts
+from stream.domain.accounts.account import AUTHORITY, Account
+from stream.domain.accounts.facts import account_block
+from stream.domain.accounts.fold import Accounts
+from stream.domain.accounts.live import Live
 from stream.domain.documents import TooEarly
 from stream.domain.freshness import confidence
 from stream.domain.instants import write as to_text

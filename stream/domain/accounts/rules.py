@@ -4,8 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from stream.domain import stages
-from stream.domain.account import Account
-from stream.domain.accountscore import AccountScore
+from stream.domain.accounts.account import Account
+from stream.domain.accounts.score import AccountScore
 from stream.domain.editions import KEPT, Edition, Editions, left_behind, loaded, standing_in
 from stream.domain.log import NewRuleset
 from stream.domain.ruleset.model import Ruleset, Stage

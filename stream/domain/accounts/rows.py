@@ -10,8 +10,8 @@ from typing import TypeVar
 import msgspec
 
 from stream.domain import editions
-from stream.domain.account import Account
-from stream.domain.accountsums import is_plain
+from stream.domain.accounts.account import Account
+from stream.domain.accounts.sums import is_plain
 from stream.domain.editions import Edition, Editions
 from stream.domain.log import FORMAT, Member, Unreadable
 from stream.domain.rows import META, RULESET, LogRow

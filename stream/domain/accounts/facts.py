@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from stream.domain import facts
-from stream.domain.account import Account
+from stream.domain.accounts.account import Account
 from stream.domain.facts import OFFSETS, Change
 from stream.domain.instants import write as to_text
 
