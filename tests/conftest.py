@@ -1,21 +1,34 @@
 """Brokers and installations for every test that wants one."""
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from xdist.scheduler import LoadFileScheduling
 
 from tests.brokers import Broker, Installation, KafkaNode, kafka_jars, start_embedded
 
 
-@pytest.hookimpl(tryfirst=True)
+class Dealt(LoadFileScheduling):  # type: ignore[misc]  # xdist ships no types
+    """A file stays in one process, because its brokers are dear; the chaos schedules are dealt out among three."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        schedule = re.search(r"test_chaos\.py::.*\[\d+-(\d+)\]$", nodeid)
+        return f"chaos {int(schedule[1]) % 3}" if schedule else str(super()._split_scope(nodeid))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Dealt:
+    """Deal tests out to processes."""
+    return Dealt(config, log)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let a file stay in one process, because its brokers are dear; what takes longest begins first."""
-    for item in items:
-        if item.get_closest_marker("xdist_group") is None:
-            item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
-    items.sort(key=lambda item: ("chaos" not in item.nodeid, "tests/kafka" not in item.nodeid))
+    """Let begin first what takes longest."""
+    items.sort(key=lambda item: ("test_chaos.py" not in item.nodeid, "tests/kafka" not in item.nodeid))
 
 
 @pytest.fixture(autouse=True)

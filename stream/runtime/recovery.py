@@ -151,7 +151,8 @@ class BatchRecovery(Recovery):
         """
         app, consumer = self.app, self.app.consumer
         for tp in self.active_tps:
-            self._store(tp).at.setdefault(tp, self.active_offsets.get(tp, -1))
+            if (have := self.active_offsets.get(tp)) is not None:  # else of a rebalance that has just begun: nobody knows yet
+                self._store(tp).at.setdefault(tp, have)
         await app.on_rebalance_complete.send()
         self._set_recovery_ended()
         for table in self.tables.values():

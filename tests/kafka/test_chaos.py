@@ -8,8 +8,7 @@ import pytest
 from tests.chaos.cluster import Clusters
 from tests.chaos.short import KEPT, SEED, short
 
-SCHEDULES, GROUPS = 20, 3
-PLAYED = [*((SEED, number) for number in range(SCHEDULES)), *KEPT]
+PLAYED = [*((SEED, number) for number in range(20)), *KEPT]
 
 
 @pytest.fixture(scope="module")
@@ -20,10 +19,7 @@ def clusters(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clusters]:
 
 
 @pytest.mark.kafka
-@pytest.mark.parametrize(
-    ("seed", "number"),
-    [pytest.param(*played, marks=pytest.mark.xdist_group(f"chaos {n % GROUPS}")) for n, played in enumerate(PLAYED)],
-)
+@pytest.mark.parametrize(("seed", "number"), PLAYED)
 def test_whatever_fails_what_lies_in_kafka_afterwards_is_what_must(
     clusters: Clusters, tmp_path: Path, seed: int, number: int
 ) -> None:
