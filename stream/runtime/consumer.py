@@ -46,6 +46,7 @@ class BatchConsumer(driver.Consumer):
 
     def _new_consumer_thread(self) -> BatchThread:
         self._proofs: dict[TP, Resume] = {}
+        self._seeking = asyncio.Lock()
         self._twice: set[TP] = set()
         self.answers = {}
         return BatchThread(self, loop=self.loop, beacon=self.beacon)
@@ -124,9 +125,18 @@ class BatchConsumer(driver.Consumer):
     # -- positions
 
     async def perform_seek(self, only: set[TP] | None = None) -> None:
-        """Seek the source partitions that do not run yet to where they go on."""
+        """Seek the source partitions that do not run yet to where they go on.
+
+        One call after the other: what the first let run and read on, a second would put back.
+        """
+        async with self._seeking:
+            await self._seek_those(self._sources() if only is None else only - self.flow.running)
+
+    async def _seek_those(self, tps: set[TP]) -> None:
+        if not tps:
+            return
         try:
-            found = await self.flow.positions.decide(self._sources() if only is None else only)
+            found = await self.flow.positions.decide(tps)
         except BaseException as cause:
             if isinstance(cause, asyncio.CancelledError):
                 raise

@@ -263,7 +263,7 @@ def recovery_never_starts() -> None:
 
 
 def recovery_waits() -> None:
-    _restore(2)
+    _restore(7)  # four of accounts, which are the shortest, that of people, and two of four of visitors
 
 
 def _restore(batches: int) -> None:

@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Iterable, Iterator
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -83,9 +84,16 @@ class Journey:
         self.installation.produce("events", [(key.encode(), json.dumps(told).encode())])
 
     def asked(self, path: str, worker: Running | None = None) -> tuple[int, Any]:
-        """Return what a worker answers."""
-        status, body = (worker or self.workers[0]).get(path)
-        return status, orjson.loads(body)
+        """Return what a worker answers; asked again as long as it says so."""
+        answers: list[tuple[int, Any]] = []
+
+        def answered() -> bool:
+            status, body = (worker or self.workers[0]).get(path)
+            answers.append((status, orjson.loads(body)))
+            return status != HTTPStatus.SERVICE_UNAVAILABLE
+
+        wait_until(answered, 30, path)
+        return answers[-1]
 
     def account(self, id_: str, at: int | None = None) -> dict[str, Any]:
         """Return an account, or what is said instead."""

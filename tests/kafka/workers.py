@@ -5,6 +5,7 @@ import sys
 import time
 from collections import Counter
 from dataclasses import dataclass
+from http import HTTPStatus
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
@@ -47,10 +48,17 @@ class Running:
             connection.close()
 
     def ask(self, what: str, id_: str, at: int | None = None) -> dict[str, Any]:
-        """Return the document of a visitor or lead, as of `at` (ms)."""
+        """Return the document of a visitor or lead, as of `at` (ms); asked again as long as the worker says so."""
         when = "" if at is None else f"?at={instant_text(at)}"
-        _, body = self.get(f"/v1/{what}/{quote(id_, safe='')}{when}")
-        document: dict[str, Any] = json.loads(body)
+        answers: list[bytes] = []
+
+        def answered() -> bool:
+            status, body = self.get(f"/v1/{what}/{quote(id_, safe='')}{when}")
+            answers.append(body)
+            return status != HTTPStatus.SERVICE_UNAVAILABLE
+
+        wait_until(answered, 30, f"{what} {id_}")
+        document: dict[str, Any] = json.loads(answers[-1])
         return document
 
     def holds(self, what: str, id_: str) -> bool:
