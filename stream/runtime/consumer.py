@@ -130,7 +130,7 @@ class BatchConsumer(driver.Consumer):
         One call after the other: what the first let run and read on, a second would put back.
         """
         async with self._seeking:
-            await self._seek_those(self._sources() if only is None else only - self.flow.running)
+            await self._seek_those((self._sources() if only is None else only) - self.flow.sought)
 
     async def _seek_those(self, tps: set[TP]) -> None:
         if not tps:
@@ -146,6 +146,7 @@ class BatchConsumer(driver.Consumer):
         self._read_offset.update({tp: at.seek for tp, at in found.items()})
         self._proofs.update({tp: at for tp, at in found.items() if at.mark is not None})
         self._seeks += 1
+        self.flow.sought |= found.keys()
 
     def _sources(self) -> set[TP]:
         return {tp for tp in self.assignment() if not self._is_changelog_tp(tp) and tp not in self.flow.running}

@@ -72,6 +72,8 @@ class Flow:
         self.counts: dict[str, int] = dict.fromkeys((*sources, *outputs), 0)
         """How many partitions each topic has; known before the first batch."""
         self.running: set[TP] = set()
+        self.sought: set[TP] = set()
+        """Those that were put where they go on, once an assignment: they may run already."""
         """Source partitions whose rows are here: they are read, others wait for the recovery."""
         self.assigned = False
         """Whether the group has assigned and not begun to take away."""
@@ -204,6 +206,7 @@ class Flow:
         await self.faults.reach("revoke")
         await self.checkpoint.run()
         self.running.clear()
+        self.sought.clear()
 
     def on_assigned(self) -> None:
         """Start with nothing owed, or not at all."""
@@ -213,6 +216,7 @@ class Flow:
         for table in self.tables.values():
             table.reset()
         self.running.clear()
+        self.sought.clear()
         self.progress.clear()
         self.assigned, self.life = True, self.life + 1
         self.restored_rows = 0

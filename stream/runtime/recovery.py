@@ -95,6 +95,7 @@ class BatchRecovery(Recovery):
     async def on_rebalance(self, assigned: set[TP], revoked: set[TP], newly_assigned: set[TP], generation_id: int = 0) -> None:
         """Start a recovery; nothing runs until it is known what stayed."""
         self.flow.running.clear()
+        self.flow.sought.clear()
         self.flow.restoring, self.flow.restoring_since = None, time.monotonic()
         await super().on_rebalance(assigned, revoked, newly_assigned, generation_id)
 
