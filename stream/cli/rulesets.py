@@ -13,7 +13,7 @@ from stream.cli.connections import admin_client, consumer_client, producer_clien
 from stream.domain import editions
 from stream.domain.editions import MAX_TEXT, Edition, loaded
 from stream.domain.log import Deployment, decode, encode, is_deployment
-from stream.domain.rows import RULESET
+from stream.domain.ownrows import RULESET
 from stream.domain.ruleset.model import Ruleset
 from stream.errors import UsageError
 from stream.ops import group

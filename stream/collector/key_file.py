@@ -12,17 +12,14 @@ trust    = "browser"                             # browser (default) or server
 secret   = "…"                                   # what a page's identities are signed with
 """
 
-import codecs
-import tomllib
 from collections.abc import Mapping
 from typing import cast, get_args
 
 from schemas.event_model import EVENT_TYPES
 from stream.collector.origins import Origins
 from stream.collector.write_keys import PURPOSES, Consent, Trust, WriteKey
-from stream.domain.ruleset.lines import Lines
-from stream.domain.ruleset.load import unreadable
-from stream.domain.ruleset.mistakes import Mistakes, RulesetError
+from stream.domain.ruleset.load import opened
+from stream.domain.ruleset.mistakes import RulesetError
 from stream.domain.ruleset.table import Table
 
 KEYS = ("name", "origins", "types", "rate", "burst", "consent", "purposes", "trust", "secret")
@@ -35,19 +32,13 @@ BURST_S = 10
 
 def read_text(text: bytes, name: str) -> Mapping[str, WriteKey]:
     """Read the keys from the bytes of their file; `name` is what mistakes call it. Raises RulesetError."""
-    try:
-        decoded = text.removeprefix(codecs.BOM_UTF8).decode()
-        document = tomllib.loads(decoded)
-    except (ValueError, RecursionError) as error:
-        raise RulesetError(name, [unreadable(text, error)]) from error
-    mistakes = Mistakes(document, Lines(decoded))
-    root = Table(document, (), mistakes)
+    root = opened(text, name)
     root.only("keys")
     root.need("keys", 'one table a key, like [keys.web-4f1c]; "any key" is no file at all')
     keys = {key: _write_key(key, table) for key, table in root.tables("keys")}
     _check(root, keys)
-    if mistakes.found:
-        raise RulesetError(name, mistakes.found)
+    if root.mistakes.found:
+        raise RulesetError(name, root.mistakes.found)
     return keys
 
 

@@ -15,8 +15,8 @@ from stream.domain.graves import Grave
 from stream.domain.ids import kind_of, value_of
 from stream.domain.leads import Cause, Leads, Out
 from stream.domain.log import Buried, Erase, Erasing, Remembered, Sweep, encode
+from stream.domain.ownrows import LogRow
 from stream.domain.person import Person, stage_named
-from stream.domain.rows import LogRow
 from stream.domain.stages import Move
 from stream.domain.state import NEVER
 

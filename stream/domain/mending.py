@@ -8,8 +8,8 @@ from stream.domain.ids import is_device, kind_of, lead_id, value_of
 from stream.domain.leads import Cause
 from stream.domain.links import Links
 from stream.domain.log import Linking, Unlinking
+from stream.domain.ownrows import LogRow
 from stream.domain.person import Identity, Person
-from stream.domain.rows import LogRow
 from stream.domain.unlinking import Unlinking as Split
 
 

@@ -1,62 +1,35 @@
-"""The rows of the `people` table: identities, persons and the log's own row, in memory and as bytes.
+"""The rows of the `people` table: identities `i:NODE`, their sums `s:NODE`, persons `p:ID`, in memory and as bytes.
 
 A row is a format byte, its position in the log (8 bytes, big endian) and msgpack. All rows that changed since the last cut
 go out together with the log's row, so that the table is never torn.
 """
 
 from collections.abc import Iterator, MutableMapping
-from typing import TypeVar
 
 import msgspec
 
-from stream.domain import editions
-from stream.domain.editions import Edition, Editions
-from stream.domain.log import FORMAT, Unreadable
+from stream.domain.log import FORMAT
+from stream.domain.ownrows import NEW_ROW, LogRow, OwnRows, head_of
 from stream.domain.person import Identity, Person
-from stream.domain.state import NEVER, State
+from stream.domain.state import State
 
-T = TypeVar("T")
-META = b"\x00log"
-"""The key of the log's own row. Identities are `i:NODE`, their sums `s:NODE`, persons `p:ID`."""
-RULESET = b"\x00ruleset"
-"""The key of the row that holds the ruleset in force and those before it."""
-
-
-class LogRow(msgspec.Struct, array_like=True):
-    """Where the log goes on, and the newest tick (ms) of every partition.
-
-    `run` is the newest resync that followed a loss, `settling` the partitions whose sums it still waits for, `words` what was
-    decided about the newest words of an operator (`stream.domain.words`), `told` how far the leads were told to accounts anew.
-    """
-
-    next: int = 0
-    ticks: dict[int, int] = {}
-    run: str = ""
-    settling: list[int] = []
-    words: dict[str, str] = {}
-    told: str = ""
-
-
-NEW_ROW = 512
-"""Bytes that a row may have grown by since it was stored, about."""
 _NOTHING = State()
 _encoder = msgspec.msgpack.Encoder()
 _identities = msgspec.msgpack.Decoder(Identity)
 _states = msgspec.msgpack.Decoder(State)
 _persons = msgspec.msgpack.Decoder(Person)
-_logs = msgspec.msgpack.Decoder(LogRow)
 
 
-class Rows:
+class Rows(OwnRows):
     """Identities and persons by node and id, decoded on touch, encoded at the cut."""
 
+    table = "people"
+
     def __init__(self, stored: MutableMapping[bytes, bytes]) -> None:
-        self.stored = stored
-        self.size = 0
+        super().__init__(stored)
         self._identities: dict[str, Identity] = {}
         self._persons: dict[str, Person] = {}
         self._changed: dict[bytes, Identity | Person] = {}
-        self._editions: Editions | None = None
         self._others: dict[bytes, bytes | None] = {}
         self.touched: dict[str, Identity | Person] | None = None
         """Who was changed by the record that is being applied, where that is asked for."""
@@ -67,16 +40,16 @@ class Rows:
         """Return a known identity."""
         known = self._identities.get(node)
         if known is None and (data := self.stored.get(b"i:" + node.encode())) is not None:
-            known = self._identities[node] = _read(_identities, data)
+            known = self._identities[node] = self.decoded(_identities, data)
             if (sums := self.stored.get(b"s:" + node.encode())) is not None:
-                known.state = _read(_states, sums)
+                known.state = self.decoded(_states, sums)
         return known
 
     def stub(self, id_: str) -> Person | None:
         """Return a person's own row, also that of one who was merged away."""
         known = self._persons.get(id_)
         if known is None and (data := self.stored.get(b"p:" + id_.encode())) is not None:
-            known = self._persons[id_] = _read(_persons, data)
+            known = self._persons[id_] = self.decoded(_persons, data)
         return known
 
     def person(self, id_: str) -> Person | None:
@@ -166,14 +139,11 @@ class Rows:
 
     def cut(self, log: LogRow) -> list[tuple[bytes, bytes | None]]:
         """Return the changed rows as bytes, None for one that is gone, the log's own last; what was decoded is dropped."""
-        head = FORMAT + log.next.to_bytes(8, "big")
+        head = head_of(log)
         gone = [key for key, body in self._others.items() if body is None and key not in self._changed]
         rows = [(key, head + _body(key, row)) for key, row in self._changed.items()]
         rows += [(key, head + body) for key, body in self._others.items() if body is not None]
-        if self._editions is not None:
-            rows.append((RULESET, head + editions.body(self._editions)))
-            self._editions = None
-        rows.append((META, head + _encoder.encode(log)))
+        rows += self.cut_own(log)
         self.stored.update(rows)
         self._identities.clear()
         self._persons.clear()
@@ -181,25 +151,6 @@ class Rows:
         self._others.clear()
         self.size = 0
         return [*((key, None) for key in gone), *rows]
-
-    def editions(self, text: bytes) -> Editions:
-        """Return the rulesets that were and are in force; an empty table takes `text`."""
-        stored = self.stored.get(RULESET)
-        if stored is not None:
-            return editions.read(stored)
-        first = Editions([Edition(0, NEVER, text)])
-        self.keep_editions(first)
-        return first
-
-    def keep_editions(self, changed: Editions) -> None:
-        """Remember that the ruleset in force changed."""
-        self._editions = changed
-        self.size += sum(len(edition.text) for edition in changed.held)
-
-    def log(self) -> LogRow:
-        """Return the log's own row, a new one in an empty table."""
-        data = self.stored.get(META)
-        return _read(_logs, data) if data is not None else LogRow()
 
     def forget(self) -> None:
         """Drop what was decoded and not changed."""
@@ -221,12 +172,3 @@ def _body(key: bytes, row: Identity | Person) -> bytes:
     body = _encoder.encode(row)
     row.state = state
     return body
-
-
-def _read(decoder: "msgspec.msgpack.Decoder[T]", data: bytes) -> T:
-    if data[:1] != FORMAT:
-        raise Unreadable(f"people row of format {data[:1].hex() or 'none'}: this release reads format {FORMAT.hex()}")
-    try:
-        return decoder.decode(memoryview(data)[9:])
-    except msgspec.MsgspecError as error:
-        raise Unreadable(f"people row cannot be read: {error}") from error

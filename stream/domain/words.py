@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import orjson
 
-from stream.domain.rows import LogRow
+from stream.domain.ownrows import LogRow
 
 KEPT: Final = 64
 """Of so many words, the newest, it is known what was decided."""

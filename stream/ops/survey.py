@@ -8,7 +8,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, OffsetAndMetadata, Topi
 from aiokafka.admin import AIOKafkaAdminClient
 from faust.types import TP
 
-from stream.domain.rows import META
+from stream.domain.ownrows import META
 from stream.errors import UsageError
 from stream.ops import group
 from stream.runtime.adopting import troubles

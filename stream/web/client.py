@@ -31,22 +31,10 @@ def ask(settings: Settings, kind: str, id_: str, at: str | None, url: str | None
 
 def get(settings: Settings, path: str, url: str | None) -> dict[str, Any]:
     """Return the document at a path of any worker; raises as `ask` does."""
-    base = _base(settings, url)
-    deadline = time.monotonic() + PATIENCE_S
-    while True:
-        status, document = _get(f"{base}{path}", base, settings)
-        if status != 503 or time.monotonic() > deadline:
-            break
-        time.sleep(AGAIN_S)
-    match status:
-        case 200:
-            return document
-        case 404:
-            raise NegativeAnswerError(document["error"])
-        case 400 | 401 | 403:
-            raise UsageError(document["error"])
-        case _:
-            raise UnreachableError(f"{base} cannot answer: {document['error']}")
+    found, document = _found(settings, path, url)
+    if not found:
+        raise NegativeAnswerError(document["error"])
+    return document
 
 
 def word_of(settings: Settings, word: str, url: str | None) -> dict[str, Any] | None:
@@ -70,18 +58,22 @@ def export_of(settings: Settings, part: str, id_: str, url: str | None) -> dict[
         UsageError: the worker wants a token.
         UnreachableError: no worker answers, or none that holds it.
     """
+    found, document = _found(settings, f"/internal/export/{part}/{quote(id_, safe='')}", url)
+    return document if found else None
+
+
+def _found(settings: Settings, path: str, url: str | None) -> tuple[bool, dict[str, Any]]:
+    """Return the document at a path, or what is said of there being none; asks again as long as a worker says so."""
     base = _base(settings, url)
     deadline = time.monotonic() + PATIENCE_S
     while True:
-        status, document = _get(f"{base}/internal/export/{part}/{quote(id_, safe='')}", base, settings)
+        status, document = _get(f"{base}{path}", base, settings)
         if status != 503 or time.monotonic() > deadline:
             break
         time.sleep(AGAIN_S)
     match status:
-        case 200:
-            return document
-        case 404:
-            return None
+        case 200 | 404:
+            return status == 200, document
         case 400 | 401 | 403:
             raise UsageError(document["error"])
         case _:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import msgspec
 import pytest
 
+from stream.domain.ownrows import META, LogRow
 from stream.domain.person import Identity, Person
-from stream.domain.rows import META, LogRow
 from stream.domain.state import State
 from tests.brokers import Installation, wait_until
 from tests.kafka.group import wait_until_read

@@ -3,8 +3,9 @@
 import pytest
 
 from stream.domain.log import Unreadable
+from stream.domain.ownrows import META, RULESET, LogRow
 from stream.domain.person import Identity, Person
-from stream.domain.rows import META, RULESET, LogRow, Rows
+from stream.domain.rows import Rows
 from stream.domain.state import State
 
 

@@ -11,7 +11,7 @@ from aiohttp.test_utils import TestClient, TestServer, unused_port
 from stream.cli import words as saying
 from stream.domain import words
 from stream.domain.log import Linking
-from stream.domain.rows import LogRow
+from stream.domain.ownrows import LogRow
 from stream.errors import NegativeAnswerError, UsageError
 from stream.settings import Settings
 from stream.web import client

@@ -5,40 +5,32 @@ worker starts stands in the flag, so that it need not read them.
 """
 
 from collections.abc import Iterator, MutableMapping
-from typing import TypeVar
 
 import msgspec
 
-from stream.domain import editions
 from stream.domain.accounts.account import Account
 from stream.domain.accounts.sums import is_plain
-from stream.domain.editions import Edition, Editions
-from stream.domain.log import FORMAT, Member, Unreadable
-from stream.domain.rows import META, RULESET, LogRow
+from stream.domain.log import Member
+from stream.domain.ownrows import HEAD, NEW_ROW, LogRow, OwnRows, head_of
 from stream.domain.stages import VISITOR
-from stream.domain.state import NEVER
 
-T = TypeVar("T")
 LEAD, CHANGING = 1, 2
 """Flags of a member's row: it is a lead's; it will count otherwise at some instant."""
 STANDING = 1
 """The flag of an account that stands in a stage."""
-_HEAD = len(FORMAT) + 8
-_BODY = _HEAD + 1
-NEW_ROW = 512
-"""Bytes that a row may have grown by since it was stored, about."""
+_BODY = HEAD + 1
 _encoder = msgspec.msgpack.Encoder()
 _accounts = msgspec.msgpack.Decoder(Account)
 _members = msgspec.msgpack.Decoder(Member)
-_logs = msgspec.msgpack.Decoder(LogRow)
 
 
-class AccountRows:
+class AccountRows(OwnRows):
     r"""Accounts `a:ACCOUNT` and members `m:ACCOUNT\0MEMBER`, decoded on touch, encoded at the cut."""
 
+    table = "accounts"
+
     def __init__(self, stored: MutableMapping[bytes, bytes]) -> None:
-        self.stored = stored
-        self.size = 0
+        super().__init__(stored)
         self.leads: dict[str, set[str]] = {}
         """The leads of each account."""
         self.changing: dict[str, set[str]] = {}
@@ -46,10 +38,9 @@ class AccountRows:
         self.standing: set[str] = set()
         """The accounts that stand in a stage."""
         self._changed: dict[bytes, Account | Member] = {}
-        self._editions: Editions | None = None
         for key, row in stored.items():
-            if row[_HEAD:_BODY] > b"\x00" and key[:2] in (b"a:", b"m:"):
-                self._index(key, row[_HEAD])
+            if row[HEAD:_BODY] > b"\x00" and key[:2] in (b"a:", b"m:"):
+                self._index(key, row[HEAD])
 
     def _index(self, key: bytes, flag: int) -> None:
         account, _, member = key[2:].decode().partition("\0")
@@ -76,7 +67,7 @@ class AccountRows:
         if isinstance(known, Account):
             return known
         data = self.stored.get(key)
-        return None if data is None else _read(_accounts, data)
+        return None if data is None else self.decoded(_accounts, data, _BODY)
 
     def member(self, account: str, id_: str) -> Member | None:
         """Return what an account knows of a member, also of one that left."""
@@ -85,7 +76,7 @@ class AccountRows:
         if isinstance(known, Member):
             return known
         data = self.stored.get(key)
-        return None if data is None else _read(_members, data)
+        return None if data is None else self.decoded(_members, data, _BODY)
 
     def keep(self, account: Account) -> None:
         """Remember an account as changed since the last cut."""
@@ -110,35 +101,13 @@ class AccountRows:
 
     def cut(self, log: LogRow) -> list[tuple[bytes, bytes]]:
         """Return the changed rows as bytes, the log's own last; what was decoded is dropped."""
-        head = FORMAT + log.next.to_bytes(8, "big")
+        head = head_of(log)
         rows = [(key, head + _body(row)) for key, row in self._changed.items()]
-        if self._editions is not None:
-            rows.append((RULESET, head + editions.body(self._editions)))
-            self._editions = None
-        rows.append((META, head + _encoder.encode(log)))
+        rows += self.cut_own(log)
         self.stored.update(rows)
         self._changed.clear()
         self.size = 0
         return rows
-
-    def editions(self, text: bytes) -> Editions:
-        """Return the rulesets that were and are in force; an empty table takes `text`."""
-        stored = self.stored.get(RULESET)
-        if stored is not None:
-            return editions.read(stored)
-        first = Editions([Edition(0, NEVER, text)])
-        self.keep_editions(first)
-        return first
-
-    def keep_editions(self, changed: Editions) -> None:
-        """Remember that the ruleset in force changed."""
-        self._editions = changed
-        self.size += sum(len(edition.text) for edition in changed.held)
-
-    def log(self) -> LogRow:
-        """Return the log's own row, a new one in an empty table."""
-        data = self.stored.get(META)
-        return LogRow() if data is None else _decoded(_logs, data, _HEAD)
 
 
 def _key(account: str, member: str) -> bytes:
@@ -153,16 +122,3 @@ def _flag(row: Account | Member) -> int:
     if isinstance(row, Account):
         return STANDING if row.stage != VISITOR.name else 0
     return 0 if row.left else LEAD * row.lead | CHANGING * (not is_plain(row))
-
-
-def _read(decoder: "msgspec.msgpack.Decoder[T]", data: bytes) -> T:
-    return _decoded(decoder, data, _BODY)
-
-
-def _decoded(decoder: "msgspec.msgpack.Decoder[T]", data: bytes, at: int) -> T:
-    if data[:1] != FORMAT:
-        raise Unreadable(f"accounts row of format {data[:1].hex() or 'none'}: this release reads format {FORMAT.hex()}")
-    try:
-        return decoder.decode(memoryview(data)[at:])
-    except msgspec.MsgspecError as error:
-        raise Unreadable(f"accounts row cannot be read: {error}") from error

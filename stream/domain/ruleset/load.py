@@ -45,21 +45,25 @@ def load(text: bytes, name: str = "ruleset") -> Ruleset:
 
     Raises RulesetError with every mistake.
     """
+    root = opened(text, name)
+    root.only(*SECTIONS)
+    ruleset = _read(root, text)
+    if root.mistakes.found:
+        raise RulesetError(name, root.mistakes.found)
+    return ruleset
+
+
+def opened(text: bytes, name: str) -> Table:
+    """Return the tables of a TOML file, to be read with all their mistakes; raises RulesetError where it is none."""
     try:
         decoded = text.removeprefix(codecs.BOM_UTF8).decode()
         document = tomllib.loads(decoded)
     except (ValueError, RecursionError) as error:
-        raise RulesetError(name, [unreadable(text, error)]) from error
-    mistakes = Mistakes(document, Lines(decoded))
-    root = Table(document, (), mistakes)
-    root.only(*SECTIONS)
-    ruleset = _read(root, text)
-    if mistakes.found:
-        raise RulesetError(name, mistakes.found)
-    return ruleset
+        raise RulesetError(name, [_unreadable(text, error)]) from error
+    return Table(document, (), Mistakes(document, Lines(decoded)))
 
 
-def unreadable(text: bytes, error: Exception) -> Mistake:
+def _unreadable(text: bytes, error: Exception) -> Mistake:
     """Say where a file is no TOML, and what would be."""
     if isinstance(error, UnicodeDecodeError):
         return Mistake(text.count(b"\n", 0, error.start) + 1, "encoding", "UTF-8 text")

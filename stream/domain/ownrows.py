@@ -1,0 +1,91 @@
+"""The rows that every fold's table has beside its subjects': how far its log was read, and the rulesets that hold."""
+
+from collections.abc import MutableMapping
+from typing import Final, TypeVar
+
+import msgspec
+
+from stream.domain import editions
+from stream.domain.editions import Edition, Editions
+from stream.domain.log import FORMAT, Unreadable
+from stream.domain.state import NEVER
+
+T = TypeVar("T")
+META: Final = b"\x00log"
+"""The key of the log's own row."""
+RULESET: Final = b"\x00ruleset"
+"""The key of the row that holds the ruleset in force and those before it."""
+HEAD: Final = len(FORMAT) + 8
+"""A row begins with its format and its position in the log, big endian."""
+NEW_ROW: Final = 512
+"""Bytes that a row may have grown by since it was stored, about."""
+
+
+class LogRow(msgspec.Struct, array_like=True):
+    """Where the log goes on, and the newest tick (ms) of every partition.
+
+    `run` is the newest resync that followed a loss, `settling` the partitions whose sums it still waits for, `words` what was
+    decided about the newest words of an operator (`stream.domain.words`), `told` how far the leads were told to accounts anew.
+    """
+
+    next: int = 0
+    ticks: dict[int, int] = {}
+    run: str = ""
+    settling: list[int] = []
+    words: dict[str, str] = {}
+    told: str = ""
+
+
+_encoder = msgspec.msgpack.Encoder()
+_logs = msgspec.msgpack.Decoder(LogRow)
+
+
+class OwnRows:
+    """A fold's own rows in its `table`; `size` is about how many bytes of rows changed since the last cut."""
+
+    table = ""
+
+    def __init__(self, stored: MutableMapping[bytes, bytes]) -> None:
+        self.stored = stored
+        self.size = 0
+        self._editions: Editions | None = None
+
+    def editions(self, text: bytes) -> Editions:
+        """Return the rulesets that were and are in force; an empty table takes `text`."""
+        stored = self.stored.get(RULESET)
+        if stored is not None:
+            return editions.read(stored)
+        first = Editions([Edition(0, NEVER, text)])
+        self.keep_editions(first)
+        return first
+
+    def keep_editions(self, changed: Editions) -> None:
+        """Remember that the ruleset in force changed."""
+        self._editions = changed
+        self.size += sum(len(edition.text) for edition in changed.held)
+
+    def log(self) -> LogRow:
+        """Return the log's own row, a new one in an empty table."""
+        data = self.stored.get(META)
+        return LogRow() if data is None else self.decoded(_logs, data)
+
+    def decoded(self, decoder: "msgspec.msgpack.Decoder[T]", data: bytes, at: int = HEAD) -> T:
+        """Return what a row holds from a byte on; raises `Unreadable`."""
+        if data[:1] != FORMAT:
+            found = data[:1].hex() or "none"
+            raise Unreadable(f"{self.table} row of format {found}: this release reads format {FORMAT.hex()}")
+        try:
+            return decoder.decode(memoryview(data)[at:])
+        except msgspec.MsgspecError as error:
+            raise Unreadable(f"{self.table} row cannot be read: {error}") from error
+
+    def cut_own(self, log: LogRow) -> list[tuple[bytes, bytes]]:
+        """Return the rulesets' row where it changed, and the log's own, which is the last of a cut."""
+        head, changed, self._editions = head_of(log), self._editions, None
+        rulesets = [] if changed is None else [(RULESET, head + editions.body(changed))]
+        return [*rulesets, (META, head + _encoder.encode(log))]
+
+
+def head_of(log: LogRow) -> bytes:
+    """Return what each row of a cut begins with."""
+    return FORMAT + log.next.to_bytes(8, "big")
