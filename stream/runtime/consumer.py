@@ -141,22 +141,27 @@ class BatchConsumer(driver.Consumer):
             if isinstance(cause, asyncio.CancelledError):
                 raise
             die(cause)
+        if await self._put({tp: at.seek for tp, at in found.items()}):
+            self._proofs.update({tp: at for tp, at in found.items() if at.mark is not None})
+            self.flow.sought |= found.keys()
+
+    async def _put(self, positions: Mapping[TP, int]) -> bool:
+        """Seek; False where a rebalance began meanwhile: whoever holds the partitions then seeks anew, perhaps elsewhere."""
+        flow, life = self.flow, self.flow.life
         self._seeks += 1
-        await self._thread.move({tp: at.seek for tp, at in found.items()})
-        self._read_offset.update({tp: at.seek for tp, at in found.items()})
-        self._proofs.update({tp: at for tp, at in found.items() if at.mark is not None})
+        await self._thread.move(positions)
         self._seeks += 1
-        self.flow.sought |= found.keys()
+        holds = flow.assigned and flow.life == life
+        if holds:
+            self._read_offset.update(positions)
+        return holds
 
     def _sources(self) -> set[TP]:
         return {tp for tp in self.assignment() if not self._is_changelog_tp(tp) and tp not in self.flow.running}
 
     async def seek_wait(self, partitions: Mapping[TP, int]) -> None:
         """Seek changelog partitions."""
-        self._seeks += 1
-        await super().seek_wait(partitions)
-        self._read_offset.update(partitions)
-        self._seeks += 1
+        await self._put(partitions)
 
     def on_answer(self, tp: TP, highwater: int, sent_ms: int) -> None:
         """Hear of a fetch answer: what the broker had when the request left lies below `highwater`."""

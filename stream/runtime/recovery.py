@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from aiokafka.errors import IllegalStateError
 from faust.tables.manager import TableManager
-from faust.tables.recovery import Recovery
+from faust.tables.recovery import RebalanceAgain, Recovery
 from faust.types import TP
 from mode import Service
 
@@ -37,6 +37,9 @@ class BatchRecovery(Recovery):
     def flow(self) -> "Flow":
         """The app's flow."""
         return self.app.flow  # type: ignore[attr-defined, no-any-return]  # every app of ours has one
+
+    _life = 0
+    """The life of the group that the recovery belongs to."""
 
     @Service.task
     async def _slurp_changelogs(self) -> None:
@@ -98,6 +101,19 @@ class BatchRecovery(Recovery):
         self.flow.sought.clear()
         self.flow.restoring, self.flow.restoring_since = None, time.monotonic()
         await super().on_rebalance(assigned, revoked, newly_assigned, generation_id)
+        self._life = self.flow.life
+
+    async def _wait(self, coro: Any, timeout: Any = None) -> None:  # noqa: ASYNC109 - Faust's
+        """Wait as long as the partitions are ours: Faust's recovery goes on until they are assigned anew, and lets all flow."""
+        if self._is_over():
+            getattr(coro, "close", bool)()
+            raise RebalanceAgain
+        await super()._wait(coro, timeout)
+        if self._is_over():
+            raise RebalanceAgain
+
+    def _is_over(self) -> bool:
+        return not self.flow.assigned or self.flow.life != self._life
 
     async def _seek_offsets(self, consumer: Any, tps: set[TP], offsets: Mapping[TP, int], title: str) -> None:
         """Seek the changelogs behind what is known (Faust reads one again); flow is still suspended."""

@@ -5,7 +5,9 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from faust.tables.recovery import RebalanceAgain
 from faust.types import TP
+from mode import Service
 
 from stream.runtime.recovery import BatchRecovery
 
@@ -74,3 +76,27 @@ async def test_nothing_is_known_of_a_changelog_that_a_rebalance_has_just_brought
     await BatchRecovery.on_recovery_completed(cast("BatchRecovery", recovering), 1)
 
     assert recovering.known == {read: 7}
+
+
+class Waiting(BatchRecovery):
+    """A recovery that waits for something while a rebalance begins."""
+
+    flow: Any = None
+    _life = 1
+
+    def __init__(self) -> None:
+        Service.__init__(self)
+        self.flow = SimpleNamespace(assigned=True, life=1)
+
+    async def taken_away(self) -> None:
+        self.flow.assigned = False
+
+
+async def test_a_recovery_ends_where_the_group_takes_partitions_away_before_it_lets_anything_flow() -> None:
+    recovery = Waiting()
+    await recovery._wait(asyncio.sleep(0))
+
+    with pytest.raises(RebalanceAgain):
+        await recovery._wait(recovery.taken_away())
+    with pytest.raises(RebalanceAgain):
+        await recovery._wait(asyncio.sleep(0))

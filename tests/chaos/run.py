@@ -12,6 +12,7 @@ from tests.chaos.cluster import Cluster
 from tests.chaos.crew import Crew
 from tests.chaos.feeder import Feeder
 from tests.chaos.logs import Copy
+from tests.chaos.offsets import is_tick
 from tests.chaos.schedule import Schedule
 from tests.chaos.traffic import Traffic
 from tests.chaos.verdict import RANGES, RULESET, judge, next_ruleset
@@ -122,6 +123,23 @@ class Run:
     # -- the end
 
     def _settle(self) -> None:
+        """Let all be read, and end all; once more where somebody who ended later said something that nobody had read."""
+        until = time.monotonic() + SETTLE_S
+        while True:
+            self._read_all()
+            self.crew.stop_all()
+            if not self._is_left_over():
+                return
+            assert time.monotonic() < until, "accounts are told something new again and again"
+            self.crew.start_all()
+
+    def _is_left_over(self) -> bool:
+        """Tell whether more than ticks lies behind what accounts have committed."""
+        at = committed(self.installation, "members", PARTITIONS)
+        records = self.installation.read("members")
+        return any(record.offset >= at.get(record.partition, 0) and not is_tick(record) for record in records)
+
+    def _read_all(self) -> None:
         """Wait until all is read and nobody stands still; what a supervisor restarts, we restart."""
 
         def read(topics: Iterable[str] = ("events", "wakes")) -> bool:
@@ -146,7 +164,6 @@ class Run:
             return bool(members) and all(at.get(partition, 0) >= end for partition, end in members.items()) and read()
 
         wait_until(counted, SETTLE_S, "accounts to be folded")
-        self.crew.stop_all()
 
     def _judge(self) -> None:
         self.note()

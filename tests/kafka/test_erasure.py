@@ -129,6 +129,7 @@ def test_an_erased_person_leaves_every_compacted_file_through_a_kill_and_a_woken
     installed.wait_for_records("stage-changes", lambda facts: any(b"identity.conflict.v1" in (r.value or b"") for r in facts))
     told.canary()
     worker.wait_until_applied(told.count)
+    installed.wait_for_records("stage-changes", lambda facts: sum(LEAD.encode() in (r.key or b"") for r in facts) >= 2)
     wait_until(lambda: len(holding(installed)) >= 3, 60, "the canary in lead-states and both tables")
     assert ADDRESS.encode() not in b"".join(segments(installed).values()), "no table keeps an address"
     stale = rows_of_the_canary(installed)
