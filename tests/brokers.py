@@ -34,12 +34,12 @@ _ARCHIVE = _JARS / "classes.jsa"
 _CLUSTER = "bGVhZHN0cmVhbS10ZXN0cw"  # 16 bytes in base64: what `format` takes for a cluster's id
 
 
-def wait_until(condition: Callable[[], T], timeout_s: float = 30.0, what: str = "the condition") -> T:
+def wait_until(condition: Callable[[], T], timeout_s: float = 30.0, what: str | Callable[[], str] = "the condition") -> T:
     """Poll until the condition is truthy and return what it returned; fail with `what` after `timeout_s`."""
     deadline = time.monotonic() + timeout_s
     while not (found := condition()):
         if time.monotonic() > deadline:
-            pytest.fail(f"waited {timeout_s:.0f} s in vain for {what}", pytrace=False)
+            pytest.fail(f"waited {timeout_s:.0f} s in vain for {what() if callable(what) else what}", pytrace=False)
         time.sleep(0.02)
     return found
 

@@ -154,7 +154,7 @@ def test_an_erased_person_leaves_every_compacted_file_through_a_kill_and_a_woken
         told.others()
         return not holding(installed)
 
-    wait_until(gone, 120, "compaction")
+    wait_until(gone, 120, lambda: f"compaction of {holding(installed)}")
     assert worker.get(f"/v1/leads/{LEAD}")[0] == 404
     _check_new_life(installed, worker, told)
     logs = "".join(log.read_text("utf-8", "replace") for log in installed.folder.glob("worker-*.log"))

@@ -191,6 +191,20 @@ def test_a_full_idle_period_is_the_reason_where_it_makes_the_fall() -> None:
     assert "idle" in orjson.loads(log.fold.out[-1].value or b"")["data"]["reason"]["text"]
 
 
+def test_idle_periods_on_the_floor_leave_no_trace_for_nobody_looks_at_them_behind_a_restart() -> None:
+    """Taken away and put back, the middle amount would round the sum of the three otherwise."""
+    first, idle, last = ({3.0 * DAY: amount} for amount in (65543.0, 1 + 2.0**-37, 2.0**-36))
+    floored: dict[str, Any] = {"interest": {DAY / 2: 44.0, TEN: -40.0}, "idle_ms": DAY, "idle_points": -10.0}
+
+    def row(*, restarts: bool) -> bytes:
+        log = Log().hear(lead("lead_a", timing=first), lead("lead_b", timing=idle, **floored))
+        log.hear(lead("lead_c", timing=last), r=START + 45 * HOUR)
+        log = log.reopened() if restarts else log
+        return log.hear(visitor(), r=START + 60 * HOUR).reopened().stored[b"a:" + ID.encode()]
+
+    assert row(restarts=False) == row(restarts=True)
+
+
 def test_a_committee_of_two_roles_commits_and_one_that_grows_old_ends_it() -> None:
     user = lead("lead_b", role="user", role_until=START + 3 * DAY, points=5.0)
     log = Log().hear(lead(role="boss", points=20.0), user).add(Tick(0, START + 9 * DAY))

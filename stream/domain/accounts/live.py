@@ -80,9 +80,10 @@ class Live:
             _, id_ = heappop(self._heap)
             member, old = cast("Member", self._member_of(id_)), self._shapes[id_]
             now = shape(member, at)
-            self.sums.add(member, old, -1)
-            self.sums.add(member, now, 1)
-            idled = idled or now.periods > old.periods
+            if not now.brings_as(old):  # else nothing may be rounded: whoever starts from the rows may not look here
+                self.sums.add(member, old, -1)
+                self.sums.add(member, now, 1)
+                idled = idled or now.periods > old.periods
             self._watch(id_, member, now, at)
         self.at, self.passed = at - 1, at
         if idled:

@@ -28,6 +28,10 @@ class Shape(msgspec.Struct, frozen=True, array_like=True, gc=False):
     periods: int = 0
     role: str = ""
 
+    def brings_as(self, other: "Shape") -> bool:
+        """Tell whether a member brings the same in both shapes: on the floor idle periods change nothing."""
+        return self == other or (self.floored and other.floored and self.role == other.role)
+
 
 PLAIN = Shape()
 
