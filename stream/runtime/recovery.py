@@ -104,7 +104,7 @@ class BatchRecovery(Recovery):
         self._life = self.flow.life
 
     async def _wait(self, coro: Any, timeout: Any = None) -> None:  # noqa: ASYNC109 - Faust's
-        """Wait as long as the partitions are ours: Faust's recovery goes on until they are assigned anew, and lets all flow."""
+        """Wait as long as the partitions are ours: Faust lets all flow behind a revocation and a stop, too."""
         if self._is_over():
             getattr(coro, "close", bool)()
             raise RebalanceAgain
@@ -113,7 +113,8 @@ class BatchRecovery(Recovery):
             raise RebalanceAgain
 
     def _is_over(self) -> bool:
-        return not self.flow.assigned or self.flow.life != self._life
+        """Tell whether nothing may run any more: the group takes partitions away or has assigned anew, or the worker stops."""
+        return not self.flow.assigned or self.flow.life != self._life or bool(self.app.should_stop)
 
     async def _seek_offsets(self, consumer: Any, tps: set[TP], offsets: Mapping[TP, int], title: str) -> None:
         """Seek the changelogs behind what is known (Faust reads one again); flow is still suspended."""
@@ -134,9 +135,9 @@ class BatchRecovery(Recovery):
                 await self._resume(ready)
 
     async def _resume(self, ready: set[TP]) -> None:
-        consumer, life = self.flow.consumer, self.flow.life
+        consumer = self.flow.consumer
         await consumer.perform_seek(ready)
-        if self.flow.assigned and self.flow.life == life:  # else another rebalance began meanwhile: a new recovery follows
+        if not self._is_over():
             self.flow.running |= ready
             consumer.resume_partitions(ready)
 
@@ -174,13 +175,13 @@ class BatchRecovery(Recovery):
         self._set_recovery_ended()
         for table in self.tables.values():
             await table.on_recovery_completed(self.actives_for_table[table], self.standbys_for_table[table])
-        assignment, life = consumer.assignment(), self.flow.life
+        assignment = consumer.assignment()
         if app.consumer_generation_id != generation_id:
             return  # another rebalance: a new recovery follows
         if assignment:
             await self._wait(consumer.perform_seek(), timeout=app.conf.broker_request_timeout)
-        if not self.flow.assigned or self.flow.life != life:
-            return  # likewise: nothing may run while partitions are being taken away
+        if self._is_over():
+            return
         self.completed.set()
         if not app.flow_control.is_active():
             app.flow_control.resume()

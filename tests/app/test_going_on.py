@@ -18,6 +18,7 @@ class Restoring:
     _left, _complete, _resume, in_turn = (
         BatchRecovery._left, BatchRecovery._complete, BatchRecovery._resume, BatchRecovery.in_turn,
     )  # fmt: skip
+    _life, _is_over = 1, BatchRecovery._is_over
 
     def __init__(self, left: tuple[int, ...], *, overtaken: bool = False) -> None:
         self.active_tps, self.in_recovery, self._overtaken = set(LOG), True, overtaken
@@ -28,7 +29,7 @@ class Restoring:
             consumer=self, assigned=True, life=1, running=set(),
             changelog_of=lambda tp: TP("log", tp.partition) if tp.topic == "events" else None,
         )  # fmt: skip
-        self.app = SimpleNamespace(consumer_generation_id=1)
+        self.app = SimpleNamespace(consumer_generation_id=1, should_stop=False)
         self.stored: list[Any] = []
 
     def need_recovery(self) -> bool:

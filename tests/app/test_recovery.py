@@ -15,9 +15,11 @@ EVENTS = TP("events", 0)
 
 
 class Recovering:
-    """A recovery at its end, and a consumer that a rebalance may overtake while it seeks."""
+    """A recovery at its end, and a consumer that something may overtake while it seeks."""
 
-    def __init__(self, *, overtaken: bool) -> None:
+    _life, _is_over = 1, BatchRecovery._is_over
+
+    def __init__(self, *, overtaken: str = "") -> None:
         self.resumed: list[str] = []
         self.completed = asyncio.Event()
         self.flow = SimpleNamespace(assigned=True, life=1, running=set(), on_ready=lambda: self.resumed.append("ready"))
@@ -26,7 +28,8 @@ class Recovering:
         self.known: dict[TP, int] = {}
         self.active_tps, self.tables = set[TP](), SimpleNamespace(values=list, on_actives_ready=int, on_standbys_ready=int)
         self.app = SimpleNamespace(
-            consumer=self, consumer_generation_id=1, on_rebalance_complete=SimpleNamespace(send=_nothing), on_rebalance_end=int,
+            should_stop=False, consumer=self, consumer_generation_id=1,
+            on_rebalance_complete=SimpleNamespace(send=_nothing), on_rebalance_end=int,
             conf=SimpleNamespace(broker_request_timeout=1), _fetcher=SimpleNamespace(maybe_start=_nothing),
             flow_control=SimpleNamespace(is_active=lambda: False, resume=lambda: self.resumed.append("streams")),
         )  # fmt: skip
@@ -35,7 +38,7 @@ class Recovering:
         return {EVENTS}
 
     async def perform_seek(self) -> None:
-        self.flow.assigned = not self._overtaken
+        _happen(self._overtaken, self.flow, self.app)
 
     def resume_flow(self) -> None:
         self.resumed.append("flow")
@@ -58,18 +61,37 @@ class Recovering:
 async def _nothing() -> None: ...
 
 
-@pytest.mark.parametrize(("overtaken", "running"), [(False, {EVENTS}), (True, set())])
-async def test_nothing_runs_when_partitions_are_being_taken_away_while_it_seeks(*, overtaken: bool, running: set[TP]) -> None:
+def _happen(what: str, flow: SimpleNamespace, app: SimpleNamespace) -> None:
+    if what == "taken away":
+        flow.assigned = False
+    elif what == "assigned anew":
+        flow.life += 1
+    elif what == "stopped":
+        app.should_stop = True
+
+
+OVERTAKEN = ("taken away", "assigned anew", "stopped")
+
+
+async def test_all_runs_once_all_is_restored() -> None:
+    recovering = Recovering()
+    await BatchRecovery.on_recovery_completed(cast("BatchRecovery", recovering), 1)
+    assert recovering.flow.running == {EVENTS}
+    assert recovering.completed.is_set()
+    assert recovering.resumed == ["streams", "flow", "events", "ready"]
+
+
+@pytest.mark.parametrize("overtaken", OVERTAKEN)
+async def test_nothing_runs_where_it_is_no_more_ours_once_it_was_sought(overtaken: str) -> None:
     recovering = Recovering(overtaken=overtaken)
     await BatchRecovery.on_recovery_completed(cast("BatchRecovery", recovering), 1)
-    assert recovering.flow.running == running
-    assert recovering.completed.is_set() is not overtaken
-    assert recovering.resumed == ([] if overtaken else ["streams", "flow", "events", "ready"])
+    assert (recovering.flow.running, recovering.resumed) == (set(), [])
+    assert not recovering.completed.is_set()
 
 
 async def test_nothing_is_known_of_a_changelog_that_a_rebalance_has_just_brought() -> None:
     """Faust notes `None` for it until it is asked where it begins; the end of an older recovery may come in between."""
-    recovering = Recovering(overtaken=False)
+    recovering = Recovering()
     brought, read = TP("rows", 0), TP("rows", 1)
     recovering.active_tps, recovering.active_offsets = {brought, read}, {brought: None, read: 7}
 
@@ -79,24 +101,25 @@ async def test_nothing_is_known_of_a_changelog_that_a_rebalance_has_just_brought
 
 
 class Waiting(BatchRecovery):
-    """A recovery that waits for something while a rebalance begins."""
+    """A recovery that waits for something while something else happens."""
 
     flow: Any = None
     _life = 1
 
     def __init__(self) -> None:
         Service.__init__(self)
-        self.flow = SimpleNamespace(assigned=True, life=1)
+        self.flow, self.app = SimpleNamespace(assigned=True, life=1), cast("Any", SimpleNamespace(should_stop=False))
 
-    async def taken_away(self) -> None:
-        self.flow.assigned = False
+    async def happen(self, what: str) -> None:
+        _happen(what, self.flow, cast("Any", self.app))
 
 
-async def test_a_recovery_ends_where_the_group_takes_partitions_away_before_it_lets_anything_flow() -> None:
+@pytest.mark.parametrize("overtaken", OVERTAKEN)
+async def test_a_recovery_ends_where_its_partitions_are_no_more_ours_before_it_lets_anything_flow(overtaken: str) -> None:
     recovery = Waiting()
     await recovery._wait(asyncio.sleep(0))
 
     with pytest.raises(RebalanceAgain):
-        await recovery._wait(recovery.taken_away())
+        await recovery._wait(recovery.happen(overtaken))
     with pytest.raises(RebalanceAgain):
         await recovery._wait(asyncio.sleep(0))
