@@ -1,7 +1,7 @@
 """What Kafka holds of accounts, against the `members` log folded again in one pass, and against whom it should tell of."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import orjson
 import pytest
@@ -99,13 +99,14 @@ def _compare_facts(records: Iterable[Record], told: Mapping[str, bytes], partiti
         verdict.note(wrong=True, what=f"{id_} is missing in account-changes")
 
 
-def _compare_worth(folds: Iterable[Accounts], visitors: Mapping[bytes, Visitor], people: People, verdict: Verdict) -> None:
+def _compare_worth(folds: Sequence[Accounts], visitors: Mapping[bytes, Visitor], people: People, verdict: Verdict) -> None:
     """Each account is worth what its leads and the visitors who are nobody's are, as of one instant behind all of them.
 
     What a shared device brought is told by its next snapshot.
     """
     rules = people.rules
     clocks = [row.state.as_of for row in visitors.values()] + [person.as_of for person in people.rows.persons()]
+    clocks += [held.as_of for fold in folds for id_ in fold.rows.ids() if (held := fold.rows.account(id_)) is not None]
     at = max(clocks, default=0) + 1
     wanted: dict[str, float] = defaultdict(float)
     for person in people.rows.persons():
