@@ -105,16 +105,17 @@ class BatchRecovery(Recovery):
 
     async def _wait(self, coro: Any, timeout: Any = None) -> None:  # noqa: ASYNC109 - Faust's
         """Wait as long as the partitions are ours: Faust lets all flow behind a revocation and a stop, too."""
-        if self._is_over():
+        life = self._life
+        if self._is_over(life):
             getattr(coro, "close", bool)()
             raise RebalanceAgain
         await super()._wait(coro, timeout)
-        if self._is_over():
+        if self._is_over(life):
             raise RebalanceAgain
 
-    def _is_over(self) -> bool:
-        """Tell whether nothing may run any more: the group takes partitions away or has assigned anew, or the worker stops."""
-        return not self.flow.assigned or self.flow.life != self._life or bool(self.app.should_stop)
+    def _is_over(self, life: int) -> bool:
+        """Tell whether nothing of a life may run any more: the group takes away or has assigned anew, or the worker stops."""
+        return not self.flow.assigned or self.flow.life != life or bool(self.app.should_stop)
 
     async def _seek_offsets(self, consumer: Any, tps: set[TP], offsets: Mapping[TP, int], title: str) -> None:
         """Seek the changelogs behind what is known (Faust reads one again); flow is still suspended."""
@@ -135,9 +136,10 @@ class BatchRecovery(Recovery):
                 await self._resume(ready)
 
     async def _resume(self, ready: set[TP]) -> None:
-        consumer = self.flow.consumer
-        await consumer.perform_seek(ready)
-        if not self._is_over():
+        consumer, life = self.flow.consumer, self._life
+        if not self._is_over(life):
+            await consumer.perform_seek(ready)
+        if not self._is_over(life):
             self.flow.running |= ready
             consumer.resume_partitions(ready)
 
@@ -167,7 +169,7 @@ class BatchRecovery(Recovery):
 
         Flow is resumed only if it is suspended: resuming clears every queue, also those of partitions that run.
         """
-        app, consumer = self.app, self.app.consumer
+        app, consumer, life = self.app, self.app.consumer, self._life
         for tp in self.active_tps:
             if (have := self.active_offsets.get(tp)) is not None:  # else of a rebalance that has just begun: nobody knows yet
                 self._store(tp).at.setdefault(tp, have)
@@ -180,7 +182,7 @@ class BatchRecovery(Recovery):
             return  # another rebalance: a new recovery follows
         if assignment:
             await self._wait(consumer.perform_seek(), timeout=app.conf.broker_request_timeout)
-        if self._is_over():
+        if self._is_over(life):
             return
         self.completed.set()
         if not app.flow_control.is_active():

@@ -40,6 +40,7 @@ class Restoring:
 
     async def perform_seek(self, ready: set[TP]) -> None:  # noqa: ARG002 - the consumer's
         self.flow.life += self._overtaken
+        self._life = self.flow.life  # the next recovery begins
 
     def resume_partitions(self, ready: set[TP]) -> None:
         self.resumed |= ready
@@ -68,6 +69,13 @@ async def test_a_partition_goes_on_with_its_own_changelog(left: tuple[int, ...],
 
 async def test_nothing_goes_on_that_a_rebalance_has_taken_away_meanwhile() -> None:
     restoring = Restoring((0, 5, 5, 5), overtaken=True)
+    await restoring.go_on(0)
+    assert restoring.flow.running == restoring.resumed == set()
+
+
+async def test_what_a_former_recovery_restored_lets_nothing_go_on_in_the_next_life_of_the_group() -> None:
+    restoring = Restoring((0, 5, 5, 5))
+    restoring.flow.life += 1  # assigned anew, the next recovery has not begun
     await restoring.go_on(0)
     assert restoring.flow.running == restoring.resumed == set()
 
