@@ -3,8 +3,10 @@
 import gc
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
-from itertools import chain, repeat
+from contextlib import contextmanager
+from functools import partial
+from io import TextIOWrapper
+from itertools import chain
 from pathlib import Path
 from typing import IO, Any
 
@@ -12,15 +14,17 @@ import click
 import orjson
 
 from stream import settings as configuration
+from stream.ahead import ReadAhead
 from stream.cli.rules import intake_of, rules_of
 from stream.domain.documents import TooEarly
 from stream.domain.instants import BadInstant, parse
 from stream.errors import UsageError
-from stream.readahead import ReadAhead
 from stream.simulation import Simulation
 
 STEP = 1 << 20
 """Bytes between two looks at the progress bar."""
+SMALL = 4 << 20
+"""Bytes that are read in this process alone: less is done before others have begun."""
 
 
 @click.command()
@@ -51,7 +55,7 @@ def simulate(files: tuple[str, ...], ruleset: Path | None, ranges: Path | None, 
 
         from stream.cli.simulated import show
 
-        show(document, Console())
+        show(orjson.loads(orjson.dumps(document)), Console())
 
 
 @contextmanager
@@ -65,12 +69,34 @@ def _uncollected() -> Iterator[None]:
 
 
 def _run(simulation: Simulation, files: tuple[str, ...], at: int | None) -> dict[str, Any]:
-    for name in files:
-        _feed(simulation, name)
+    """Simulate the files; many lines are shared between processes where there is a second processor."""
+    chunks, size = _chunks(files), _size(files)
+    first = _first(chunks) if ReadAhead.pays() else None
     try:
-        return simulation.finish(at)
+        if first is None or sum(len(line) for lines in first for line in lines) < SMALL:
+            with _progress(size) as read:
+                for lines in chain(first or (), chunks):
+                    for line in lines:
+                        simulation.feed(line)
+                    read(sum(map(len, lines)))
+            return simulation.finish(at)
+        with ReadAhead(simulation, chain(first, chunks)) as ahead:
+            with _progress(size) as read:
+                ahead.run(read)
+            return ahead.finish(at)
     except TooEarly as error:
         raise UsageError(f"--at: {error}") from error
+
+
+def _first(chunks: Iterator[list[bytes]]) -> list[list[bytes]]:
+    """Read until there is more than a little, or nothing more."""
+    first, size = [], 0
+    for lines in chunks:
+        first.append(lines)
+        size += sum(map(len, lines))
+        if size >= SMALL:
+            break
+    return first
 
 
 def _instant(text: str) -> int:
@@ -80,27 +106,31 @@ def _instant(text: str) -> int:
         raise UsageError(f"--at {text!r} is no instant: write it like 2026-11-22T10:00:00Z") from error
 
 
-def _feed(simulation: Simulation, name: str) -> None:
-    if name == "-":
-        _lines(simulation, sys.stdin.buffer, None)
-        return
+def _chunks(files: tuple[str, ...]) -> Iterator[list[bytes]]:
+    """Return the lines of the files, about `STEP` bytes of them at a time."""
+    # Another process may read it, and would begin by closing its own.
+    stdin = sys.stdin.detach() if "-" in files and isinstance(sys.stdin, TextIOWrapper) else None
+    return _read(files, stdin)
+
+
+def _read(files: tuple[str, ...], stdin: IO[bytes] | None) -> Iterator[list[bytes]]:
+    for name in files:
+        if name == "-" and stdin is not None:
+            yield from iter(partial(stdin.readlines, STEP), [])
+            continue
+        try:
+            with Path(name).open("rb") as file:
+                yield from iter(partial(file.readlines, STEP), [])
+        except OSError as error:
+            raise UsageError(f"{name}: {error.strerror or error}: name a readable file of events, one JSON a line") from error
+
+
+def _size(files: tuple[str, ...]) -> int | None:
+    """Return the bytes of all files; None where nobody knows."""
     try:
-        with Path(name).open("rb") as file:
-            _lines(simulation, file, Path(name).stat().st_size)
-    except OSError as error:
-        raise UsageError(f"{name}: {error.strerror or error}: name a readable file of events, one JSON a line") from error
-
-
-def _lines(simulation: Simulation, file: IO[bytes], size: int | None) -> None:
-    """Feed a file; a long one is read ahead in a second process, which halves the time where there is a second processor."""
-    first = file.readlines(STEP)
-    second = file.readlines(STEP) if ReadAhead.pays() else []
-    chunks = chain([first], [second] if second else [], iter(lambda: file.readlines(STEP), []))
-    with ReadAhead(simulation.look) if second else nullcontext() as ahead, _progress(size) as read:
-        for lines, events in ((lines, repeat(None)) for lines in chunks) if ahead is None else ahead.read(chunks):
-            for line, event in zip(lines, events, strict=False):
-                simulation.feed(line, event)
-            read(sum(map(len, lines)))
+        return None if "-" in files else sum(Path(name).stat().st_size for name in files)
+    except OSError:
+        return None  # the file is told when its turn comes
 
 
 @contextmanager

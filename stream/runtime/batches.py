@@ -10,6 +10,8 @@ from faust.types import TP
 
 MAX_RECORDS = 2000
 """A batch ends at the first border of a Kafka record batch after so many records."""
+MAX_ROWS = 10_000
+"""Of a changelog so many: all of an answer. To hand a batch on costs as much as to load some hundred rows."""
 
 
 class Record(Protocol):
@@ -66,14 +68,14 @@ def fingerprint(record: Record) -> str:
     return digest.hexdigest()
 
 
-def unpack(tp: Any, fetched: Any) -> tuple[Batch, bool]:
+def unpack(tp: Any, fetched: Any, at_most: int = MAX_RECORDS) -> tuple[Batch, bool]:
     """Take a batch out of aiokafka's `PartitionRecords`; also tell whether that is now empty.
 
     Aborted transactions are read like others. Raises `CorruptRecordException`.
     """
     start, source = fetched.next_fetch_offset, fetched._records
     records: list[Record] = []
-    while source.has_next() and len(records) < MAX_RECORDS:
+    while source.has_next() and len(records) < at_most:
         part = source.next_batch()
         if fetched._check_crcs and not part.validate_crc():
             msg = f"wrong checksum in {tp}"

@@ -26,11 +26,12 @@ def test_an_answer_that_is_read_is_freed_at_once() -> None:
     fetched = SimpleNamespace(_partition_records=answer(tp), check_assignment=lambda _: True, _update_position=lambda: None)
     fetched.has_more = lambda: fetched._partition_records is not None
     fetcher: Any = SimpleNamespace(_records={tp: fetched}, _notify=lambda _: None, _wait_consume_future=None)
+    thread: Any = SimpleNamespace(consumer=SimpleNamespace(_is_changelog_tp=lambda _: False))
     held = weakref.ref(fetched._partition_records)
 
     gc.disable()
     try:
-        (batch,) = BatchThread._take(None, fetcher, None)  # type: ignore[arg-type]  # it needs nothing of the thread
+        (batch,) = BatchThread._take(thread, fetcher, None)
         assert held() is None
     finally:
         gc.enable()

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from stream.domain.ruleset.committee import read_committee
 from stream.domain.ruleset.days import days_of, zone_of
 from stream.domain.ruleset.durations import UNITS_MS
+from stream.domain.ruleset.fitting import Fitting
 from stream.domain.ruleset.freshness import read_freshness
 from stream.domain.ruleset.horizon import read_horizon
 from stream.domain.ruleset.interest import (
@@ -101,6 +102,7 @@ def _read(root: Table, text: bytes) -> Ruleset:
     floor, idle = read_floor(root), read_idle(root)
     if idle is not None and floor < DEEPEST * idle.points:
         root.table("interest").wrong("floor", f"{DEEPEST * idle.points:g} or more: {DEEPEST} times the points of [idle]")
+    fit, routes = read_fit(root), read_routes(root, (FIRST, *dict.fromkeys(stage.name for stage in stages)), letters)
     return Ruleset(
         id=head.text("id", "ruleset"),
         hash=sha256(text).hexdigest()[:16],
@@ -116,11 +118,12 @@ def _read(root: Table, text: bytes) -> Ruleset:
         sequences={name: with_longest(sequence, longest_ms) for name, sequence in sequences.items()},
         floor=floor,
         idle=idle,
-        fit=read_fit(root),
+        fit=fit,
         grades=grades,
         stages=stages,
         hold_ms=_hold(root),
-        routes=read_routes(root, (FIRST, *dict.fromkeys(stage.name for stage in stages)), letters),
+        routes=routes,
+        fitting=Fitting([*(rule.match.pairs for rule in fit.values()), *(route.match.pairs for route in routes)]),
         max_members=identity.whole("max_members", 64, 1, 1000),
         typed_email=identity.choice("typed_email", ("B", "C"), "B"),
         accounts=_accounts(root),

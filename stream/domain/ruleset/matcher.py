@@ -1,75 +1,21 @@
 """Matches an event against all rules with a few look-ups.
 
-Every condition of the file is a bit. A key's value says which of its conditions hold, and the answer is remembered;
-all keys together give a number, and the number says which rules match, which is remembered too.
+All keys together give a number (`columns`), and the number says which rules match, which is remembered too.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any
 
-from stream.domain.conditions import Pair, Wanted
 from stream.domain.event import Event
+from stream.domain.ruleset.columns import LONGEST_TEXT, REMEMBERED, Column, Columns
 from stream.domain.ruleset.interest import Behaviours
 from stream.domain.ruleset.model import Match, Topic
 from stream.domain.ruleset.topics import Source, Tag, Where
 from stream.domain.ruleset.values import Reader, reader
 
-REMEMBERED = 4096
-LONGEST_TEXT = 512
 LONGEST_TAG = 64
-
-
-@dataclass(slots=True)
-class Column:
-    """The conditions on one key, a bit each."""
-
-    wanted: list[tuple[int, Wanted]] = field(default_factory=list)
-    memo: dict[str, int] = field(default_factory=dict)
-
-    def bits(self, value: Any) -> int:
-        """Return the bits of the conditions that a value meets; a list meets what any of its elements meets."""
-        if isinstance(value, str):
-            bits = self.memo.get(value)
-            return self._learn(value) if bits is None else bits
-        if isinstance(value, (list, tuple)):
-            bits = 0
-            for element in value:
-                bits |= self.bits(element)
-            return bits
-        return self._test(value)
-
-    def _learn(self, text: str) -> int:
-        bits = self._test(text)
-        if len(text) <= LONGEST_TEXT:
-            if len(self.memo) >= REMEMBERED:
-                self.memo.clear()
-            self.memo[text] = bits
-        return bits
-
-    def _test(self, value: Any) -> int:
-        return sum(bit for bit, wanted in self.wanted if wanted.accepts(value))
-
-
-class Columns:
-    """Gives every different condition its bit."""
-
-    def __init__(self) -> None:
-        """Start with the two keys that nearly every rule asks for."""
-        self.by_key: dict[str, Column] = {"type": Column(), "event": Column()}
-        self._bits: dict[Pair, int] = {}
-
-    def mask(self, pairs: Iterable[Pair]) -> int:
-        """Return the bits of all conditions of a `match` table."""
-        mask = 0
-        for key, wanted in pairs:
-            bit = self._bits.setdefault((key, wanted), 1 << len(self._bits))
-            column = self.by_key.setdefault(key, Column())
-            if (bit, wanted) not in column.wanted:
-                column.wanted.append((bit, wanted))
-            mask |= bit
-        return mask
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +39,7 @@ class Matcher:
         default_half_life_ms: float,
     ) -> None:
         """Compile the rules of a file, each kind in file order."""
-        columns = Columns()
+        columns = Columns(("type", "event"))  # the keys that nearly every rule asks for
         self._where = [(columns.mask(rule.pairs), rule.weight) for rule in where]
         self._behaviours = [(columns.mask(pairs), behaviour) for pairs, behaviour in behaviours]
         self._tags = [(columns.mask(tag.pairs), tag) for tag in tags]

@@ -5,7 +5,9 @@ from dataclasses import dataclass, field
 from math import inf
 from typing import Any, Protocol
 
+from stream.domain.conditions import Pair
 from stream.domain.event import Event
+from stream.domain.ruleset.fitting import Fitting
 
 Bound = float | str | bool
 Bounds = Mapping[str, Bound]
@@ -14,6 +16,10 @@ Bounds = Mapping[str, Bound]
 
 class Condition(Protocol):
     """A `match` table: every key must hold."""
+
+    @property
+    def pairs(self) -> tuple[Pair, ...]:
+        """The keys, and what each allows."""
 
     def holds(self, get: Callable[[str], Any]) -> bool:
         """Tell whether every key holds; `get` gives a key's value, None when absent."""
@@ -203,4 +209,5 @@ class Ruleset:
     committee: Committee = field(default_factory=Committee)
     freshness: Freshness | None = None
     trusted_only: bool = False  # a browser's event links nothing to class A
+    fitting: Fitting = field(default_factory=Fitting, repr=False, compare=False)  # the conditions of `fit` and `routes`
     idle_horizon_ms: float = inf  # a visitor to whom nobody listens is forgotten after so long without an event
