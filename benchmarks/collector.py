@@ -16,6 +16,7 @@ from typing import IO, cast
 
 import psutil
 
+from benchmarks.collector_cpu import HERE, elsewhere
 from benchmarks.http_load import ASKING
 from benchmarks.kafka import Kafka, kafka, progress
 from benchmarks.measured import cpu_s
@@ -27,7 +28,7 @@ from tests.kafka.workers import run_worker
 
 TITLE = "Collector"
 ABOUT = (
-    "Trackers in another process send page views of 900 bytes over 64 kept connections to one collector; a request counts when it"
+    "Trackers in another process send page views of 650 bytes over 64 kept connections to one collector; a request counts when it"
     " is answered 200, which is when Kafka (acks=all) has all its events. The CPU is the collector's, librdkafka's threads"
     " included; a core's rate is its inverse. The bare handler runs on the same server and does nothing but send the body to"
     " Kafka. Half load: requests due at half of a core's rate, latency counted from when they were due."
@@ -122,8 +123,10 @@ def section(kafka: Kafka, seconds: float = SECONDS, runs: int = 3) -> Section:
     targets.append(Target(f"personalise, {PERSONAL_RATE:.0f} requests/s: p99", personal.p99_ms, P99_MS, "ms"))
     ratio = _cpu(single) / _cpu(found[BARE])
     asked = f"{PERSONAL_RATE:.0f} `/v1/personalise` a second by {ASKING:,} visitors, a worker behind"
+    own = [f"{cpu_us:.0f} µs for a {name}" for name, cpu_us in elsewhere(HERE).items()]
+    without = f"Without sockets and Kafka its own thread takes {', '.join(own)} (`python -m benchmarks.collector_cpu`)."
     spent = f"{personal.cpu_us:.0f} µs of CPU a request, p50 {personal.p50_ms:.1f} ms, p99 {personal.p99_ms:.1f} ms"
-    notes = [f"A single event costs {ratio:.2f} times what the bare handler takes for it.", f"{asked}: {spent}."]
+    notes = [f"A single event costs {ratio:.2f} times what the bare handler takes for it.", without, f"{asked}: {spent}."]
     return Section(TITLE, ABOUT, [lines], targets, notes)
 
 

@@ -46,6 +46,14 @@ CLOUD_EVENT: Final = {
     "leadstream-lag-ms": "how late the worker was, in milliseconds",
 }
 OWN: Final = {"leadstream-internal": "the kind of this record of the app's own; others skip it"}
+UNTOLD: Final = {
+    "content-type": "application/cloudevents+json",
+    "leadstream-topic": "where the fact was",
+    "leadstream-partition": "its partition",
+    "leadstream-offset": "its offset",
+    "leadstream-attempts": "how often it was posted",
+    "leadstream-message": "the last answer, or why there was none",
+}
 
 
 def _fact(name: str, summary: str, key: str = "lead id") -> Message:
@@ -128,6 +136,22 @@ CHANNELS: Final = (
         ),
         "send",
         retention_days=14,
+    ),
+    Channel(
+        "outbound-dead-letters",
+        "Facts that no webhook's receiver took (`leadstream webhook`): the fact as in stage-changes, and headers saying why",
+        (
+            Message(
+                "webhook-dead-letter",
+                "One fact that was not told",
+                "as the fact's: lead id",
+                headers=UNTOLD,
+                content_type="application/cloudevents+json",
+            ),
+        ),
+        "send",
+        retention_days=14,
+        partitions=1,
     ),
     *(
         Channel(

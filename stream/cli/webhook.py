@@ -5,20 +5,22 @@ import logging.config
 import signal
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import TypeVar
 
 import click
-from aiokafka.admin import NewTopic
 from yarl import URL
 
 from stream.cli.connections import admin_client, require_topic, run
 from stream.errors import NegativeAnswerError, UsageError
 from stream.outbound.delivering import Gone
+from stream.outbound.letters import NAME, letters_topic
+from stream.outbound.meter import Meter
+from stream.outbound.pages import answering
 from stream.outbound.posting import Poster
 from stream.outbound.service import Outbound, Plan
 from stream.outbound.signing import read_secret
 from stream.outbound.target import Guard
+from stream.runtime.topics import create_missing
 from stream.settings import PREFIX, Settings, load
 
 T = TypeVar("T")
@@ -40,6 +42,7 @@ def webhook(*, once: bool, letters: bool) -> None:
     LEADSTREAM_WEBHOOK_URL=https://crm.example.com/hooks LEADSTREAM_WEBHOOK_SECRETS=whsec_… leadstream webhook
 
     It goes to public addresses by https; a receiver in your own network has to be named in LEADSTREAM_WEBHOOK_NETWORKS.
+    LEADSTREAM_WEBHOOK_PORT, on LEADSTREAM_WEB_HOST, is where Prometheus finds /metrics.
     """  # fmt: skip
     from stream import logs
 
@@ -83,8 +86,8 @@ def _checked(name: str, read: Callable[[], T]) -> T:
 
 
 async def _deliver(settings: Settings, target: _Target, *, once: bool, letters: bool) -> None:
-    facts, dead = (f"{settings.topic_prefix}{name}" for name in ("stage-changes", "outbound-dead-letters"))
-    await _prepare(settings, facts, dead)
+    facts, dead = f"{settings.topic_prefix}stage-changes", f"{settings.topic_prefix}{NAME}"
+    await _prepare(settings, facts)
     plan = Plan(
         topic=dead if letters else facts,
         letters=dead,
@@ -93,20 +96,17 @@ async def _deliver(settings: Settings, target: _Target, *, once: bool, letters: 
         session_s=settings.session_timeout.total_seconds(),
         once=once or letters,
     )
-    async with Poster(target.url, target.secrets, target.guard) as poster:
-        outbound = Outbound(plan, settings.client(), poster.post)
+    meter = Meter()
+    async with answering(settings, meter), Poster(target.url, target.secrets, target.guard) as poster:
+        outbound = Outbound(plan, settings.client(), poster.post, meter)
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, outbound.stop)
         logger.info("ready: %s goes to %s", plan.topic, target.url)
         await outbound.run()
 
 
-async def _prepare(settings: Settings, facts: str, dead: str) -> None:
+async def _prepare(settings: Settings, facts: str) -> None:
     """Look whether the facts are there, and make the topic of dead letters."""
     async with admin_client(settings) as admin:
         await require_topic(admin, facts)
-        if dead in await admin.list_topics():
-            return
-        kept_ms = settings.retention_dead_letters // timedelta(milliseconds=1)
-        topic = NewTopic(dead, 1, settings.replication, topic_configs={"retention.ms": str(kept_ms)})
-        await admin.create_topics([topic])
+        await create_missing(admin, [letters_topic(settings)])

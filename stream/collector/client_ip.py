@@ -9,6 +9,7 @@ in the order X-Forwarded-For, Forwarded, X-Real-IP; PROXY_HEADER names the one y
 """
 
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import Final
 
 from stream.collector.request import Headers
@@ -31,12 +32,19 @@ class Proxies:
         self._trusted: NetworkTable[bool] | None = NetworkTable(spans) if spans else None
         self._headers = tuple(name.encode() for name in (HEADERS if header == "auto" else (header,)))
 
+    def trusts(self, peer: str) -> bool:
+        """Tell whether an address is a proxy's, whose connections are those of its visitors."""
+        packed = pack(peer)
+        return packed is not None and self._trusted is not None and bool(self._trusted.find(packed))
+
     def client(self, peer: str | None, headers: Headers) -> str | None:
         """Return the client's address in its usual form; the names of headers are in lower case."""
+        if self._trusted is None:
+            return None if peer is None else _usual(peer)
         packed = pack(peer) if peer else None
         if packed is None:
             return None
-        if self._trusted is None or not self._trusted.find(packed):
+        if not self._trusted.find(packed):
             return render(packed)
         return render(self._behind(packed, self._trusted, headers))
 
@@ -62,6 +70,13 @@ class Proxies:
             return []
         text = b",".join(told[name])[-LONGEST:].decode("latin-1")
         return [_forwarded(part) if name == b"forwarded" else _bare(part) for part in _parts(text)]
+
+
+@lru_cache(4096)
+def _usual(peer: str) -> str | None:
+    """Return an address in its usual form; None where it is none."""
+    packed = pack(peer)
+    return None if packed is None else render(packed)
 
 
 def load(settings: Settings) -> Proxies:

@@ -9,11 +9,11 @@
 """
 
 import re
-from dataclasses import dataclass, field
 from functools import lru_cache
 from hashlib import sha256
 from typing import Any, Final
 
+import msgspec
 import orjson
 
 from stream.collector.incoming import Event, Incoming
@@ -35,8 +35,7 @@ _NOT_SENT: Final = frozenset({"receivedAt"})
 _NOT_OF_THE_EVENT: Final = frozenset({"receivedAt", "sentAt"})
 
 
-@dataclass(slots=True)
-class Around:
+class Around(msgspec.Struct):
     """What a request says of all its events."""
 
     received_at: str
@@ -45,7 +44,7 @@ class Around:
     address: str | None
     user_agent: str | None
     relayed: bool
-    unrepeatable: str = field(default="", repr=False)
+    unrepeatable: str = ""
     """What tells a request from an equal one; empty: an equal one is a retry."""
 
 
@@ -85,8 +84,7 @@ def _tell_sender(event: Event, context: dict[str, Any], around: Around) -> None:
     if around.relayed or event.get("channel") == "server":
         return
     library = context.get("library")
-    name = library.get("name") if isinstance(library, dict) else None
-    if isinstance(name, str) and _is_server(name[:128]):
+    if isinstance(library, dict) and is_servers(library.get("name")):
         return
     if around.address is not None and context.get("ip") is None:
         context["ip"] = around.address
@@ -118,6 +116,11 @@ def _sender(user_agent: bytes) -> tuple[str | None, bool]:
     if low.startswith(("analytics-", "rudder", "snowplow")) and _SERVERS.search(low):
         return None, True
     return (None if _LIBRARIES.match(low) else text), False
+
+
+def is_servers(library: object) -> bool:
+    """Tell whether the library of this name runs in a site's server, and so passes on what visitors did elsewhere."""
+    return isinstance(library, str) and _is_server(library[:128])
 
 
 @lru_cache(maxsize=4096)

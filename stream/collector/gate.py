@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+import msgspec
+import orjson
 from orjson import JSONEncodeError
 
 from schemas.event import Rejected
@@ -19,6 +21,7 @@ from stream.collector.rates import Rates
 from stream.collector.request import Refused, Request
 from stream.collector.sending import LARGEST_VALUE, Headers, Record
 from stream.collector.signatures import MEMBER, vouched
+from stream.collector.usual import Passage
 from stream.collector.watching import Noted, Watching
 from stream.collector.write_keys import WriteKey, WriteKeys
 
@@ -26,8 +29,7 @@ _TOO_LARGE: Final = Rejected("too_large", f"larger than {LARGEST_VALUE} bytes, o
 _MISTAKES: Final = frozenset({"type", _TOO_LARGE.reason})
 
 
-@dataclass(slots=True)
-class Admitted:
+class Admitted(msgspec.Struct):
     """A request that came in: the rules of its key, what it says of all its events, and what holds for nearly all of them.
 
     `unsaid` is why an event that says nothing of consent is withheld; `kept` is what is stored of the connection's address,
@@ -42,13 +44,12 @@ class Admitted:
     headers: Headers
 
 
-@dataclass(slots=True)
-class Decided:
+class Decided(msgspec.Struct):
     """What goes into Kafka, and what has to be told of the rest; events `withheld` for want of consent are not even told."""
 
-    records: list[Record] = field(default_factory=list)
-    told: list[Told] = field(default_factory=list)
-    noted: list[Noted] = field(default_factory=list)
+    records: list[Record] = []
+    told: list[Told] = []
+    noted: list[Noted] = []
     withheld: int = 0
 
 
@@ -78,8 +79,16 @@ class Gate:
     def decide(self, admitted: Admitted, events: list[Any]) -> Decided:
         """Decide about each event; raises Refused where every one of them is refused."""
         decided = Decided()
+        passage = Passage(admitted, self.watching, self.phone_region)
+        records, noted, headers = decided.records, decided.noted, admitted.headers
         for index, event in enumerate(events):
-            self._decide_one(decided, index, event, admitted)
+            if not (type(event) is dict and passage.complete(event)):
+                self._decide_one(decided, index, event, admitted)
+            elif (value := _written(event)) and (node := passage.key_of(event, value)) is not None:
+                noted.append((passage.label, "accepted", value))
+                records.append(Record(node, value, headers))
+            else:
+                self._put_in(decided, index, event, passage.label, headers, admitted.request.received_ms)
         self.watching.note(admitted.key, decided.noted)
         if decided.told and not decided.records and not decided.withheld:
             first = decided.told[0]
@@ -92,9 +101,9 @@ class Gate:
         unwanted = key.refuses(event)
         if unwanted is not None:
             return Rejected("type", unwanted, validate.COLLECT)
-        context = event.get("context")
-        speaks = isinstance(context, dict) and ("consent" in context or "consentManagement" in context or MEMBER in context)
-        why = consent.withheld(key, event, admitted.request.headers) if speaks else admitted.unsaid
+        said = _said_of(event, admitted.around.defaults)
+        speaks = "consent" in said or "consentManagement" in said or MEMBER in said
+        why = consent.withheld(key, {"context": said}, admitted.request.headers) if speaks else admitted.unsaid
         if why is not None:
             return validate.withheld(why)
         try:
@@ -123,8 +132,12 @@ class Gate:
                 self._leave_out(decided, index, library, completed)
                 return
             headers = completed
+        self._put_in(decided, index, event, library, headers, admitted.request.received_ms)
+
+    def _put_in(self, decided: Decided, index: int, event: Any, library: str, headers: Headers | None, received_ms: int) -> None:
+        """Judge what goes into Kafka: whatever Kafka can hold."""
         try:
-            value, node, rejected = judge(event, admitted.request.received_ms, self.phone_region)
+            value, node, rejected = judge(event, received_ms, self.phone_region)
         except JSONEncodeError:
             value = b""
         if not value or len(value) > LARGEST_VALUE:
@@ -142,6 +155,21 @@ class Gate:
             decided.told.append(Told(index, "refused", why.reason, why.message))
         else:
             decided.withheld += 1
+
+
+def _said_of(event: Event, defaults: Event) -> Event:
+    """Return the context of an event; what its batch says of all events is said of it, where it says nothing else."""
+    context = event.get("context")
+    own: Event = context if isinstance(context, dict) else {}
+    return {**defaults, **own} if defaults else own
+
+
+def _written(event: Event) -> bytes:
+    """Return the event as it goes into Kafka; nothing where it is nested beyond all measure."""
+    try:
+        return orjson.dumps(event)
+    except JSONEncodeError:
+        return b""
 
 
 def _put(context: Event, admitted: Admitted) -> Headers:

@@ -3,11 +3,11 @@
 from base64 import b64decode
 from binascii import Error as NotBase64
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Final
 from urllib.parse import parse_qs
 
+import msgspec
 import orjson
 
 from stream.collector.request import Refused, Request
@@ -19,8 +19,7 @@ _LONGEST: Final = 2_048
 _FORM: Final = b"application/x-www-form-urlencoded"
 
 
-@dataclass(slots=True)
-class Incoming:
+class Incoming(msgspec.Struct):
     """The events of a request in their order; one that is no object stays what it is, for the judge of events to name it.
 
     `sent_at` is what the batch says of all of them. `pixel`: the client is an image, and shows what it gets.
@@ -29,7 +28,7 @@ class Incoming:
     events: list[Any]
     write_key: str | None = None
     sent_at: Any = None
-    defaults: Mapping[str, Any] = field(default_factory=dict)
+    defaults: Mapping[str, Any] = msgspec.field(default_factory=dict)
     pixel: bool = False
 
 

@@ -14,6 +14,7 @@ no JSON; the judge of events (schemas.event) allows 32, and 1,000 members, in an
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, Final
 
 from stream.collector.packing import unpacked_aside
@@ -24,7 +25,10 @@ Receive = Callable[[], Awaitable[Any]]
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Bytes, counts and seconds of one request; `budget_bytes` and `connections` are of all together."""
+    """Bytes, counts and seconds of one request; `budget_bytes` and `connections` are of all together.
+
+    `connections_of_one` are those of an address that is neither a trusted proxy's nor this machine's.
+    """
 
     body_bytes: int = 4 * 1024 * 1024
     header_bytes: int = 40_960
@@ -36,6 +40,7 @@ class Limits:
     idle_s: float = 75.0
     budget_bytes: int = 128 * 1024 * 1024
     connections: int = 20_000
+    connections_of_one: int = 2_000
 
 
 LIMITS: Final = Limits()
@@ -95,7 +100,7 @@ class Bodies:
 
 def check_head(headers: Headers, path_bytes: int, limits: Limits = LIMITS) -> None:
     """Refuse a head that is longer than any tracker's."""
-    size = sum(len(name) + len(value) for name, value in headers)
+    size = sum(map(len, chain.from_iterable(headers)))
     if len(headers) > limits.headers or size > limits.header_bytes:
         raise Refused(431, "header", f"more than {limits.headers} headers or {limits.header_bytes} bytes of them")
     if path_bytes > limits.path_bytes:

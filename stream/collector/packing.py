@@ -10,7 +10,7 @@ from typing import Final
 
 from stream.collector.request import Refused
 
-_GZIP: Final = b"\x1f\x8b"
+GZIP: Final = b"\x1f\x8b"
 _PLAIN: Final = frozenset({b"", b"identity"})
 _PACKED: Final = frozenset({b"gzip", b"x-gzip", b"deflate"})
 _GZIP_OR_ZLIB: Final = 32 + zlib.MAX_WBITS
@@ -35,10 +35,10 @@ def unpacked(body: bytes, encoding: bytes | None, largest: int) -> bytes:
     """Return the body as Content-Encoding says, and where it says nothing, unpacked if the bytes are gzip's."""
     packing = b"" if encoding is None else encoding.strip().lower()
     if packing in _PLAIN:
-        return _inflated(body, _GZIP_OR_ZLIB, largest) if body.startswith(_GZIP) else body
+        return _inflated(body, _GZIP_OR_ZLIB, largest) if body.startswith(GZIP) else body
     if packing not in _PACKED:
         raise Refused(415, "encoding", "Content-Encoding: gzip, deflate or none")
-    is_bare = packing == b"deflate" and not _is_zlib(body) and not body.startswith(_GZIP)
+    is_bare = packing == b"deflate" and not _is_zlib(body) and not body.startswith(GZIP)
     return _inflated(body, _BARE if is_bare else _GZIP_OR_ZLIB, largest)
 
 

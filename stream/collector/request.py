@@ -1,7 +1,8 @@
 """One request as the handlers see it, and why one is refused."""
 
-from dataclasses import dataclass, field
 from urllib.parse import parse_qsl
+
+import msgspec
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -20,8 +21,7 @@ class Refused(Exception):  # noqa: N818 - it is an answer, no error of ours
         self.status, self.reason, self.retry_after_s, self.allow = status, reason, retry_after_s, allow
 
 
-@dataclass(slots=True)
-class Request:
+class Request(msgspec.Struct):
     """A request with its body read.
 
     `headers` is by lower-case name, the last of each; `raw_headers` are all, in order. `peer` is the address at the other
@@ -36,7 +36,7 @@ class Request:
     peer: str | None
     received_ms: int
     body: bytes = b""
-    _arguments: dict[str, str] | None = field(default=None, repr=False)
+    _arguments: dict[str, str] | None = None
 
     def header(self, name: bytes) -> str | None:
         """Return a header as text (Latin-1, as HTTP has it)."""

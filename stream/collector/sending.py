@@ -7,15 +7,16 @@ no time of ours, and its callbacks run where it is polled: in the event loop, ev
 import asyncio
 import logging
 from collections.abc import Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
+import msgspec
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from stream.collector.request import Refused
-from stream.errors import UnreachableError, UsageError
+from stream.errors import UnreachableError
 from stream.runtime.embedded import CLUSTER_ID
 from stream.runtime.topics import RECORD_BYTES
-from stream.settings import PREFIX, Settings
+from stream.settings import PREFIX, Settings, no_topic
 
 logger = logging.getLogger(__name__)
 
@@ -35,8 +36,8 @@ CONNECT_S: Final = 10.0
 Headers = list[tuple[str, str | bytes]]
 
 
-class Record(NamedTuple):
-    """A record of `events`."""
+class Record(msgspec.Struct, frozen=True, gc=False):
+    """A record of `events`. A Struct, because it is made three times as quickly as a tuple with names."""
 
     key: bytes | None
     value: bytes
@@ -99,11 +100,11 @@ class Sender:
             self._poll_in(POLL_S)
         produce, topic = self._producer.produce, self._topic
         try:
-            for key, value, headers in records:
-                if headers:
-                    produce(topic, value, key, on_delivery=delivery, headers=headers)
+            for record in records:
+                if record.headers:
+                    produce(topic, record.value, record.key, on_delivery=delivery, headers=record.headers)
                 else:
-                    produce(topic, value, key, on_delivery=delivery)
+                    produce(topic, record.value, record.key, on_delivery=delivery)
                 self.waiting += 1
         except (BufferError, KafkaException) as error:
             done.cancel()
@@ -183,5 +184,5 @@ def find_kafka(settings: Settings) -> bool:
             f"Kafka does not answer at {','.join(settings.kafka)}: start it, or set {PREFIX}KAFKA=host:port"
         ) from error
     if topic not in found.topics:
-        raise UsageError(f"topic {topic} does not exist: run `leadstream topics`, or set {PREFIX}TOPIC_PREFIX")
+        raise no_topic(topic)
     return settings.kafka_embedded or found.cluster_id == CLUSTER_ID

@@ -5,23 +5,26 @@ import logging
 import resource
 import signal
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
 from stream.collector.limits import LIMITS
+from stream.collector.peers import Peers, TooMany
 from stream.collector.sending import DELIVERY_S
+from stream.collector.whole import WholeProtocol
 from stream.errors import UsageError
-from stream.settings import PREFIX
+from stream.settings import PREFIX, is_loopback
 
 SWEEP_S: Final = 1.0
 DRAIN_S: Final = DELIVERY_S + 5
 """How long requests that came in before SIGTERM may still take."""
 BACKLOG: Final = 4096
 SPARE_FILES: Final = 200
+AT_ONCE: Final = 500
 
 _CONTINUE: Final = b"HTTP/1.1 100 "
 
@@ -56,12 +59,14 @@ class JoinedWrites:
         self._transport.close()
 
 
-class LimitedProtocol(HttpToolsProtocol):
+class LimitedProtocol(WholeProtocol):
     """Ends a connection whose head is too long; says since when it has been in the middle of a request."""
 
     reading_since: float | None = None
     head_bytes = 0
     in_body = False
+    config: "LimitedConfig"
+    _entered: bytes | None = None
 
     def connection_made(self, transport: Any) -> None:
         """Take a connection, unless there are too many."""
@@ -69,6 +74,17 @@ class LimitedProtocol(HttpToolsProtocol):
         self.reading_since = self.loop.time()
         if len(self.connections) > LIMITS.connections:
             self._end(503)
+            return
+        try:
+            self._entered = self.config.peers.enter(self._peer, LIMITS.connections_of_one)
+        except TooMany:
+            self._end(503)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Make room for another."""
+        self.config.peers.leave(self._entered)
+        self._entered = None
+        super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         """Read on."""
@@ -103,6 +119,10 @@ class LimitedProtocol(HttpToolsProtocol):
             return False
         return now - self.reading_since > (LIMITS.body_s if self.in_body else LIMITS.head_s)
 
+    def is_idle(self, now: float) -> bool:
+        """Tell whether nothing has come for so long that nothing more will."""
+        return self.idle_since is not None and now - self.idle_since > self.timeout_keep_alive
+
     def give_up(self) -> None:
         """End a connection that is late."""
         self._end(408)
@@ -131,9 +151,15 @@ class Server(uvicorn.Server):
         self.should_exit = True
 
 
-def make_server(app: Any) -> Server:
-    """Return the server of an application; it does not listen yet."""
-    config = uvicorn.Config(
+class LimitedConfig(uvicorn.Config):
+    """uvicorn's, and what all connections share."""
+
+    peers: Peers
+
+
+def make_server(app: Any, spared: Callable[[str], bool] = is_loopback) -> Server:
+    """Return the server of an application, and whose connections are not counted; it does not listen yet."""
+    config = LimitedConfig(
         app,
         interface="asgi3",
         http=LimitedProtocol,
@@ -148,17 +174,23 @@ def make_server(app: Any) -> Server:
         timeout_graceful_shutdown=int(DRAIN_S),
         backlog=BACKLOG,
     )
+    config.peers = Peers(spared)
     return Server(config)
 
 
 async def sweep(server: Server) -> None:
-    """End connections that are late, for ever."""
+    """End connections that are late, or idle for too long, for ever."""
     while True:
         await asyncio.sleep(SWEEP_S)
         now = asyncio.get_running_loop().time()
-        for connection in [each for each in server.server_state.connections if isinstance(each, LimitedProtocol)]:
+        connections = [each for each in server.server_state.connections if isinstance(each, LimitedProtocol)]
+        for number, connection in enumerate(connections):
+            if number % AT_ONCE == AT_ONCE - 1:
+                await asyncio.sleep(0)  # nobody waits while thousands are looked at
             if connection.is_late(now):
                 connection.give_up()
+            elif connection.is_idle(now):
+                connection.timeout_keep_alive_handler()
 
 
 def listen(host: str, port: int) -> socket.socket:

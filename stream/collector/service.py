@@ -26,7 +26,7 @@ from stream.collector.write_keys import WriteKeys
 from stream.errors import CommandError, UsageError
 from stream.lookups import BadLookupFile, Lookups
 from stream.runtime.diagnosis import refusal
-from stream.settings import Settings
+from stream.settings import Settings, is_loopback
 
 RELOAD_S = 2.0
 YOUNG_OBJECTS = 50_000
@@ -47,7 +47,8 @@ async def serve(settings: Settings) -> None:
     sender, worker = Sender(settings, embedded=embedded), Worker(settings)
     personal = Personalising(gate, lookups, Profiles(worker.ask))
     pages = Pages(first_fetches.pages() | insights.pages(settings, gate.watching) | own_pages(gate, sender, personal), READERS)
-    server = make_server(Collector(gate, Cors(keys), Bodies(), sender, pages))
+    collector = Collector(gate, Cors(keys), Bodies(), sender, pages)
+    server = make_server(collector, spared=lambda peer: is_loopback(peer) or proxies.trusts(peer))
     sender.failed.add_done_callback(lambda _: server.end())
     _calm_the_garbage_collector()
     beside = [asyncio.create_task(work) for work in (sweep(server), _reload(keys), _reload(lookups))]

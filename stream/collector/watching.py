@@ -88,12 +88,10 @@ class Watching:
         """Note what became of the events of a request, of the last hundred also what they are."""
         if not events:
             return
-        name, counts, size, longest = key.name, self._events, 0, 0
-        for library, outcome, value in events:
-            counts[name, library, outcome] += 1
-            length = len(value)
-            size += length
-            longest = max(longest, length)
+        lengths = [len(value) for _, _, value in events]
+        size, longest = sum(lengths), max(lengths)
+        name = key.name
+        self._count(name, events)
         now_s = self._clock()
         kept = self._last.get(name)
         if kept is None:
@@ -104,6 +102,17 @@ class Watching:
             for event in events[-LAST:]:
                 seen = _seen(now_s, event)
                 kept.add(_Request(now_s, [seen], len(seen.value)), self._room)
+
+    def _count(self, name: str, events: Sequence[Noted]) -> None:
+        """Count events of a key, all at once what is alike: as the events of a batch mostly are."""
+        library, outcome, _ = events[0]
+        alike = 0
+        for told, became, _ in events:
+            if told != library or became != outcome:
+                self._events[name, library, outcome] += alike
+                library, outcome, alike = told, became, 0
+            alike += 1
+        self._events[name, library, outcome] += alike
 
     def library(self, event: Any) -> str:
         """Return the event's library as a label: a few of them, and nothing that could be somebody's data at length."""

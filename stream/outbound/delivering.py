@@ -108,4 +108,4 @@ def _fact(record: ConsumerRecord) -> Fact:
     headers = dict(record.headers)
     kind = headers.get("content-type", CONTENT_TYPE.encode()).decode("latin-1")
     fallback = f"{record.topic}-{record.partition}-{record.offset}"
-    return Fact(parse_id(record.value, fallback), kind, record.value)
+    return Fact(parse_id(record.value, fallback), kind, record.value, record.timestamp)

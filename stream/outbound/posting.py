@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from types import TracebackType
@@ -25,20 +25,25 @@ AGENT: Final = "leadstream-webhook/1"
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """What is told: the webhook's id, its content type and its bytes."""
+    """What is told: the webhook's id, its content type and its bytes; `at_ms` is Kafka's timestamp."""
 
     id: str
     content_type: str
     body: bytes
+    at_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """An attempt that was in vain: why, in a few words; when to come again, if the answer says so (s)."""
+    """An attempt that was in vain: why, in a few words; when to come again, if the answer says so (s).
+
+    `status` is the answer's, None where there was none.
+    """
 
     why: str
     retry_after_s: float | None = None
     gone: bool = False
+    status: int | None = field(default=None, compare=False)
 
 
 class Poster:
@@ -85,7 +90,7 @@ class Poster:
 
     def _failed(self, answer: aiohttp.ClientResponse) -> Failed:
         after = retry_after_s(answer.headers.get("Retry-After"), self._clock())
-        return Failed(f"answered {answer.status}", after, gone=answer.status == GONE)
+        return Failed(f"answered {answer.status}", after, gone=answer.status == GONE, status=answer.status)
 
 
 def retry_after_s(told: str | None, now_s: float) -> float | None:

@@ -11,7 +11,6 @@ from aiokafka import (
     AIOKafkaConsumer,
     AIOKafkaProducer,
     ConsumerRebalanceListener,
-    ConsumerRecord,
     OffsetAndMetadata,
     TopicPartition,
 )
@@ -19,13 +18,14 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from stream.outbound.delivering import Delivering, Post
+from stream.outbound.letters import TopicLetters
+from stream.outbound.meter import Meter
 from stream.outbound.progress import Progress
 
 logger = logging.getLogger(__name__)
 
 COMMIT_S: Final = 1.0
 POLL_MS: Final = 200
-TOLD: Final = ("topic", "partition", "offset", "attempts", "message")
 
 
 @dataclass(frozen=True)
@@ -40,27 +40,12 @@ class Plan:
     once: bool = False
 
 
-class TopicLetters:
-    """The topic of what nobody took."""
-
-    def __init__(self, producer: AIOKafkaProducer, topic: str) -> None:
-        """Take a started producer."""
-        self._producer, self._topic = producer, topic
-
-    async def put(self, record: ConsumerRecord, attempts: int, why: str) -> None:
-        """Keep a fact with the headers that say where it was, and why it is here."""
-        values = (record.topic, str(record.partition), str(record.offset), str(attempts), why[:500])
-        told = [(f"leadstream-{name}", value.encode()) for name, value in zip(TOLD, values, strict=True)]
-        kept = [(name, value) for name, value in record.headers if not name.startswith("leadstream-")]
-        await self._producer.send_and_wait(self._topic, record.value, key=record.key, headers=kept + told)
-
-
 class Outbound(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no types
     """One process of it; several share the partitions."""
 
-    def __init__(self, plan: Plan, client: dict[str, Any], post: Post) -> None:
-        """Take what aiokafka needs to connect, and how to post."""
-        self._plan, self._client, self._post = plan, client, post
+    def __init__(self, plan: Plan, client: dict[str, Any], post: Post, meter: Meter) -> None:
+        """Take what aiokafka needs to connect, how to post, and what counts."""
+        self._plan, self._client, self._post, self._meter = plan, client, meter.metered(post), meter
         self._partitions: dict[TopicPartition, Delivering] = {}
         self._committed: dict[TopicPartition, OffsetAndMetadata] = {}
         self._ends: dict[TopicPartition, int] = {}
@@ -68,6 +53,7 @@ class Outbound(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka shi
         self._assignments = 0
         self._is_assigned = self._is_astray = False
         self._committed_at_s = 0.0
+        meter.watch(lambda: sum(each.progress.waiting for each in self._partitions.values()))
 
     async def run(self) -> None:
         """Deliver until `stop`, with `once` until all is told; raises Gone."""
@@ -75,7 +61,7 @@ class Outbound(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka shi
         async with AsyncExitStack() as stack:
             self._admin = await _started(stack, AIOKafkaAdminClient(**self._client), "close")
             producer = await _started(stack, AIOKafkaProducer(**self._client, acks="all"), "stop")
-            self._letters = TopicLetters(producer, self._plan.letters)
+            self._letters = TopicLetters(producer, self._plan.letters, self._meter)
             self._consumer = await _started(
                 stack,
                 self._consumer_of_group(),

@@ -11,6 +11,7 @@ import pytest
 
 from stream.collector import server as under_test
 from stream.collector.limits import LIMITS
+from stream.collector.peers import Peers
 from stream.collector.server import listen, make_server, sweep
 from stream.errors import UsageError
 
@@ -40,15 +41,15 @@ class Running:
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
         await send({"type": "http.response.body", "body": b"OK"})
 
-    async def open(self, said: bytes) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+    async def open(self, said: bytes, local: str = "127.0.0.1") -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port, local_addr=(local, 0))
         writer.write(said)
         return reader, writer
 
 
 @pytest.fixture
 async def running(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Running]:
-    quick = replace(LIMITS, head_s=0.3, body_s=0.6, header_bytes=1_000, path_bytes=1_000, connections=20)
+    quick = replace(LIMITS, head_s=0.3, body_s=0.6, header_bytes=1_000, path_bytes=1_000, connections=20, connections_of_one=5)
     monkeypatch.setattr(under_test, "LIMITS", quick)
     monkeypatch.setattr(under_test, "SWEEP_S", 0.05)
     one = Running()
@@ -144,6 +145,28 @@ async def test_more_connections_than_allowed_are_turned_away(running: Running) -
     assert [await status_of(one) for one, _ in held] == [200] * 20
     for connection in (writer, *(one for _, one in held)):
         connection.close()
+
+
+async def test_an_address_holds_no_more_than_its_share_and_others_come_in(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(running.server.config, "peers", Peers(spared=lambda address: address == "127.0.0.2"))
+    running.let.clear()
+    held = [await running.open(GOOD) for _ in range(5)]
+    await until(lambda: running.entered == 5)
+    reader, writer = await running.open(GOOD)
+    assert await status_of(reader) == 503
+    proxys = [await running.open(GOOD, local="127.0.0.2") for _ in range(7)]
+    await until(lambda: running.entered == 12)
+    running.let.set()
+    for one, connection in (*held, *proxys):
+        assert await status_of(one) == 200
+        connection.close()
+    writer.close()
+    await until(lambda: not running.server.server_state.connections)
+    again, writer = await running.open(GOOD)
+    assert await status_of(again) == 200, "whoever closes makes room"
+    writer.close()
 
 
 async def test_sigterm_ends_it_when_what_came_in_is_answered(running: Running) -> None:

@@ -4,6 +4,7 @@ Ctrl-C ends it sooner and tells how far it came.
 """
 
 import argparse
+import logging
 import secrets
 import sys
 import time
@@ -40,6 +41,7 @@ def main() -> int:
     parser.add_argument("--hours", type=float, default=1.0)
     parser.add_argument("--only", choices=list(TARGETS))
     options = parser.parse_args()
+    logging.getLogger("uvicorn").setLevel(logging.ERROR)  # that a request is none is no find
     end_s, done, number = time.process_time() + options.hours * 3600, Counter[str](), secrets.randbits(48)
     names = [options.only] if options.only else list(TARGETS)
     try:

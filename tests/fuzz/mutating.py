@@ -75,6 +75,15 @@ QUERIES = (
     b"writeKey=web&event=Email+Opened&anonymousId=9f2c&properties.mail.id=q3&context.page.url=x",
     b"",
 )
+_POST = b"POST %b HTTP/1.1\r\nHost: c\r\nAuthorization: Basic d2ViOg==\r\nContent-Length: %d\r\n\r\n%b"
+SAID = (
+    _POST % (b"/v1/track", len(ONE), ONE),
+    _POST % (b"/v1/batch", len(BATCH), BATCH) + _POST % (b"/v1/page", 2, b"{}"),
+    b"POST /v1/page HTTP/1.1\r\nTransfer-Encoding: chunked\r\nExpect: 100-continue\r\n\r\n2\r\n{}\r\n0\r\nX-Last: 1\r\n\r\n",
+    b"GET /i?e=pv&duid=9f2c HTTP/1.0\r\nConnection: keep-alive\r\n\r\n" * 2,
+    b"POST /v1/page HTTP/1.1\r\nConnection: upgrade\r\nUpgrade: websocket\r\nContent-Length: 2\r\n\r\n{}",
+)
+"""What comes over a connection: requests, one behind the other."""
 TOKENS = (
     *(
         b'"',

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import orjson
@@ -30,7 +31,7 @@ from stream.outbound.posting import parse_id, retry_after_s
 from stream.outbound.progress import read_note
 from stream.outbound.target import Guard
 from tests.fuzz import mutating
-from tests.unit.collecting import Answered, Collecting
+from tests.unit.collecting import Answered, Collecting, Line
 
 NOW_MS = 1_795_000_000_000
 ANSWERS = {200, 400, 401, 403, 404, 405, 413, 414, 415, 431}
@@ -85,6 +86,30 @@ def collect(given: Any) -> None:
     query = "".join(sign if " " < sign < "\x7f" else "+" for sign in query)
     answer = asyncio.run(collecting.ask(method, f"{path}?{query}", mutating.packed(body, packing), **headers))
     _check(collecting, answer)
+
+
+def connect(given: tuple[bytes, list[int]]) -> None:
+    """Whatever comes over a connection, in whatever pieces, is answered or cut off, and nothing breaks."""
+    said, cuts = given
+    places = sorted({0, len(said), *(cut % (len(said) + 1) for cut in cuts)})
+    collecting = Collecting()
+
+    async def talk() -> Line:
+        line = Line(collecting)
+        for begin, end in pairwise(places):
+            if not line.closed:
+                line.protocol.data_received(said[begin:end])
+                await asyncio.sleep(0)
+        for _ in range(20):
+            await asyncio.sleep(0)
+        line.protocol.connection_lost(None)
+        return line
+
+    line = asyncio.run(talk())
+    statuses = [int(part[:3]) for part in line.said.split(b"HTTP/1.1 ")[1:]]
+    assert {*statuses} <= ANSWERS | {100}, line.said
+    for record in collecting.outbox.records:
+        orjson.loads(record.value)
 
 
 def _check(collecting: Collecting, answer: Answered) -> None:
@@ -204,6 +229,7 @@ SMALL = (
 
 TARGETS = {
     "collector": Target(REQUEST, collect),
+    "connections": Target(st.tuples(_text(*mutating.SAID), st.lists(st.integers(0, 5_000), max_size=4)), connect),
     "packing": Target(
         st.tuples(
             _text(*(mutating.packed(mutating.ONE * 50, how) for how in ("gzip", "deflate", "bare"))),

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 import orjson
+from uvicorn.server import ServerState
 
 from stream.collector import client_ip, first_fetches, write_keys
 from stream.collector.app import READERS, Collector
@@ -17,6 +18,7 @@ from stream.collector.pages import Pages
 from stream.collector.rates import Rates
 from stream.collector.request import Refused
 from stream.collector.sending import Record, Sender
+from stream.collector.server import LimitedProtocol, make_server
 from stream.settings import Settings
 
 
@@ -106,3 +108,41 @@ class Collecting:
         return Answered(
             start["status"], {name.decode(): value.decode("latin-1") for name, value in start["headers"]}, end["body"]
         )
+
+
+class Line:
+    """A connection, held at its other end: bytes in, bytes out."""
+
+    def __init__(self, collecting: Collecting) -> None:
+        config = make_server(collecting.app).config
+        config.load()
+        self.peer, self.said, self.closed, self.state = collecting.peer, b"", False, ServerState()
+        self.protocol = LimitedProtocol(config=config, server_state=self.state, app_state={})
+        self.protocol.connection_made(self)
+
+    def write(self, data: bytes) -> None:
+        self.said += data
+
+    def close(self) -> None:
+        self.closed = True
+
+    def is_closing(self) -> bool:
+        return self.closed
+
+    def get_extra_info(self, name: str) -> Any:
+        return {"peername": (self.peer, 40_000)}.get(name)
+
+    def pause_reading(self) -> None:
+        pass
+
+    def resume_reading(self) -> None:
+        pass
+
+    async def hear(self, *pieces: bytes, answers: int = 1) -> bytes:
+        """Take what comes, and return what is answered."""
+        for piece in pieces:
+            self.protocol.data_received(piece)
+        async with asyncio.timeout(10):
+            while self.said.count(b"HTTP/1.1 ") < answers or self.said.endswith(b"\r\n\r\n"):  # noqa: ASYNC110 - uvicorn tells nobody
+                await asyncio.sleep(0)
+        return self.said

@@ -104,6 +104,28 @@ async def test_kafka_is_told_who_vouches_for_an_event(collecting: Collecting, ke
     assert "signature" not in collecting.events[0]["context"]
 
 
+@pytest.mark.parametrize(
+    ("key", "batch", "own", "stored"),
+    [("web", False, None, 0), ("web", False, True, 1), ("asking", True, None, 1), ("asking", True, False, 0)],
+)
+async def test_what_a_batch_says_of_consent_is_said_of_each_event_that_says_nothing_else(
+    collecting: Collecting, key: str, batch: object, own: object, stored: int
+) -> None:
+    context = {} if own is None else {"context": {"consent": {"categoryPreferences": {"Analytics": own}}}}
+    said = {"consent": {"categoryPreferences": {"Analytics": batch}}}
+    answer = await collecting.post("/v1/batch", {"context": said, "batch": [PAGE | context]}, authorization=by(key))
+    assert (answer.status, answer.document) == (200, {"success": True})
+    assert len(collecting.events) == stored
+
+
+async def test_a_signature_beside_a_batch_vouches_for_its_events_and_never_reaches_kafka(collecting: Collecting) -> None:
+    signed = {"signature": signature(b"0123456789abcdef", "42")}
+    event = {"type": "identify", "userId": "42", "anonymousId": "9f2c"}
+    await collecting.post("/v1/batch", {"context": signed, "batch": [event]}, authorization=by("web"))
+    assert dict(collecting.outbox.records[0].headers or [])[TRUST] == "server"
+    assert "signature" not in collecting.events[0]["context"]
+
+
 async def test_what_is_remembered_of_senders_does_not_grow_with_what_they_send() -> None:
     collecting = Collecting()
     tracemalloc.start()

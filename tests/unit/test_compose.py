@@ -4,7 +4,7 @@ import pytest
 
 from stream.settings import load
 from tests.brokers import ROOT
-from tests.compose import resolved
+from tests.compose import FILE, resolved
 
 
 def test_composes_own_parser_accepts_the_file() -> None:
@@ -33,6 +33,18 @@ def test_the_settings_of_each_service_are_accepted(service: str, monkeypatch: py
     monkeypatch.chdir(ROOT / "tests")
 
     assert load().kafka == ("kafka:19092",)
+
+
+def test_the_webhook_is_there_for_who_asks_and_its_settings_are_accepted(monkeypatch: pytest.MonkeyPatch) -> None:
+    service = resolved(FILE, "webhook")["services"]["webhook"]
+    for name, value in service["environment"].items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.chdir(ROOT / "tests")
+
+    assert (load().webhook_url, load().webhook_secrets, load().webhook_port) == (None, (), 6067)
+    assert "ports" not in service
+    assert "127.0.0.1:6067/health/live" in service["healthcheck"]["test"][-1]
+    assert service["depends_on"]["topics"]["condition"] == "service_completed_successfully"
 
 
 def test_order_topics_before_worker_after_a_healthy_kafka() -> None:

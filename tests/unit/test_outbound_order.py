@@ -79,7 +79,7 @@ class Letters:
 
 def record(offset: int, lead: str) -> Any:
     body = f'{{"id":"{lead}-{offset}"}}'.encode()
-    return SimpleNamespace(topic="t", partition=0, offset=offset, key=lead.encode(), value=body, headers=[])
+    return SimpleNamespace(topic="t", partition=0, offset=offset, key=lead.encode(), value=body, headers=[], timestamp=0)
 
 
 async def delivered(

@@ -12,6 +12,7 @@ import pytest
 
 from schemas import generate, ruleset
 from schemas.compatibility import breaks
+from stream.outbound.letters import letters_topic
 from stream.runtime.topics import topic_table
 from stream.settings import Settings
 from tests.unit.test_schemas_stage_change import EXAMPLE
@@ -131,6 +132,6 @@ def test_the_asyncapi_document_describes_the_topics_as_they_are_made() -> None:
             int(topic.config["retention.ms"]) if "retention.ms" in topic.config else None,
             topic.partitions,
         )
-        for topic in topic_table(Settings())
+        for topic in (*topic_table(Settings()), letters_topic(Settings()))
     }
     assert described == made

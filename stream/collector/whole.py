@@ -1,0 +1,198 @@
+"""Answers a request that came in one piece without ASGI's ceremonies: no scope, no task, no events, one write.
+
+Nearly every request of a tracker is a small POST that lies whole in the first read of its connection, and what it waits for
+is one future. uvicorn builds for it what any request might need, which costs more than all we do for an event. So what reads
+such requests itself (a `Taker`) is handed them as they are; whatever it declines, and every other request, goes the usual way
+through ASGI, with the same outcome (`tests/unit/test_collector_whole.py` compares them byte by byte).
+"""
+
+import asyncio
+from typing import Any, Final, Protocol, runtime_checkable
+
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from stream.collector.request import Headers
+
+_FAILED: Final = b"content-type: text/plain; charset=utf-8\r\ncontent-length: 21\r\n\r\nInternal Server Error"
+_CLOSE: Final = b"connection: close\r\n"
+
+
+class Begun(Protocol):
+    """A request that was read; `stored` is done when it can be answered, None: at once."""
+
+    stored: "asyncio.Future[None] | None"
+
+
+@runtime_checkable
+class Taker(Protocol):
+    """What reads whole requests itself."""
+
+    def begin(self, target: bytes, headers: Headers, peer: str | None, body: bytes) -> Begun | None:
+        """Read a POST and send its events; None, and nothing done: go through ASGI."""
+
+    def end(self, begun: Begun) -> tuple[int, bytes]:
+        """Return the status, and the rest of the answer as it goes over the wire."""
+
+
+class Exchange:
+    """A whole request and its answer, as far as uvicorn looks at what it calls a cycle."""
+
+    __slots__ = ("disconnected", "keep_alive", "response_complete")
+
+    def __init__(self) -> None:
+        self.keep_alive, self.disconnected, self.response_complete = True, False, False
+
+    @property
+    def response_started(self) -> bool:
+        """Tell whether any of the answer is written: all of it is, at once."""
+        return self.response_complete
+
+    @property
+    def message_event(self) -> "Exchange":
+        """Return what uvicorn sets where somebody might wait for the client: nobody does."""
+        return self
+
+    def set(self) -> None:
+        """Do nothing."""
+
+
+class WholeProtocol(HttpToolsProtocol):
+    """Speaks HTTP as uvicorn does; whole requests go to the application at once, if it is a Taker."""
+
+    idle_since: float | None = None
+    _in_head = True
+    _parts: list[bytes] | None = None
+    _dated: tuple[Any, bytes] = (None, b"")
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Take a connection."""
+        super().connection_made(transport)
+        app: Any = self.app
+        self._taker = app if isinstance(app, Taker) else None
+        self._peer = None if self.client is None else self.client[0]
+
+    def data_received(self, data: bytes) -> None:
+        """Read on; a request of which only a part is here goes through ASGI."""
+        super().data_received(data)
+        if self._parts is not None:
+            parts, self._parts = self._parts, None
+            if not self.transport.is_closing():
+                self._begin_asgi(parts)
+
+    def on_message_begin(self) -> None:
+        """Begin a request, without what only ASGI needs."""
+        self.url, self.headers, self._in_head = b"", [], True
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a header; not one that comes behind the body, past a proxy that lets no visitor write it."""
+        if self._in_head:
+            self.headers.append((name.lower(), value))
+
+    def on_headers_complete(self) -> None:
+        """Decide which way it goes."""
+        self._in_head = False
+        if self._may_be_whole():
+            self._parts = []
+        else:
+            self._begin_asgi(None)
+
+    def on_body(self, body: bytes) -> None:
+        """Take a part of the body."""
+        if self._parts is None:
+            super().on_body(body)
+        else:
+            self._parts.append(body)
+
+    def on_message_complete(self) -> None:
+        """Begin what lies here whole."""
+        parts = self._parts
+        if parts is None:
+            super().on_message_complete()
+            return
+        self._parts = None
+        body = parts[0] if len(parts) == 1 else b"".join(parts)
+        try:
+            begun = None if self._taker is None else self._taker.begin(self.url, self.headers, self._peer, body)
+        except Exception:
+            self.logger.exception("Exception in the application")
+            self._fail()
+            return
+        if begun is None:
+            self._begin_asgi([body])
+            super().on_message_complete()
+            return
+        self.cycle = exchange = Exchange()  # type: ignore[assignment]  # as much of one as is used
+        if begun.stored is None:
+            self._answer(exchange, begun)
+        else:
+            begun.stored.add_done_callback(lambda _: self._answer(exchange, begun))
+
+    def on_response_complete(self) -> None:
+        """Do what uvicorn does, with no timer a request: who is idle too long is found by a sweep."""
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            cycle, app = self.pipeline.pop()
+            self._start_asgi_task(cycle, app)
+        else:
+            self.idle_since = self.loop.time()
+
+    def _unset_keepalive_if_required(self) -> None:
+        self.idle_since = None
+
+    def _may_be_whole(self) -> bool:
+        """Tell whether a request is one of many like it, and the only one of its connection."""
+        cycle: Any = self.cycle  # None before the first
+        parser = self.parser
+        return (
+            self._taker is not None
+            and (cycle is None or cycle.response_complete)
+            and parser.get_method() == b"POST"
+            and parser.get_http_version() == "1.1"
+            and parser.should_keep_alive()
+            and not parser.should_upgrade()
+        )
+
+    def _begin_asgi(self, parts: list[bytes] | None) -> None:
+        """Go the usual way, with what is here of the body."""
+        url, headers = self.url, self.headers
+        super().on_message_begin()
+        self.url = url
+        for name, value in headers:
+            super().on_header(name, value)
+        super().on_headers_complete()
+        for part in parts or ():
+            super().on_body(part)
+
+    def _answer(self, exchange: Exchange, begun: Begun) -> None:
+        """Write the answer, if somebody is there to read it."""
+        try:
+            status, rest = self._taker.end(begun)  # type: ignore[union-attr]  # it began it
+        except Exception:
+            self.logger.exception("Exception in the application")
+            self._fail()
+            return
+        if exchange.disconnected or self.transport.is_closing():
+            return
+        exchange.response_complete = True
+        close = b"" if exchange.keep_alive else _CLOSE
+        self.transport.write(b"".join((STATUS_LINE[status], self._defaults(), close, rest)))
+        if close:
+            self.transport.close()
+        self.on_response_complete()
+
+    def _defaults(self) -> bytes:
+        """Return the headers of every answer; uvicorn makes another list of them each second."""
+        headers = self.server_state.default_headers
+        if self._dated[0] is not headers:
+            lines = b"".join(b"%b: %b\r\n" % pair for pair in headers)
+            WholeProtocol._dated = headers, lines
+        return self._dated[1]
+
+    def _fail(self) -> None:
+        """Answer as uvicorn does where the application fails."""
+        if not self.transport.is_closing():
+            self.transport.write(STATUS_LINE[500] + self._defaults() + _CLOSE + _FAILED)
+            self.transport.close()

@@ -1,0 +1,215 @@
+"""A request that comes in one piece is answered as any other: the same bytes out, the same records into Kafka."""
+
+import asyncio
+import gzip
+from base64 import b64encode
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from stream.collector.request import Refused
+from stream.settings import Settings
+from tests.unit.collecting import Collecting, Line, Outbox
+
+KEYS = """
+[keys.web]
+origins = ["https://www.example.com"]
+types = ["page", "identify"]
+secret = "0123456789abcdef"
+[keys.slow]
+rate = 1
+burst = 1
+"""
+AT_S = 1_795_341_600.5
+AGENT = {"user-agent": "Mozilla/5.0 (X11; Linux x86_64) Firefox/140.0"}
+PAGE: dict[str, Any] = {
+    "type": "page",
+    "anonymousId": "9f2c",
+    "messageId": "m1",
+    "timestamp": "2026-11-22T10:00:00.000Z",
+    "context": {"library": {"name": "analytics.js"}},
+}
+
+
+def written(path: str, body: Any, headers: dict[str, str], method: str = "POST", version: str = "1.1") -> bytes:
+    packed = body if isinstance(body, bytes) else orjson.dumps(body)
+    told = {"host": "collect.example", **headers, "content-length": str(len(packed))}
+    lines = "".join(f"{name.title()}: {value}\r\n" for name, value in told.items())
+    return f"{method} {path} HTTP/{version}\r\n{lines}\r\n".encode("latin-1") + packed
+
+
+def by(key: str) -> dict[str, str]:
+    return {"authorization": "Basic " + b64encode(f"{key}:".encode()).decode()}
+
+
+@pytest.fixture
+def pair(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Collecting, Collecting]:
+    monkeypatch.setattr("stream.collector.app.time.time", lambda: AT_S)
+    path = tmp_path / "keys.toml"
+    path.write_text(KEYS)
+    return Collecting(Settings(write_keys=path)), Collecting(Settings(write_keys=path))
+
+
+REQUESTS: dict[str, tuple[str, Any, dict[str, str]]] = {
+    "page": ("/v1/page", PAGE, by("web") | AGENT),
+    "nothing-but-an-id": ("/v1/p", {"anonymousId": "9f2c"}, by("web")),
+    "key-in-the-query": ("/v1/page?writeKey=web", PAGE, AGENT),
+    "key-in-the-body": ("/v1/batch", {"writeKey": "web", "batch": [PAGE, PAGE | {"messageId": "m2"}]}, AGENT),
+    "a-mixed-batch": ("/v1/batch", {"batch": [PAGE, 7, PAGE | {"type": "track", "event": "E"}, {"type": "page"}]}, by("web")),
+    "a-site": ("/v1/page", PAGE, by("web") | {"origin": "https://www.example.com"}),
+    "another-site": ("/v1/page", PAGE, by("web") | {"origin": "https://evil.example"}),
+    "no-key": ("/v1/page", PAGE, {}),
+    "who-says-no": ("/v1/page", PAGE, by("web") | {"sec-gpc": "1"}),
+    "no-json": ("/v1/batch", b"{", by("web")),
+    "no-events": ("/v1/batch", {"batch": []}, by("web")),
+    "too-many-events": ("/v1/batch", {"batch": [{}] * 2_501}, by("web")),
+    "too-many-headers": ("/v1/page", PAGE, by("web") | {f"x-{number}": "" for number in range(100)}),
+    "gzip": ("/v1/page", gzip.compress(orjson.dumps(PAGE)), by("web") | {"content-encoding": "gzip"}),
+    "gzip-untold": ("/v1/page", gzip.compress(orjson.dumps(PAGE)), by("web")),
+    "nothing-there": ("/v1/nothing", PAGE, by("web")),
+    "odd-path": ("/v1/page/", PAGE, by("web")),
+    "snowplow": ("/com.snowplowanalytics.snowplow/tp2", {"data": [{"e": "pv", "duid": "9f2c", "aid": "web"}]}, {}),
+    "beacon": ("/beacon/v1/batch", {"batch": [PAGE]}, by("web") | {"content-type": "text/plain"}),
+}
+
+
+@pytest.mark.parametrize("name", REQUESTS)
+async def test_it_is_answered_and_stored_as_any_other(pair: tuple[Collecting, Collecting], name: str) -> None:
+    one, other = pair
+    path, body, headers = REQUESTS[name]
+    whole = await Line(one).hear(written(path, body, headers))
+    start, _, told = whole.partition(b"\r\n\r\n")
+    expected = await other.post(path, body, **headers)
+    assert int(start.split()[1]) == expected.status
+    lines = [line.split(b": ", 1) for line in start.split(b"\r\n")[1:]]
+    assert {key.decode(): value.decode() for key, value in lines} == expected.headers
+    assert told == expected.body
+    assert one.outbox.records == other.outbox.records
+    assert one.gate.watching.exposition() == other.gate.watching.exposition()
+
+
+async def test_only_what_is_whole_and_usual_is_taken_so(
+    pair: tuple[Collecting, Collecting], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, _ = pair
+    begun: list[bytes] = []
+    begin = one.app.begin
+
+    def noted(target: bytes, headers: Any, peer: str | None, body: bytes) -> Any:
+        begun.append(target)
+        return begin(target, headers, peer, body)
+
+    monkeypatch.setattr(one.app, "begin", noted)
+    said = written("/v1/page", PAGE, by("web"))
+    for pieces in ([said[:-5], said[-5:]], [said[:20], said[20:60], said[60:]]):
+        assert (await Line(one).hear(*pieces)).startswith(b"HTTP/1.1 200")
+    for odd in (
+        written("/v1/page", PAGE, by("web") | {"connection": "keep-alive"}, version="1.0"),
+        written("/v1/page", PAGE, by("web") | {"connection": "close"}),
+        written("/v1/personalise", b"", by("web"), method="GET"),
+    ):
+        line = Line(one)
+        assert (b"connection: close" in await line.hear(odd)) == (not odd.startswith(b"GET"))
+    assert begun == [b"/v1/page"], "that of three pieces: its body came in one"
+    assert len(one.events) == 4
+
+
+@pytest.mark.parametrize("cut", [None, -9, 60], ids=["whole", "in-the-trailer", "in-the-head"])
+async def test_what_comes_behind_the_body_is_no_header(pair: tuple[Collecting, Collecting], cut: int | None) -> None:
+    body = orjson.dumps(PAGE)
+    head = b"POST /v1/page HTTP/1.1\r\nHost: c\r\nTransfer-Encoding: chunked\r\nTrailer: X-Write-Key\r\n\r\n"
+    said = head + b"%x\r\n%b\r\n0\r\nX-Write-Key: web\r\n\r\n" % (len(body), body)
+    pieces = [said] if cut is None else [said[:cut], said[cut:]]
+    assert (await Line(pair[0]).hear(*pieces)).startswith(b"HTTP/1.1 401 ")
+    proper = said.replace(b"Trailer: X-Write-Key", b"X-Write-Key: web")
+    assert (await Line(pair[0]).hear(proper)).startswith(b"HTTP/1.1 200 ")
+
+
+async def test_requests_one_behind_the_other_are_answered_in_order(pair: tuple[Collecting, Collecting]) -> None:
+    one, _ = pair
+    one.outbox = Waiting()
+    one.__post_init__()
+    line = Line(one)
+    said = written("/v1/page", PAGE, by("web")) + written("/v1/nothing", {}, {}) + written("/v1/page", PAGE, by("no"))
+    line.protocol.data_received(said)
+    await asyncio.sleep(0)
+    assert line.said == b"", "the second and third wait for the first"
+    one.outbox.done.set_result(None)
+    await line.hear(answers=3)
+    assert [int(part[:3]) for part in line.said.split(b"HTTP/1.1 ")[1:]] == [200, 404, 401]
+
+
+class Waiting(Outbox):
+    """Kafka that takes its time."""
+
+    def send(self, records: Any) -> "asyncio.Future[None]":
+        self.records += records
+        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        return self.done
+
+
+def waiting(pair: tuple[Collecting, Collecting]) -> tuple[Line, Waiting]:
+    """Return a connection whose request waits for Kafka."""
+    one, _ = pair
+    one.outbox = outbox = Waiting()
+    one.__post_init__()
+    line = Line(one)
+    line.protocol.data_received(written("/v1/page", PAGE, by("web")))
+    return line, outbox
+
+
+async def test_the_answer_waits_for_kafka_and_is_503_where_it_refuses(pair: tuple[Collecting, Collecting]) -> None:
+    for outcome, status in ((None, 200), (Refused(503, "kafka", "not stored", 2), 503)):
+        line, outbox = waiting(pair)
+        await asyncio.sleep(0)
+        assert line.said == b""
+        if outcome is None:
+            outbox.done.set_result(None)
+        else:
+            outbox.done.set_exception(outcome)
+        assert (await line.hear()).startswith(b"HTTP/1.1 %d " % status)
+        assert not line.closed
+
+
+async def test_the_last_answer_before_an_end_says_so_and_closes(pair: tuple[Collecting, Collecting]) -> None:
+    line, outbox = waiting(pair)
+    line.protocol.shutdown()
+    assert not line.closed, "it is not answered yet"
+    outbox.done.set_result(None)
+    assert b"\r\nconnection: close\r\n" in await line.hear()
+    assert line.closed
+
+
+async def test_who_went_away_is_not_answered_and_nothing_breaks(pair: tuple[Collecting, Collecting]) -> None:
+    line, outbox = waiting(pair)
+    line.closed = True
+    line.protocol.connection_lost(ConnectionResetError())
+    outbox.done.set_exception(Refused(503, "kafka", "not stored", 2))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert line.said == b""
+
+
+async def test_a_fault_of_ours_is_a_500_and_ends_the_connection(
+    pair: tuple[Collecting, Collecting], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    one, _ = pair
+    for name in ("_collect", "_head"):
+        with monkeypatch.context() as broken:
+            broken.setattr(one.app, name, lambda *_: 1 / 0)
+            line = Line(one)
+            assert (await line.hear(written("/v1/page", PAGE, by("web")))).startswith(b"HTTP/1.1 500 ")
+            assert line.closed
+    assert caplog.text.count("ZeroDivisionError") == 2
+
+
+async def test_who_asks_nothing_more_is_found_idle(pair: tuple[Collecting, Collecting]) -> None:
+    line = Line(pair[0])
+    later = line.protocol.loop.time() + line.protocol.timeout_keep_alive + 1
+    await line.hear(written("/v1/page", PAGE, by("web")))
+    assert not line.protocol.is_idle(later - 2)
+    assert line.protocol.is_idle(later + 1)
+    line.protocol.data_received(b"POST")
+    assert not line.protocol.is_idle(later + 1), "it is in the middle of a request; that is another limit's business"
