@@ -8,7 +8,7 @@ DEV    := $(VENV)/.dev
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check coverage bench chaos lock clean
+.PHONY: help install demo test check coverage bench chaos rehearse lock clean
 
 help:  ## what there is to type
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -56,6 +56,9 @@ bench: $(DEV)  ## what a core can do, and others on the same job; writes docs/be
 
 chaos: $(DEV)  ## workers and Kafka killed, frozen, stopped: is everything right after it? ARGS="--help" tells the sizes
 	@$(BIN)/python -m tests.chaos $(ARGS)
+
+rehearse: $(DEV)  ## what the runbook tells an operator to type, typed: repartition, backup and restore
+	$(BIN)/python -m pytest tests/rehearsal/runbook.py
 
 lock:  ## the newest versions that fit, with their hashes
 	uv pip compile -q pyproject.toml --extra build --extra dev --generate-hashes --universal --no-emit-index-url --no-header -o requirements-dev.lock

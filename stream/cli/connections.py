@@ -4,29 +4,39 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any, TypeVar
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import KafkaError
+from aiokafka.errors import (
+    ClusterAuthorizationFailedError,
+    GroupAuthorizationFailedError,
+    KafkaError,
+    TopicAuthorizationFailedError,
+)
 
 from stream.errors import UnreachableError, UsageError
+from stream.ops.hangup import hang_up
 from stream.runtime.diagnosis import diagnosed
-from stream.settings import PREFIX, Settings
+from stream.settings import Settings, no_topic
 
 T = TypeVar("T")
 
 CONNECT_S = 10.0
+FORBIDDEN = (TopicAuthorizationFailedError, GroupAuthorizationFailedError, ClusterAuthorizationFailedError)
 
 _MAX_REQUEST_BYTES = 64 * 1024 * 1024  # let the broker say what is too large
 _BATCH_BYTES = 256 * 1024  # far below what a broker accepts: only a record can be too large, never a batch
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:
-    """Run a command's work; a failure of Kafka's is one line and exit code 3."""
+    """Run a command's work; a failure of Kafka's is one line and exit code 3, what it does not allow one and 2."""
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     try:
         return asyncio.run(work)
+    except FORBIDDEN as error:
+        raise UsageError(f"Kafka does not allow it: {error}: docs/runbook/acls.md says what each part needs") from error
     except KafkaError as error:
         raise UnreachableError(f"Kafka failed: {error}: see its log, then try again") from error
 
@@ -55,14 +65,14 @@ async def consumer_client(settings: Settings, group: str | None = None) -> Async
     client = AIOKafkaConsumer(
         **settings.client(), group_id=group, enable_auto_commit=False, auto_offset_reset="earliest", fetch_max_wait_ms=100
     )
-    async with _connected(settings, client.start, client.stop):
+    async with _connected(settings, client.start, partial(hang_up, client)):
         yield client
 
 
 async def require_topic(admin: AIOKafkaAdminClient, name: str) -> None:
     """Raise UsageError where a topic does not exist."""
     if name not in await admin.list_topics():
-        raise UsageError(f"topic {name} does not exist: run `leadstream topics`, or set {PREFIX}TOPIC_PREFIX")
+        raise no_topic(name)
 
 
 async def read_to_end(

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import pairwise
+from math import inf
 
 LENGTH, SPAN_MS = 10, 45_000
 """A window is complete with so many commits, or when it spans so long: what stands still is seen within a minute."""
@@ -11,6 +12,8 @@ ALLOWED_MS = 10_000
 """A partition whose oldest unread record lies there for less is well."""
 SLOWEST_MS = 30_000
 """A group that commits less often is judged as if it committed so often."""
+MISSING = 1.6
+"""After so many commit intervals one commit is missing and the next is all but: said now, it is known within two of them."""
 
 
 class Status(StrEnum):
@@ -44,7 +47,8 @@ class Window:
 
     `commits` are the last ones, oldest first, at least one: of a group that has committed nothing, where it would begin.
     `end` is the log's present end, `waiting_ms` since when the oldest unread record lies there (None: not known),
-    `interval_ms` how often the group commits, `members` how many are in it, where that is known.
+    `interval_ms` how often the group commits, `members` how many are in it, where that is known; `latest_ms` since when the
+    oldest unread record lies there at the latest, where `waiting_ms` is a guess between two looks.
     """
 
     commits: Sequence[Sample]
@@ -52,13 +56,14 @@ class Window:
     waiting_ms: float | None = None
     interval_ms: int | None = None
     members: int | None = None
+    latest_ms: float | None = None
 
 
 def evaluate(window: Window, now_ms: float) -> Status:  # noqa: PLR0911 - a ladder of rules
     """Return the status of a partition: the first rule that speaks."""
     if all_is_read(window):  # 1: nothing to do is well, however long it is
         return Status.OK
-    if is_abandoned(window) or has_stopped(window, now_ms):  # 2: it had something to commit, and time for two commits
+    if is_abandoned(window) or has_stopped(window, now_ms):  # 2: it had something to commit, and time for it
         return Status.STOP
     if has_rewound(window):  # 3: it reads again what it had done
         return Status.REWIND
@@ -84,10 +89,14 @@ def is_abandoned(window: Window) -> bool:
 
 
 def has_stopped(window: Window, now_ms: float) -> bool:
-    """Tell whether two commits are missing: nothing committed that long, though a record lay there all the time."""
-    silent_ms = now_ms - window.commits[-1].at_ms
-    waited_ms = now_ms - window.waiting_ms if window.waiting_ms is not None else 0.0
-    return min(silent_ms, waited_ms) > 2 * commit_interval(window)
+    """Tell whether commits are missing: nothing committed that long, though a record lay there all the time."""
+    return now_ms > stops_at(window)
+
+
+def stops_at(window: Window) -> float:
+    """Return the moment (ms) behind which a partition has stopped, if it commits nothing before; inf: not known."""
+    since = window.waiting_ms if window.latest_ms is None else window.latest_ms
+    return max(window.commits[-1].at_ms, inf if since is None else since) + MISSING * commit_interval(window)
 
 
 def has_rewound(window: Window) -> bool:

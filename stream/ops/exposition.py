@@ -18,7 +18,7 @@ class Exposition:
     Args:
         group: the consumer group.
         report: gives the newest measurement; each partition is told by the one worker that holds it, and what belongs to
-            nobody by the one that holds the people.
+            nobody by the one that holds the people. That a partition has stopped is told by all.
     """
 
     def __init__(self, group: str, report: Callable[[], Report]) -> None:
@@ -45,6 +45,8 @@ class Exposition:
                 status.add_metric([group.group, *place], STATUSES.index(Status(told.status)))
                 if told.seconds is not None:
                     seconds.add_metric([group.group, *place], told.seconds)
+        for told in report.elsewhere:
+            status.add_metric([self._group, told.topic, str(told.partition)], STATUSES.index(Status(told.status)))
         for where, end in ends.items():
             latest.add_metric(where, end)
         for topic, copies in report.copies.items():

@@ -1,14 +1,15 @@
-"""The end of a log over time: since when a record lies there, told from offsets alone.
+"""The end of a log over time: since when a record lies there, told from offsets, and by its own timestamp where that fits.
 
-A point in between is interpolated, and the record was appended between the two points beside it: so no answer is off by more
-than the time between these. Points become rarer with age, never by more than a twentieth of it.
+The record was appended between the two points beside it: so no answer, interpolated or by a timestamp between these, is off by
+more than the time between them. Points become rarer with age, never by more than a twentieth of it.
 """
 
 from bisect import bisect_left, bisect_right
 from operator import itemgetter
 
 APART_MS = 2_000
-"""Points need not be closer to each other."""
+"""Points need not be closer to each other, but the newest: by these it is told whether a reader has stopped."""
+NEWEST_MS = 10_000
 OF_AGE = 0.05
 TIDY_EVERY = 64
 MAX_POINTS = 2_000
@@ -22,6 +23,10 @@ class LogEnds:
     def __init__(self) -> None:
         self._points: list[tuple[int, int]] = []
         self._noted = 0
+        self.has_gaps = False
+        """Whether there are offsets without a record, as far as is known."""
+        self.read_at_ms = float("-inf")
+        """When that was looked at."""
 
     def note(self, end: int, at_ms: int) -> None:
         """Remember an end; a smaller one than before begins anew: the topic was recreated."""
@@ -38,21 +43,29 @@ class LogEnds:
 
     def appended_at(self, offset: int) -> float | None:
         """Return when the record at an offset was appended (ms); None: before the first look, or not yet."""
-        after = bisect_right(self._points, offset, key=_end)
-        if after in {0, len(self._points)}:
+        beside = self._beside(offset)
+        if beside is None:
             return None
-        (left, low), (right, high) = self._points[after - 1], self._points[after]
+        (left, low), (right, high) = beside
         return left + (right - left) * (offset + 0.5 - low) / (high - low)
+
+    def looks_beside(self, offset: int) -> tuple[int, int] | None:
+        """Return the moments (ms) of the looks before and after a record came; None: before the first look, or not yet."""
+        beside = self._beside(offset)
+        return None if beside is None else (beside[0][0], beside[1][0])
 
     def waits_since(self, offset: int, stamp: float | None) -> float | None:
         """Return since when the record at an offset lies there (ms).
 
-        What was appended before the first look is dated by its own timestamp, though not later than that look; None: not known.
+        Its own timestamp says so if it lies between the looks beside it. What was appended before the first look is dated by its
+        timestamp too, though not later than that look; None: not known.
         """
-        appended = self.appended_at(offset)
-        if appended is not None or stamp is None:
-            return appended
-        return stamp if self.began_at is None else min(stamp, self.began_at)
+        beside = self.looks_beside(offset)
+        if beside is not None:
+            return stamp if stamp is not None and beside[0] < stamp <= beside[1] else self.appended_at(offset)
+        if stamp is None or self.began_at is None:
+            return stamp
+        return min(stamp, self.began_at)
 
     @property
     def began_at(self) -> int | None:
@@ -70,6 +83,10 @@ class LogEnds:
         (left, low) = self._points[after - 1]
         return low + round((high - low) * (at_ms - left) / (right - left))
 
+    def _beside(self, offset: int) -> tuple[tuple[int, int], tuple[int, int]] | None:
+        after = bisect_right(self._points, offset, key=_end)
+        return None if after in {0, len(self._points)} else (self._points[after - 1], self._points[after])
+
     def __len__(self) -> int:
         return len(self._points)
 
@@ -78,7 +95,8 @@ class LogEnds:
         kept: list[tuple[int, int]] = []
         for index, point in enumerate(self._points):
             following = self._points[index + 1] if index + 1 < len(self._points) else None
-            if kept and following and following[0] - kept[-1][0] <= max(APART_MS, OF_AGE * (now_ms - following[0])):
+            is_old = now_ms - point[0] > NEWEST_MS
+            if kept and following and is_old and following[0] - kept[-1][0] <= max(APART_MS, OF_AGE * (now_ms - following[0])):
                 continue
             kept.append(point)
         self._points = kept[-MAX_POINTS:]

@@ -2,10 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from math import inf
 from typing import Any
 
 from stream.ops.clock import Clock
 from stream.ops.evaluator import Status, rolled_up
+
+SHORTEST_REST_S = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +82,23 @@ class Report:
     clock: Clock = field(default_factory=Clock)
     others: Sequence[GroupLag] = ()
     copies: Mapping[str, Copies] = field(default_factory=dict)
+    due_ms: float = inf
+    """When a partition that has committed nothing by then has stopped: a look then says so at once."""
+    elsewhere: Sequence[Lag] = ()
+    """Partitions of other workers' that have stopped: who has stopped may not tell so itself."""
 
     @property
     def status(self) -> Status:
         """How the installation's own group is doing."""
         return GroupLag("", self.lags).status
+
+    def rest_s(self, longest_s: float, now_ms: float) -> float:
+        """Return after how long to look again (s).
+
+        >>> Report().rest_s(1, 0), Report(due_ms=5_400).rest_s(1, 5_000), Report(due_ms=5_001).rest_s(1, 5_000)
+        (1, 0.401, 0.1)
+        """
+        return min(longest_s, max(SHORTEST_REST_S, (self.due_ms + 1 - now_ms) / 1000))
 
     def document(self) -> dict[str, Any]:
         """Return the report as `/v1/lag` and `lag --json` tell it."""

@@ -5,7 +5,9 @@ import logging
 import time
 from collections import defaultdict
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
+from math import inf
 from typing import Self
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -14,27 +16,28 @@ from aiokafka.errors import KafkaError
 
 from stream.errors import UnreachableError
 from stream.ops import commits, group
+from stream.ops.aside import Aside
 from stream.ops.clock import Clock, ClockReader
-from stream.ops.commits import CommitLog, Ring
-from stream.ops.evaluator import ALLOWED_MS, Window, completeness, evaluate
-from stream.ops.history import LogEnds
+from stream.ops.commits import CommitLog
+from stream.ops.evaluator import ALLOWED_MS, Status, Window, completeness, evaluate, stops_at
+from stream.ops.hangup import hang_up
 from stream.ops.inventory import Inventory
 from stream.ops.lag import GroupLag, Lag, Report
+from stream.ops.oldest import first_records
+from stream.ops.reader import Known, Read, Reader
 from stream.settings import PREFIX, Settings
 
 log = logging.getLogger(__name__)
-ANSWER_S = 5.0
-"""How long the partitions are waited for."""
 CONNECT_S = 10.0
 PATIENCE_S = 20.0
 """How long a measurement may take."""
-CLOCK_S = 4.0
-"""How often it is asked who holds the clock."""
+CLOCK_S, INVENTORY_S = 4.0, 20.0
+"""How often it is asked who holds the clock, and what there is: topics, where they begin, groups."""
 FETCH_BYTES = 64 * 1024
+LONG_POLL_MS = 500
+"""How long a broker waits for commits before it says that there are none."""
 COMMIT_MS = 1_000
 """A worker commits at most so long after the last record."""
-Reader = tuple[str, TopicPartition]
-"""A group and what it reads."""
 
 
 def judge(tp: TopicPartition, committed: int | None, start: int, window: Window, now_ms: float) -> Lag:
@@ -49,22 +52,25 @@ def judge(tp: TopicPartition, committed: int | None, start: int, window: Window,
 class LagMeter:
     """Measures as often as asked; `async with` connects and hangs up.
 
+    Args:
+        known: what a former one has seen.
+
     Raises:
         UnreachableError: Kafka does not answer.
         UsageError: the topics are not there.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, known: Known | None = None) -> None:
         self._settings = settings
         self._admin = AIOKafkaAdminClient(**settings.client())
-        self._there = Inventory(settings, self._admin)
         self._asking: AIOKafkaConsumer | None = None
-        self._commit_log = CommitLog(self._connect)
+        self._commit_log = CommitLog(partial(self._connect, LONG_POLL_MS))
         self._reads_commits = True
         self._clock_reader: ClockReader | None = None
-        self._clock, self._clock_at = Clock(), float("-inf")
-        self._rings: defaultdict[commits.Place, Ring] = defaultdict(Ring)
-        self._ends: defaultdict[TopicPartition, LogEnds] = defaultdict(LogEnds)
+        self._inventory, self._clock = Aside(self._look_around, INVENTORY_S), Aside(self._read_clock, CLOCK_S)
+        self._there, self._first = Inventory(settings, self._admin), dict[TopicPartition, int]()
+        self._ends: dict[TopicPartition, int] = {}
+        self._known = known or Known()
 
     async def __aenter__(self) -> Self:
         try:
@@ -75,12 +81,14 @@ class LagMeter:
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        for aside in (self._inventory, self._clock):
+            await aside.close()
         await self._commit_log.close()
         if self._clock_reader is not None:
             await self._clock_reader.close()
         if self._asking is not None:
-            await self._asking.stop()
-        await self._admin.close()
+            await hang_up(self._asking)
+        await hang_up(self._admin)
 
     async def measure(self) -> Report:
         """Return the lag of every partition as of now."""
@@ -91,29 +99,37 @@ class LagMeter:
             raise self._unreachable() from error
 
     async def _measure(self) -> Report:
-        self._asking = consumer = self._asking or await self._connect()
+        consumer = await self._consumer()
+        self._there, self._first = await self._inventory.newest()
         there, app = self._there, self._settings.app
-        await there.refresh()
         now = int(time.time() * 1000)  # what is heard of from here on may be newer, never older
         await self._hear_commits()
         committed = {name: await there.committed(name) for name in there.groups}
         members = await group.members(self._admin, app)
-        first = await consumer.beginning_offsets(there.places)
-        ends = await consumer.end_offsets(there.places)
+        self._ends = ends = dict(await consumer.end_offsets(there.places))
         reads = {app: there.read_by_us(committed[app])} | {name: list(committed[name]) for name in there.groups[1:]}
-        starts = {(name, tp): max(first[tp], committed[name].get(tp, 0)) for name, tps in reads.items() for tp in tps}
-        waiting = await self._waiting(starts, ends)
-        for (name, tp), start in starts.items():
-            self._rings[name, *tp].looked((name, *tp), start, now)
-        then = await self._ends_then(waiting, ends, now)
+        places = {(name, tp): committed[name].get(tp) for name, tps in reads.items() for tp in tps}
+        await self._note_ends(places)
+        readers = {read: self._reader(read) for read in places}
+        for (name, tp), reader in readers.items():
+            self._known.ends[tp].has_gaps |= tp.topic in there.compacted
+            reader.looked(places[name, tp], self._first[tp], ends[tp], now)
+        await self._ask(readers, members, now)
+        then = await self._ends_then(readers, now)
         told: defaultdict[str, list[Lag]] = defaultdict(list)
-        for (name, tp), start in starts.items():
-            samples = self._rings[name, *tp].samples(partial(self._end_at, tp, then))
-            ours = (COMMIT_MS, members) if name == app else (None, None)
-            window = Window(samples, ends[tp], waiting.get((name, tp)), *ours)
-            told[name].append(judge(tp, committed[name].get(tp), start, window, now))
+        due_ms = inf
+        for (name, tp), reader in readers.items():
+            window = reader.window(partial(self._end_at, tp, then), members if name == app else None)
+            lag = judge(tp, places[name, tp], reader.start, window, now)
+            told[name].append(replace(lag, end=ends[tp]))
+            due_ms = min(due_ms, stops_at(window) if reader.is_behind and lag.status != Status.STOP else inf)
         others = [GroupLag(name, told[name]) for name in there.groups[1:] if told[name]]
-        return Report(told[app], await self._newest_clock(first, ends), others, there.copies)
+        return Report(told[app], await self._clock.newest(), others, there.copies, due_ms)
+
+    async def _look_around(self) -> tuple[Inventory, dict[TopicPartition, int]]:
+        there = Inventory(self._settings, self._admin)
+        await there.refresh()
+        return there, await (await self._consumer()).beginning_offsets(there.places)
 
     async def _hear_commits(self) -> None:
         if not self._there.commit_partitions or not self._reads_commits:
@@ -121,74 +137,97 @@ class LagMeter:
         topics = {tp.topic for tp in self._there.places}
         try:
             async for commit in self._commit_log.news(self._there.groups, self._there.commit_partitions):
-                if commit.place[0] in self._there.groups and commit.place[1] in topics:
-                    self._rings[commit.place].note(commit)
+                name, topic, partition = commit.place
+                if name in self._there.groups and topic in topics:
+                    self._reader((name, TopicPartition(topic, partition))).ring.note(commit)
         except KafkaError as error:
             log.info("%s cannot be read, commits are noticed by looking: %r", commits.TOPIC, error)
             self._reads_commits = False
 
-    async def _waiting(self, starts: Mapping[Reader, int], ends: dict[TopicPartition, int]) -> dict[Reader, float]:
-        """Return since when each group's oldest unread record lies there (ms); notes the ends.
+    def _reader(self, read: Read) -> Reader:
+        name, tp = read
+        known = self._known.readers.get(read)
+        if known is None:
+            interval = COMMIT_MS if name == self._settings.app else None
+            known = self._known.readers[read] = Reader((name, *tp), self._known.ends[tp], interval)
+        return known
+
+    async def _note_ends(self, places: Mapping[Read, int | None]) -> None:
+        """Remember the ends.
 
         Asked for its end, the embedded broker names the first record of the last batch; fetch answers know better.
         """
-        stamps = await self._stamps(starts, ends) if self._there.embedded else {}
+        if self._there.embedded:
+            starts = {read: max(self._first[read[1]], at or 0) for read, at in places.items()}
+            await self._read_behind(starts)
         now = int(time.time() * 1000)
-        for tp, end in ends.items():
-            self._ends[tp].note(end, now)
-        unread = {(name, tp): start for (name, tp), start in starts.items() if start < ends[tp]}
+        for tp, end in self._ends.items():
+            self._known.ends[tp].note(end, now)
+
+    async def _ask(self, readers: Mapping[Read, Reader], members: int | None, now_ms: int) -> None:
+        """Ask Kafka for what neither commits nor looks tell."""
+        await self._read_behind({read: reader.reads(now_ms) for read, reader in readers.items() if reader.must_read(now_ms)})
         if not self._there.embedded:
-            before = {reader: start for reader, start in unread.items() if self._ends[reader[1]].appended_at(start) is None}
-            stamps = await self._stamps(before, ends)
-        dated = {(name, tp): self._ends[tp].waits_since(at, stamps.get((name, tp))) for (name, tp), at in unread.items()}
-        return {reader: since for reader, since in dated.items() if since is not None}
+            await self._date(readers, now_ms)
+        doubtful = {}
+        for (name, tp), reader in readers.items():
+            status = reader.status(now_ms, members if name == self._settings.app else None)
+            if reader.is_doubtful(status, now_ms):
+                doubtful[name, tp] = reader.reads(now_ms)
+        await self._read_behind(doubtful)
 
-    async def _stamps(self, starts: Mapping[Reader, int], ends: dict[TopicPartition, int]) -> dict[Reader, float]:
-        """Return the timestamp of the record at each offset; `ends` grows where the answers know better."""
-        stamps: dict[Reader, float] = {}
-        for name in dict.fromkeys(name for name, _ in starts):
-            places = {tp: start for (group_, tp), start in starts.items() if group_ == name}
-            consumer = await self._connect()
-            try:
-                found = await _oldest(consumer, places, ends)
-            finally:
-                await consumer.stop()
-            stamps |= {(name, tp): at for tp, at in found.items()}
-        return stamps
+    async def _read_behind(self, starts: Mapping[Read, int]) -> None:
+        """Read the first record behind each of these offsets."""
+        for name, topic in dict.fromkeys((name, tp.topic) for name, tp in starts):
+            places = {tp: start for (group_, tp), start in starts.items() if (group_, tp.topic) == (name, topic)}
+            for tp, unread in (await first_records(self._connect, places, self._ends)).items():
+                self._reader((name, tp)).found(unread)
 
-    async def _ends_then(
-        self, waiting: Mapping[Reader, float], ends: Mapping[TopicPartition, int], now_ms: int
-    ) -> dict[tuple[TopicPartition, int], int]:
+    async def _date(self, readers: Mapping[Read, Reader], now_ms: int) -> None:
+        """Ask for the timestamps of records that came a moment ago, or while nobody looked."""
+        consumer = await self._consumer()
+        asked = {reader: at for reader in readers.values() if (at := reader.asks_from(now_ms)) is not None}
+        for name in dict.fromkeys(name for name, _ in readers):
+            mine = {tp: reader for (group_, tp), reader in readers.items() if group_ == name and reader in asked}
+            answers = await consumer.offsets_for_times({tp: asked[reader] for tp, reader in mine.items()}) if mine else {}
+            for tp, reader in mine.items():
+                answer = answers.get(tp)
+                reader.dated(None if answer is None else (answer.offset, answer.timestamp))
+
+    async def _ends_then(self, readers: Mapping[Read, Reader], now_ms: int) -> dict[tuple[TopicPartition, int], int]:
         """Ask Kafka for the ends at the oldest and the newest known commit of who is behind, where they were not looked at."""
         found: dict[tuple[TopicPartition, int], int] = {}
-        if self._there.embedded or self._asking is None:
+        if self._there.embedded:
             return found
-        for (name, tp), since in waiting.items():
-            ring = self._rings[name, *tp].commits
-            for at in {ring[0].at_ms, ring[-1].at_ms} if now_ms - since > ALLOWED_MS else ():
-                if self._ends[tp].end_at(at) is None:
-                    answer = (await self._asking.offsets_for_times({tp: at}))[tp]
-                    found[tp, at] = answer.offset if answer else ends[tp]
+        for (_, tp), reader in readers.items():
+            ring, since = reader.ring.commits, reader.since_ms
+            for at in {ring[0].at_ms, ring[-1].at_ms} if since is not None and now_ms - since > ALLOWED_MS else ():
+                if self._known.ends[tp].end_at(at) is None:
+                    answer = (await (await self._consumer()).offsets_for_times({tp: at}))[tp]
+                    found[tp, at] = answer.offset if answer else self._ends[tp]
         return found
 
     def _end_at(self, tp: TopicPartition, then: Mapping[tuple[TopicPartition, int], int], at_ms: int) -> int | None:
-        return then.get((tp, at_ms), self._ends[tp].end_at(at_ms))
+        return then.get((tp, at_ms), self._known.ends[tp].end_at(at_ms))
 
-    async def _newest_clock(self, first: Mapping[TopicPartition, int], ends: Mapping[TopicPartition, int]) -> Clock:
-        if time.monotonic() - self._clock_at > CLOCK_S:
-            people = TopicPartition(self._settings.topic_prefix + "people", 0)
-            if self._clock_reader is None:
-                partitions = sum(tp.topic == self._settings.topic_prefix + "events" for tp in self._there.places)
-                self._clock_reader = ClockReader(await self._connect(), people, partitions)
-            self._clock = await self._clock_reader.read(first[people], ends[people])
-            self._clock_at = time.monotonic()
-        return self._clock
+    async def _read_clock(self) -> Clock:
+        people = TopicPartition(self._settings.topic_prefix + "people", 0)
+        if self._clock_reader is None:
+            partitions = sum(tp.topic == self._settings.topic_prefix + "events" for tp in self._there.places)
+            self._clock_reader = ClockReader(await self._connect(), people, partitions)
+        return await self._clock_reader.read(self._first[people], self._ends[people])
 
-    async def _connect(self) -> AIOKafkaConsumer:
+    async def _consumer(self) -> AIOKafkaConsumer:
+        """Return the one that asks, and reads nothing."""
+        self._asking = self._asking or await self._connect()
+        return self._asking
+
+    async def _connect(self, wait_ms: int = 50) -> AIOKafkaConsumer:
         """Connect a consumer, to be assigned once: aiokafka may never stop one that was just assigned anew."""
         consumer = AIOKafkaConsumer(
-            **self._settings.client(), auto_offset_reset="earliest", fetch_max_wait_ms=50, max_partition_fetch_bytes=FETCH_BYTES
-        )
+            **self._settings.client(), auto_offset_reset="earliest", fetch_max_wait_ms=wait_ms,
+            max_partition_fetch_bytes=FETCH_BYTES,
+        )  # fmt: skip
         try:
             await consumer.start()
         except BaseException:
@@ -200,24 +239,3 @@ class LagMeter:
     def _unreachable(self) -> UnreachableError:
         where = ",".join(self._settings.kafka)
         return UnreachableError(f"Kafka does not answer at {where}: start it, or set {PREFIX}KAFKA=host:port")
-
-
-async def _oldest(
-    consumer: AIOKafkaConsumer, starts: Mapping[TopicPartition, int], ends: dict[TopicPartition, int]
-) -> dict[TopicPartition, int]:
-    """Return the timestamp of the first record at or behind each offset, where there is one within `ANSWER_S`."""
-    oldest: dict[TopicPartition, int] = {}
-    waiting = set(starts)
-    consumer.assign(list(starts))
-    for tp, offset in starts.items():
-        consumer.seek(tp, offset)
-    deadline = time.monotonic() + ANSWER_S
-    while waiting and time.monotonic() < deadline:
-        for tp, records in (await consumer.getmany(*waiting, timeout_ms=50)).items():
-            oldest[tp] = records[0].timestamp
-        for tp, highwater in [(tp, consumer.highwater(tp)) for tp in waiting]:
-            if highwater is not None:
-                ends[tp] = max(ends[tp], highwater)
-                if tp in oldest or ends[tp] <= starts[tp]:
-                    waiting.discard(tp)
-    return oldest

@@ -11,11 +11,12 @@ from mode import Service
 from stream.errors import CommandError
 from stream.ops.lag import Report
 from stream.ops.meter import LagMeter
+from stream.ops.reader import Known
 from stream.settings import Settings
 
 log = logging.getLogger(__name__)
-EVERY_S = 1.0
-"""What has stopped is seen so long after its second missing commit; no answer about how long a record waits is off by more."""
+EVERY_S = 0.5
+"""How often it is looked; in between also when a partition that has committed nothing by then has stopped."""
 AGAIN_S = 10.0
 """After a measurement that failed."""
 FRESH_S = 0.5
@@ -23,11 +24,12 @@ FRESH_S = 0.5
 
 
 class Lagging(Service):
-    """Keeps the newest report; a failed measurement leaves none."""
+    """Keeps the newest report, also while the next is made; a failed measurement leaves none."""
 
     def __init__(self, settings: Settings, **kwargs: Any) -> None:
         self._settings = settings
         self._meter: LagMeter | None = None
+        self._known = Known()
         self._measuring = asyncio.Lock()
         self._at = float("-inf")
         self.report = Report()
@@ -36,31 +38,29 @@ class Lagging(Service):
     async def measure(self) -> Report:
         """Return a report of the last second; raises CommandError or KafkaError."""
         async with self._measuring:
-            if time.monotonic() - self._at > FRESH_S:
-                self.report = Report()
+            if time.monotonic() - self._at > FRESH_S or self.report.due_ms < time.time() * 1000:
                 self.report = await self._measured()
                 self._at = time.monotonic()
             return self.report
 
     async def _measured(self) -> Report:
-        meter = await self._connected()
         try:
-            return await meter.measure()
+            return await (await self._connected()).measure()
         except (CommandError, KafkaError):
+            self.report, self._at = Report(), float("-inf")
             await self._hang_up()
             raise
 
     async def _connected(self) -> LagMeter:
         if self._meter is None:
-            self._meter = await LagMeter(self._settings).__aenter__()
+            self._meter = await LagMeter(self._settings, self._known).__aenter__()
         return self._meter
 
     @Service.task
     async def _now_and_then(self) -> None:
         while not self.should_stop:
-            rest_s = EVERY_S
             try:
-                await self.measure()
+                rest_s = (await self.measure()).rest_s(EVERY_S, time.time() * 1000)
             except (CommandError, KafkaError) as error:
                 log.warning("the lag could not be measured: %s", error)
                 rest_s = AGAIN_S

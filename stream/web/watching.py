@@ -1,5 +1,6 @@
 """What is asked by those who watch: `/v1/lag`, `/metrics`, `/health/…`."""
 
+from collections import defaultdict
 from contextlib import suppress
 from math import inf
 
@@ -12,8 +13,9 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from stream.agents.leadstream import Leadstream
 from stream.errors import CommandError
 from stream.ops.clock import clock_of
+from stream.ops.evaluator import Status
 from stream.ops.exposition import Exposition
-from stream.ops.lag import Report
+from stream.ops.lag import Lag, Report
 from stream.web.answers import NotNow
 from stream.web.held import Held, now_ms
 from stream.web.lagging import Lagging
@@ -89,12 +91,14 @@ class Watching:
                 gauge.labels(str(clock.partition)).set(inf if clock.seconds is None else clock.seconds)
 
     def _own(self) -> Report:
-        """Return what this worker tells: two may not tell of one partition."""
-        report = self._lagging.report
-        own = [lag for lag in report.lags if self._held.holds(TP(lag.topic, lag.partition))]
+        """Return what this worker tells: two may not tell of one partition, but that it stands."""
+        report, lags = self._lagging.report, defaultdict[bool, list[Lag]](list)
+        for lag in report.lags:
+            lags[self._held.holds(TP(lag.topic, lag.partition))].append(lag)
+        stopped = [lag for lag in lags[False] if lag.status == Status.STOP]
         if not self._held.holds(self._held.people_place):
-            return Report(own, report.clock)
-        return Report(own, report.clock, report.others, report.copies)
+            return Report(lags[True], report.clock, elsewhere=stopped)
+        return Report(lags[True], report.clock, report.others, report.copies, elsewhere=stopped)
 
 
 def _json(document: object, status: int = 200) -> web.Response:

@@ -3,6 +3,8 @@ from typing import ClassVar, Self
 
 import pytest
 
+from stream.errors import UnreachableError
+from stream.ops.lag import Lag, Report
 from stream.settings import Settings
 from stream.web import lagging
 from stream.web.lagging import Lagging
@@ -14,7 +16,7 @@ class Meter:
     measuring = asyncio.Event()
     ended: ClassVar[list[str]] = []
 
-    def __init__(self, _: Settings) -> None: ...
+    def __init__(self, *_: object) -> None: ...
 
     async def __aenter__(self) -> Self:
         return self
@@ -39,3 +41,31 @@ async def test_a_stop_hangs_up_when_nobody_measures_any_more(monkeypatch: pytest
     await service.stop()
 
     assert Meter.ended == ["measured", "hung up"]
+
+
+async def test_the_last_report_is_told_until_the_next_is_there_and_none_after_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A scrape that finds nothing lets an alert begin anew."""
+    first, measuring, answers = Report([Lag("events", 0, 1, 9, 8, 5.0, "STOP")]), asyncio.Event(), asyncio.Queue[Report | None]()
+
+    class Slow(Meter):
+        async def measure(self) -> Report:  # type: ignore[override]  # this one ends
+            measuring.set()
+            answer = await answers.get()
+            if answer is None:
+                raise UnreachableError("gone")
+            return answer
+
+    monkeypatch.setattr(lagging, "LagMeter", Slow)
+    monkeypatch.setattr(lagging, "FRESH_S", 0)
+    service = Lagging(Settings())
+    answers.put_nowait(first)
+    await service.measure()
+    measuring.clear()
+    again = asyncio.ensure_future(service.measure())
+    await measuring.wait()
+    assert service.report is first
+
+    answers.put_nowait(None)
+    with pytest.raises(UnreachableError):
+        await again
+    assert service.report == Report()

@@ -1,4 +1,4 @@
-"""A Kafka that lets in only who has a certificate or a password, with an authority of the test's own."""
+"""A Kafka that lets in only who has a certificate or a password, with an authority of the test's own, and has ACLs."""
 
 import shutil
 import subprocess
@@ -93,6 +93,8 @@ class SecuredNode(KafkaNode):
                 "listener.name.mutual.ssl.client.auth=required",
                 "listener.name.scram.sasl.enabled.mechanisms=SCRAM-SHA-512",
                 f"listener.name.scram.scram-sha-512.sasl.jaas.config={_LOGIN} required;",
+                "authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+                f"super.users=User:ANONYMOUS;User:{USER};User:CN=worker",
                 "",
             )
         )

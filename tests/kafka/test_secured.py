@@ -1,13 +1,16 @@
-"""Kafka behind TLS: by password and by certificate everything works, and a closed door is one line that says why."""
+"""Kafka behind TLS and with ACLs: whoever may, can, and a closed door is one line that says why."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from urllib.request import Request, urlopen
 
 import pytest
+from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka.admin import AdminClient
 
-from tests.brokers import Broker, Installation, free_port, kafka_jars
+from tests.brokers import Broker, Installation, free_port, kafka_jars, wait_until
+from tests.kafka.acls import Line, allow, lines
 from tests.kafka.secured import PASSWORD, USER, Authority, Secured, SecuredNode, settings_of
 from tests.kafka.workers import run_worker
 
@@ -102,3 +105,88 @@ def test_a_closed_door_is_one_line_that_says_why(
         assert (done.returncode, done.stdout) == (2, "")
         assert line in done.stderr
         assert done.stderr.count("\n") == 1
+
+
+PARTS = {
+    "worker": ("worker", "worker, to tell the lag of others"),
+    "collector": ("collector",),
+    "crm": ("CRM, reading",),
+    "ops": ("topics", "lag", "canary", "deadletters list", "link"),
+}
+"""Users, and the parts of the runbook's table that each of them is."""
+OPS = (("topics", "--check"), ("canary",), ("deadletters", "list"), ("link", "user::42", "anon::other"), ("lag", "--json"))
+LESS = (("worker", "leadstream: "), ("collector", "docs/runbook/acls.md"), ("canary", "docs/runbook/acls.md"))
+"""Whose lines are left out, one at a time, and what is said then."""
+
+
+class Allowed:
+    """Users with what `docs/runbook/acls.md` gives them, and no more."""
+
+    def __init__(self, secured: Secured, installation: Installation) -> None:
+        self._secured, self._installation = secured, installation
+        self._admin = AdminClient({"bootstrap.servers": secured.broker.address, "log_level": 0})
+
+    def user(self, name: str, mine: Iterable[Line]) -> dict[str, str]:
+        """Return the settings of a user who may do what these lines say."""
+        node, bound = self._secured.broker.process, (self._installation.prefix, self._installation.app)
+        assert isinstance(node, SecuredNode)
+        node.know(name, PASSWORD)
+        allow(self._admin, list(dict.fromkeys(one for line in mine for one in line.bindings(name, *bound))))
+        return self._secured.by_password | {"KAFKA_USERNAME": name}
+
+
+def consumer_of(told: dict[str, str]) -> Consumer:
+    """Return a consumer of a user's, in a group of the same name."""
+    return Consumer({
+        "bootstrap.servers": told["KAFKA"], "security.protocol": "SASL_SSL", "sasl.mechanism": "SCRAM-SHA-512",
+        "sasl.username": told["KAFKA_USERNAME"], "sasl.password": PASSWORD, "ssl.ca.location": told["KAFKA_CA"],
+        "group.id": told["KAFKA_USERNAME"], "auto.offset.reset": "earliest", "log_level": 0,
+    })  # fmt: skip
+
+
+def first_read(consumer: Consumer, topic: str) -> bytes:
+    """Return the first value that a consumer reads."""
+    consumer.subscribe([topic])
+    message = wait_until(lambda: consumer.poll(0.2), 30, f"a record of {topic}")
+    assert message is not None
+    assert message.error() is None, message.error()
+    consumer.commit(message, asynchronous=False)
+    consumer.close()
+    return message.value() or b""
+
+
+def test_each_part_works_with_what_the_runbook_allows_it_and_not_with_less(secured: Secured, installation: Installation) -> None:
+    assert installation.run("topics").returncode == 0
+    allowed, port = Allowed(secured, installation), str(free_port())
+    users = {user: allowed.user(user, [line for line in lines() if line.part in parts]) for user, parts in PARTS.items()}
+    collector = installation.start("collector", COLLECTOR_PORT=port, **users["collector"])
+    crm, facts = consumer_of(users["crm"]), installation.topic("stage-changes")
+    crm.commit(offsets=[TopicPartition(facts, 0, 0)], asynchronous=False)  # the worker looks round once in a while for who reads
+    worker = run_worker(installation, **users["worker"])
+    collector.wait_for_line("ready: ")
+    with urlopen(Request(f"http://127.0.0.1:{port}/v1/identify", json.dumps(BUYER).encode())) as answer:
+        assert answer.status == 200
+    fact = json.loads(first_read(crm, facts))
+    assert fact["data"]["stage"]["to"]["name"] == "lead"
+    ops = [installation.start(*words, name=f"ops-{words[0]}", WEB_PORT=str(worker.port), **users["ops"]) for words in OPS]
+    for process in ops:
+        assert process.wait(60) == 0, process.output
+    assert '"group":"crm"' in ops[-1].output
+    wait_until(lambda: b'group="crm"' in worker.get("/metrics")[1], 30, "the CRM's lag at the worker")
+    assert "could not be measured" not in worker.process.output
+    assert worker.process.stop() == 0
+
+    refused = []
+    for part, said in LESS:
+        mine = [line for line in lines() if line.part == part]
+        for n, left_out in enumerate(mine):
+            less = allowed.user(f"{part}-{n}", [line for line in mine if line != left_out])
+            own = {"WEB_PORT": str(free_port()), "COLLECTOR_PORT": str(free_port())}
+            refused.append((left_out, said, installation.start(part, name=f"{part}-without-{n}", **own, **less)))
+    assert len(refused) == 7
+    for left_out, said, process in refused:
+        assert process.wait(60) in {2, 70}, left_out
+        (line,) = [line for line in process.output.splitlines() if line.startswith("leadstream: ")]
+        assert said in line, left_out
+        names = [name.replace("PREFIX", installation.prefix).replace("APP", installation.app) for name in left_out.names]
+        assert any(name.rstrip("*") in line for name in names), (left_out, line)

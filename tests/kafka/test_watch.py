@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import re
 import signal
 import subprocess
 import threading
@@ -145,14 +146,17 @@ def metric(worker: Running, name: str, labels: str = "") -> float:
 
 
 def a_worker_that_stands_still_is_seen_while_kafka_takes_it_for_alive(installation: Installation, worker: Running) -> None:
+    watching = installation.start("lag", "--watch")
+    watching.wait_for_line("holds the clock")
     worker.process.signal(signal.SIGSTOP)
     event = b'{"type":"page","anonymousId":"a","messageId":"m"}'
     installation.produce("events", [(None, event)], partition=1)
-
-    def seen() -> bool:
-        return statuses(lag(installation), installation)["events", 1] == "STOP"
-
-    wait_until(seen, 30, "STOP")
+    row = re.compile(rf"^ *{installation.topic('events')} +1 +(\w+) +\d+ +\d+ +\d+ +([\d.]+) s", re.MULTILINE)
+    wait_until(lambda: "STOP" in dict(row.findall(watching.output)), 30, "STOP")
+    watching.kill()
+    installation.processes.remove(watching)
+    assert {status for status, waits in row.findall(watching.output) if float(waits) >= 2} <= {"STOP"}, "two commit intervals"
+    assert statuses(lag(installation), installation)["events", 1] == "STOP"
     done = installation.run("canary", "--json", "--timeout", "0.5")
     assert done.returncode == 1
     assert json.loads(done.stdout)["back"] == 0

@@ -50,19 +50,24 @@ CASES = [
         ("is_young", "had_caught_up", "falls_behind"), Status.OK,
     ),
     Case(
-        "our own partition stopped: two commits are missing",
-        Window(commits((99, 1), (100, 1), every_s=1, last_s=2.1), 105, since(2.1), 1000),
+        "our own partition stopped: one commit is missing, and the next is all but",
+        Window(commits((99, 1), (100, 1), every_s=1, last_s=1.61), 105, since(1.61), 1000),
         ("has_stopped", "is_young", "falls_behind"), Status.STOP,
     ),
     Case(
-        "two commits are nearly missing",
-        Window(commits((99, 1), (100, 1), every_s=1, last_s=2.0), 105, since(2.0), 1000),
+        "one commit is missing: a checkpoint takes long",
+        Window(commits((99, 1), (100, 1), every_s=1, last_s=1.6), 105, since(1.6), 1000),
         ("is_young", "falls_behind"), Status.OK,
     ),
     Case(
         "the last commit is old, but the record that waits has only just come",
-        Window(commits((99, 1), (100, 1), every_s=1, last_s=60), 105, since(1.9), 1000),
+        Window(commits((99, 1), (100, 1), every_s=1, last_s=60), 105, since(1.5), 1000),
         ("is_young", "falls_behind"), Status.OK,
+    ),
+    Case(
+        "nobody could look for a minute: the record that waits may only just have come",
+        Window(commits((99, 1), (100, 1), every_s=1, last_s=60), 105, since(30), 1000, latest_ms=since(0.1)),
+        ("falls_behind",), Status.WARN,
     ),
     Case(
         "records wait long in a backlog that is being worked off",
@@ -86,7 +91,7 @@ CASES = [
     ),
     Case(
         "the CRM commits every five seconds, the next commit is due",
-        Window(commits((90, 9), (95, 8), (100, 9), every_s=5, last_s=9), 140, since(12)),
+        Window(commits((90, 9), (95, 8), (100, 9), every_s=5, last_s=7.9), 140, since(12)),
         (), Status.OK,
     ),
     Case(

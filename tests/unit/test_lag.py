@@ -197,7 +197,9 @@ async def test_a_worker_tells_the_lag_and_exposes_that_of_its_own_partitions(mon
     assert 'leadstream_table_rows{table="people"} 0.0' in lines
     assert "leadstream_timers_armed 0.0" in lines
     assert 'leadstream_clock_lag_seconds{partition="0"} 1.5' in lines
-    assert not [line for line in lines if 'partition="1"' in line or 'topic="wakes"' in line]
+    assert not [line for line in lines if 'partition="1"' in line]
+    stopped = 'leadstream_partition_status{group="leadstream",partition="0",topic="wakes"} 4.0'
+    assert [line for line in lines if 'topic="wakes"' in line] == [stopped], "who has stopped may not tell so itself"
 
 
 async def test_a_worker_whose_kafka_is_gone_says_that_it_cannot_tell(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -238,4 +240,67 @@ async def test_a_live_view_measures_again_and_again_until_it_is_broken_off(monke
     console = Console(width=100, record=True, file=StringIO())
     with pytest.raises(KeyboardInterrupt):
         await _watch(Settings(), console)
-    assert "partition 0 holds the clock" in console.export_text()
+    assert console.export_text().count("partition 0 holds the clock") == 3, "each in a pipe"
+
+
+async def test_a_live_view_waits_for_a_kafka_that_is_gone_and_keeps_what_it_knows(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers: list[Report | Exception] = [REPORT, KafkaConnectionError("gone"), UnreachableError("still gone"), REPORT]
+    known = []
+
+    class Meter(StandingMeter):
+        def __init__(self, _: object, former: object) -> None:
+            known.append(former)
+
+        async def measure(self) -> Report:
+            if not answers:
+                raise KeyboardInterrupt
+            answer = answers.pop(0)
+            if isinstance(answer, Exception):
+                raise answer
+            return answer
+
+    monkeypatch.setattr("stream.cli.lag.LagMeter", Meter)
+    monkeypatch.setattr("stream.cli.lag.EVERY_S", 0)
+    monkeypatch.setattr("stream.cli.lag.AGAIN_S", 0)
+    console = Console(width=100, record=True, file=StringIO())
+    with pytest.raises(KeyboardInterrupt):
+        await _watch(Settings(), console)
+    text = console.export_text()
+    assert text.count("holds the clock") == 2
+    assert "still gone" in text
+    assert len({id(former) for former in known}) == 1
+
+
+async def test_a_live_view_that_never_saw_kafka_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Meter(StandingMeter):
+        async def measure(self) -> Report:
+            raise UnreachableError("nobody there")
+
+    monkeypatch.setattr("stream.cli.lag.LagMeter", Meter)
+    with pytest.raises(UnreachableError):
+        await _watch(Settings(), Console(file=StringIO()))
+
+
+def rendered(report: Report, width: int, height: int | None = None) -> list[str]:
+    console = Console(width=width, file=StringIO(), record=True)
+    console.print(show(report, width, height))
+    return console.export_text().splitlines()
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 200])
+def test_a_narrow_terminal_cuts_nothing_that_matters(width: int) -> None:
+    long = Lag("an-installation-with-a-long-prefix-stage-changes", 31, 123_456_789, 223_456_789, 100_000_000, 86_400.5, "STOP")
+    lines = rendered(Report([long, *REPORT.lags], REPORT.clock, REPORT.others), width)
+    text = "".join(lines).replace(" ", "")
+    assert max(map(len, lines)) <= width
+    for told in ("STOP", "100000000", "86400.5s", "holdstheclock"):
+        assert told in text, told
+
+
+def test_a_low_terminal_counts_the_partitions_at_which_nothing_is_to_be_seen() -> None:
+    well = [Lag("events", n, 5, 5, 0, 0.0, "OK") for n in range(64)]
+    lines = rendered(Report([*well, *REPORT.lags], REPORT.clock, REPORT.others), 100, 24)
+    assert len(lines) <= 24
+    text = "\n".join(lines)
+    for told in ("65 partitions are OK", "WARN", "STOP", "STALL", "holds the clock"):
+        assert told in text

@@ -1,0 +1,116 @@
+"""`leadstream copy`: what another installation received becomes the history of this one."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+
+import click
+import orjson
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
+
+from schemas.event import Rejected, decode, identities, partition_key
+from schemas.event_times import happened_at, received_at
+from stream.agents.erasing import ERASE, told
+from stream.agents.headers import FORWARDED, HISTORY, INTERNAL, has
+from stream.cli.connections import admin_client, consumer_client, producer_client, read_to_end, require_topic, run
+from stream.domain import instants
+from stream.errors import UsageError
+from stream.ops import group
+from stream.settings import Settings, load
+
+NOTES = "-copy"
+"""The group whose commits say how far was copied."""
+WAIT_MS = 1000
+
+
+@click.command()
+@click.option("--from", "prefix", required=True, metavar="PREFIX", help="TOPIC_PREFIX of the other one; '' for none.")
+def copy(prefix: str) -> None:
+    r"""Copy `events` of another installation on this Kafka into ours, as history: with other names, partitions, rules.
+
+    Headers stay, so companies and write keys are known as they were; what has no time of its own was received when the
+    record was. The other installation's own records stay behind: rulesets, what it forwarded to itself; and what people did
+    who were erased there. Said again it goes on where it ended: from the commits of the group APP-copy.
+
+    \b
+    leadstream copy --from ''
+    """
+    settings = load()
+    if prefix == settings.topic_prefix:
+        raise UsageError(f"--from {prefix!r} is this installation itself: set LEADSTREAM_TOPIC_PREFIX and LEADSTREAM_APP anew")
+    done = run(_copy(settings, f"{prefix}events"))
+    left = f"{done['own']} records of the other installation's own and {done['erased']} events of the erased left behind"
+    click.echo(f"{done['copied']} events copied, {left}")
+
+
+async def _copy(settings: Settings, source: str) -> Counter[str]:
+    target, done = f"{settings.topic_prefix}events", Counter[str]()
+    async with AsyncExitStack() as stack:
+        admin = await stack.enter_async_context(admin_client(settings))
+        for topic in (source, target):
+            await require_topic(admin, topic)
+        places = await group.partitions(admin, [source])
+        consumer = await stack.enter_async_context(consumer_client(settings, settings.app + NOTES))
+        producer = await stack.enter_async_context(producer_client(settings))
+        consumer.assign(places)
+        ends = await consumer.end_offsets(places)
+        erased = await _erased(await stack.enter_async_context(consumer_client(settings)), source, len(places))
+        while not await _at_end(consumer, ends):
+            chunk = [record for records in (await consumer.getmany(timeout_ms=WAIT_MS)).values() for record in records]
+            ours = [record for record in chunk if not has(record.headers, INTERNAL) and not has(record.headers, FORWARDED)]
+            events = [record for record in ours if not is_erased(record.value, record.timestamp, erased, settings.phone_region)]
+            await _send(producer, target, sorted(events, key=lambda record: record.timestamp), settings)
+            done.update(copied=len(events), own=len(chunk) - len(ours), erased=len(ours) - len(events))
+            if chunk:
+                await consumer.commit()
+    return done
+
+
+async def _at_end(consumer: AIOKafkaConsumer, ends: dict[TopicPartition, int]) -> bool:
+    return all([await consumer.position(place) >= end for place, end in ends.items()])
+
+
+async def _erased(consumer: AIOKafkaConsumer, topic: str, partitions: int) -> dict[str, int]:
+    """Return who was erased, with the instant before which nothing of theirs counts (ms): it lies behind all that they did."""
+    erased: dict[str, int] = {}
+    async for record in read_to_end(consumer, topic, partitions):
+        said = told(record.value) if ERASE in record.headers else None
+        for node in said.nodes if said is not None else ():
+            erased[node] = max(erased.get(node, 0), said.r if said is not None else 0)
+    return erased
+
+
+def is_erased(value: bytes | None, timestamp_ms: int, erased: Mapping[str, int], phone_region: str | None) -> bool:
+    """Tell whether an event is about somebody erased later, under whichever of its identities."""
+    raw = decode(value)
+    if isinstance(raw, Rejected):
+        return False
+    until = max((erased[node] for node in identities(raw, phone_region) if node in erased), default=None)
+    try:
+        return until is not None and happened_at(raw, received_at(raw, timestamp_ms)) < until
+    except instants.BadInstant:
+        return True
+
+
+async def _send(producer: AIOKafkaProducer, topic: str, events: list[ConsumerRecord], settings: Settings) -> None:
+    """Send a chunk and wait until Kafka has it."""
+    sent = []
+    for record in events:
+        value = as_received(record.value, record.timestamp)
+        key = None if value is None else partition_key(value, settings.phone_region)
+        headers = [*(one for one in record.headers if one[0] != HISTORY), (HISTORY, b"1")]
+        sent.append(await producer.send(topic, value, key=None if key is None else key.encode(), headers=headers))
+    await asyncio.gather(*sent)
+
+
+def as_received(value: bytes | None, timestamp_ms: int) -> bytes | None:
+    """Return an event that says when it was received; what will be a dead letter stays as it is.
+
+    >>> as_received(b'{"type":"page","anonymousId":"a"}', 1_764_000_000_000)
+    b'{"type":"page","anonymousId":"a","receivedAt":"2025-11-24T16:00:00.000Z"}'
+    """
+    raw = decode(value)
+    if value is None or isinstance(raw, Rejected) or raw.received_at is not None:
+        return value
+    return orjson.dumps({**orjson.loads(value), "receivedAt": instants.write(timestamp_ms)})
