@@ -1,7 +1,8 @@
 """The wire contract of `events`: what is accepted, under which key, and why not.
 
 orjson reads, so that "JSON" means one thing everywhere; msgspec accepts what is narrowly right, and pydantic judges the
-rest: `EventModel` is the source of truth and of the published JSON Schema.
+rest: `EventModel` is the source of truth and of the published JSON Schema. Before all that, `schemas.plain_event` takes the
+events that nearly all are.
 """
 
 from collections.abc import Collection, Mapping
@@ -14,6 +15,7 @@ from pydantic import ValidationError
 from schemas.event_model import EVENT_TYPES, EventModel
 from schemas.event_times import recorded_at
 from schemas.keys import identities
+from schemas.plain_event import read_plain
 from schemas.raw_event import RawEvent
 
 __all__ = ["EventModel", "RawEvent", "Rejected", "decode", "decode_read", "identities", "is_echo", "partition_key", "recorded_at"]
@@ -44,6 +46,9 @@ def decode(value: bytes | None, stages: Collection[str] | None = None) -> RawEve
 
     `stages` are the names of the ruleset in force, for a CRM's stage events; None: any name will do.
     """
+    plain = None if value is None else read_plain(value)
+    if plain is not None and (plain.event or plain.type != "track"):
+        return _of_known_type(plain, stages)
     document = _document(value)
     return document if isinstance(document, Rejected) else _accept(document, stages)
 
@@ -133,6 +138,11 @@ def _accept(document: dict[str, Any], stages: Collection[str] | None) -> RawEven
         if isinstance(judged, Rejected):
             return judged
         raw = judged
+    return _of_known_type(raw, stages)
+
+
+def _of_known_type(raw: RawEvent, stages: Collection[str] | None) -> RawEvent | Rejected:
+    """Return the event if there are events of its type; a CRM's stage event also needs a stage."""
     if raw.event == LEAD_STAGE_CHANGED and raw.type == "track":
         return _with_known_stage(raw, stages)
     if raw.type not in _TYPES:

@@ -2,6 +2,8 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
+from typing import Final
 
 from schemas import phone
 from schemas.raw_event import RawEvent, RawExternalId
@@ -15,6 +17,8 @@ from stream.domain.ids import (
     id_of,
     node_of,
 )
+
+_USUAL_LENGTH: Final = 64
 
 
 def identities(raw: RawEvent, phone_region: str | None = None) -> list[str]:
@@ -45,8 +49,18 @@ def value_in(kind: str, value: object, phone_region: str | None) -> str | None:
 
 
 def _plain(kind: str, value: object) -> tuple[str, ...]:
-    text = None if value is None else id_of(value)
+    if value is None:
+        return ()
+    return _remembered(kind, value) if isinstance(value, str) and len(value) <= _USUAL_LENGTH else _node(kind, value)
+
+
+def _node(kind: str, value: object) -> tuple[str, ...]:
+    text = id_of(value)
     return () if text is None else (f"{kind}::{text}",)
+
+
+_remembered = lru_cache(maxsize=16_384)(_node)
+"""A visit has several events."""
 
 
 def _by_class(entries: Iterable[RawExternalId], phone_region: str | None) -> Mapping[str, list[str]]:

@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from importlib import resources
+from itertools import chain
 from typing import Any, cast
 
 import faust
@@ -165,7 +166,9 @@ def create(settings: Settings) -> App:
     if settings.canary is not None:
         every_s, visitors = settings.canary.total_seconds(), state.visitors
         state.services.append(lambda _: Canaries(flow, visitors, topics.events, metrics, every_s))
-    app.duties = Duties(flow, topics.events, lambda tp, until: cast("Visitors", state.visitors).tick(tp.partition, until))
+    app.duties = Duties(
+        flow, topics.events, lambda tp, until: cast("Visitors", state.visitors).tick(tp.partition, until), soon=accounts.changed
+    )
     app.on_partitions_assigned.connect(_counting(metrics), weak=False)
     _agents(app, state.visitors, state.people_log, topics, settings.partitions)
     _account_agent(app, state.accounts_log, topics, settings.partitions)
@@ -266,9 +269,8 @@ def _counting(metrics: Metrics) -> Callable[..., Awaitable[None]]:
 def _observe(
     metrics: Metrics, works: list[Work], seconds: float, others: Iterable[Callable[[list[Work], float], None]]
 ) -> None:  # fmt: skip
-    now = time.time() * 1000
     metrics.checkpoint.set(seconds)
-    metrics.event_latency.observe_many(max(0.0, now - r) / 1000 for work in works for r in work.received)
+    metrics.event_latency.observe_since(chain.from_iterable([work.received for work in works]), int(time.time() * 1000))
     for tell in others:
         tell(works, seconds)
 

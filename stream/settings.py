@@ -154,6 +154,7 @@ class Settings(BaseModel):
     webhook_secrets: Texts = Field((), description="`whsec_…`; all of several sign, so that one can be replaced", repr=False)
     webhook_networks: Texts = Field((), description="private networks that a webhook may go to, like 10.1.0.0/16")
     webhook_patience: Duration = Field(timedelta(days=3), description="how long a webhook is tried before it is a dead letter")
+    webhook_port: Port = Field(0, description="where `leadstream webhook` answers /metrics, on WEB_HOST; 0: nowhere")
 
     @model_validator(mode="before")
     @classmethod
@@ -252,6 +253,14 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def no_topic(name: str) -> UsageError:
+    """Return what is said of a topic that Kafka does not show."""
+    return UsageError(
+        f"topic {name} does not exist, or we may not see it: run `leadstream topics`, set {PREFIX}TOPIC_PREFIX, or allow it "
+        "(docs/runbook/acls.md)"
+    )
 
 
 def load(**overrides: Any) -> Settings:

@@ -161,7 +161,7 @@ def create() -> App:
     table = app.Table("visitors", partitions=PARTITIONS, key_type=bytes, value_type=bytes, schema=schema)
     rows = RowTable(lambda: cast("PartStore", table.data), CHANGELOG, decode, encode)
     flow.tables = {CHANGELOG: rows}
-    app.duties = Duties(flow, ticking="", tick=lambda _tp, _until: None)
+    app.duties = Duties(flow, ticking="", tick=lambda _tp, _until: None, soon=lambda: ())
 
     @app.agent(app.topic(JOB, partitions=PARTITIONS, schema=BatchSchema()))
     async def count(stream: Any) -> None:

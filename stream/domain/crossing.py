@@ -71,7 +71,10 @@ def _settle(holds: Callable[[int], bool], guess: int) -> int:
 
 def _least(curve: Curve, base: int, a: int, b: int) -> float:
     """Return a lower bound of the curve on [a, b]: positive parts at their end, negative ones at their beginning."""
-    return sum(value({h: v}, base, b if v > 0 else a) for h, v in curve.items())
+    total = 0.0
+    for h, v in curve.items():
+        total += v * 2.0 ** ((base - (b if v > 0 else a)) / h)
+    return total
 
 
 def _first_true(holds: Callable[[int], bool], safe: Callable[[int, int], bool], start: int, end: int) -> int | None:

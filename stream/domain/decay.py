@@ -60,6 +60,9 @@ def worth(sums: Sums, landmark: int, at: int) -> dict[str, float]:
     total: dict[str, float] = {}
     for h, part in sums.items():
         factor = left(at - landmark, h)
+        if not total:
+            total = {name: 0.0 + value * factor for name, value in part.items()}
+            continue
         for name, value in part.items():
             total[name] = total.get(name, 0.0) + value * factor
     return total

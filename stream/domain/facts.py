@@ -1,8 +1,8 @@
 """What the CRM reads: CloudEvents 1.0 about leads, their bytes a function of the people log and the ruleset."""
 
-from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 import orjson
 
 from stream.domain.accounts.account import Account
@@ -22,8 +22,7 @@ TAGS = 10
 """How many tags a stage change shows."""
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(msgspec.Struct, frozen=True, gc=False):
     """A change of stage that is to be told. Instants are ms; `recorded` is the cause's receive time or the due instant."""
 
     left: Stage
@@ -100,7 +99,7 @@ def envelope(app: str, type_: str, person: Person | Account, time: int, recorded
 
 def lead_block(view: View) -> dict[str, Any]:
     """Return who the lead is: its ids by kind, sorted, and the traits the ruleset lets out."""
-    nodes = sorted((kind_of(m.node), value_of(m.node), m.node) for m in view.members)
+    nodes = sorted([(kind_of(m.node), value_of(m.node), m.node) for m in view.members])
     users = [value for kind, value, _ in nodes if kind == "user"]
     return {
         "id": view.person.id,
@@ -121,13 +120,18 @@ def external(node: str) -> dict[str, str]:
 
 def trait_out(view: View, name: str) -> Any:
     """Return a merged trait, an object where only its leaves are known."""
-    value = view.profile.trait(name)
-    if value is not None or not view.profile.traits:
+    profile = view.profile
+    value = profile.trait(name)
+    if value is not None:
         return value
+    head = f"{name}."
+    leaves = [path for path in profile.traits if path.startswith(head)]
+    if not leaves:
+        return None
     nested: dict[str, Any] = {}
-    for path in sorted(view.profile.traits):
-        if path.startswith(f"{name}.") and (leaf := view.profile.trait(path)) is not None:
-            *parents, last = path[len(name) + 1 :].split(".")
+    for path in sorted(leaves):
+        if (leaf := profile.trait(path)) is not None:
+            *parents, last = path[len(head) :].split(".")
             into = nested
             for parent in parents:
                 into = into.setdefault(parent, {})

@@ -53,6 +53,7 @@ def _unusual(text: str) -> int:
     return ms
 
 
+@lru_cache(maxsize=256)
 def write(ms: int) -> str:
     """Return the instant as RFC 3339 UTC with milliseconds; BadInstant outside the years 1 to 9999.
 

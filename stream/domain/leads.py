@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import msgspec
+
 from stream.domain import facts, graves, stages
 from stream.domain.facts import Change
 from stream.domain.ids import class_of, kind_of, lead_id
@@ -18,8 +20,7 @@ from stream.domain.timers import Timers
 from stream.domain.view import View
 
 
-@dataclass(frozen=True, slots=True)
-class Out:
+class Out(msgspec.Struct, frozen=True, gc=False):
     """A record for a topic; `cause_ms` is the receive time of what caused it, `partition` where the key does not say it.
 
     `own` names the kind of a record of ours in `events`.
@@ -185,6 +186,7 @@ class Leads:
             if person is None or person.id != lead:
                 continue
             view = self.view(person)
+            view.outlook(person.as_of).likely = at
             move = self.in_force.next_due(view)
             if move is not None and move.at <= at:  # else the lead waits for its turn
                 self._do_due(view, move, Cause(offset, move.at))

@@ -80,8 +80,8 @@ class Links:
     def clash(self, ours: Person, theirs: Person | None, other: Identity) -> str | None:
         """Return why two persons (or one and an identity nobody has) must not become one, or None."""
         coming = theirs.members if theirs is not None else [other.node]
-        known = {kind_of(n): n for n in ours.members if class_of(kind_of(n)) == "A"}
-        if any(known.get(kind_of(n), n) != n for n in coming if class_of(kind_of(n)) == "A"):
+        known = {kind: n for n in ours.members if class_of(kind := kind_of(n)) == "A"}
+        if known and any(known.get(kind, n) != n for n in coming if class_of(kind := kind_of(n)) == "A"):
             return "class_a"
         return "max_members" if len(ours.members) + len(coming) > self.leads.rules.max_members else None
 

@@ -1,6 +1,7 @@
 """A person: the source identities that belong to one human, and where the lead stands.
 
-The sums live with the identities; a person is their sum, computed when asked. So a merge and its undoing are exact.
+The sums live with the identities; a person is their sum, computed when asked. So a merge and its undoing are exact. As in
+`state`, no row can be part of a cycle.
 """
 
 import msgspec
@@ -10,7 +11,7 @@ from stream.domain.stages import VISITOR
 from stream.domain.state import NEVER, State
 
 
-class Cut(msgspec.Struct, array_like=True):
+class Cut(msgspec.Struct, array_like=True, gc=False):
     """An operator's unlink, at a place in the log: identities of its two sides stay apart, as long as they are two persons'.
 
     `size` is how many identities it cut apart, both sides together, `other` the lead on the other side ("": none): what is
@@ -23,7 +24,7 @@ class Cut(msgspec.Struct, array_like=True):
     other: str = ""
 
 
-class Identity(msgspec.Struct, array_like=True):
+class Identity(msgspec.Struct, array_like=True, gc=False):
     """One source identity as the people log knows it.
 
     `version` is its newest snapshot's (-1: none yet), `person` the id of its person ("": nobody's), `named_t` the newest
@@ -51,7 +52,7 @@ class Identity(msgspec.Struct, array_like=True):
             self.named_t, self.named_stamp = t, offset + 1
 
 
-class Bonus(msgspec.Struct, array_like=True):
+class Bonus(msgspec.Struct, array_like=True, gc=False):
     """A sequence's bonus, earned once, dated at its last step; `by` is the lead it was taken over from at a merge."""
 
     t: int
@@ -60,7 +61,7 @@ class Bonus(msgspec.Struct, array_like=True):
     by: str = ""
 
 
-class Stood(msgspec.Struct, array_like=True):
+class Stood(msgspec.Struct, array_like=True, gc=False):
     """A stage that a lead stands in, or stood in before it took another one over; `by` is whose it was ("": its own)."""
 
     stage: str
@@ -68,7 +69,7 @@ class Stood(msgspec.Struct, array_like=True):
     by: str = ""
 
 
-class Joined(msgspec.Struct, array_like=True):
+class Joined(msgspec.Struct, array_like=True, gc=False):
     """What merges changed of a lead, for an unlink to give back.
 
     `by` is the lead whose stage it stands in ("": its own), `under` are the stages it stood in before it took that over, the
@@ -81,7 +82,7 @@ class Joined(msgspec.Struct, array_like=True):
     crm_t: int = NEVER
 
 
-class Person(msgspec.Struct, array_like=True):
+class Person(msgspec.Struct, array_like=True, gc=False):
     """A person's own facts. `id` is the lead id once identified; `into` names the survivor of one that was merged away.
 
     `born` is the log position that made it, `identified` that of its identification (0: not a lead), `crm_t` the newest CRM
@@ -109,5 +110,7 @@ class Person(msgspec.Struct, array_like=True):
 
 def stage_named(rules: Ruleset, name: str) -> Stage:
     """Return a stage by name, also one that the ladder has no more; `visitor` is the one before the ladder."""
-    found = next((stage for stage in rules.stages if stage.name == name), None)
-    return found or rules.gone.get(name, VISITOR)
+    for stage in rules.stages:
+        if stage.name == name:
+            return stage
+    return rules.gone.get(name, VISITOR)

@@ -9,7 +9,9 @@ from stream.domain.committee import Post, post_of
 from stream.domain.event import Company
 from stream.domain.ids import kind_of, value_of
 from stream.domain.person import Identity
-from stream.domain.ruleset.model import Ruleset
+from stream.domain.ruleset.fitting import remember
+from stream.domain.ruleset.model import Fit, Ruleset
+from stream.domain.scoring import Explained
 from stream.domain.state import GroupCall, Trait
 
 
@@ -21,12 +23,23 @@ class Profile:
         self.group = self._newest_group()
         self.company = self._newest_company()
         self.traits = self._merged_traits()
-        asked = _Asked(self).__getitem__
-        self.fits = [fit for fit in rules.fit.values() if fit.match.holds(asked)]
-        self.fit = sum(fit.points for fit in self.fits)
-        self.grade = scoring.grade_of(rules, self.fit, len({fit.bant for fit in self.fits if fit.bant}))
+        self.conditions = rules.fitting.of(self)
+        found = rules.fitting.found.get(self.conditions) or remember(rules.fitting.found, self.conditions, self._found())
+        self.fits, self.fit, self.grade, self.fit_rows = found
         self._claims: list[Claim] | None = None
         self._post: Post | None = None
+
+    def _found(self) -> tuple[list[Fit], float, str, list[Explained]]:
+        """Return the fit rules that hold, their sum, the grade, and their rows of the ledger."""
+        fits = [fit for fit in self.rules.fit.values() if fit.match.holds(self.get)]
+        points = sum(fit.points for fit in fits)
+        grade = scoring.grade_of(self.rules, points, len({fit.bant for fit in fits if fit.bant}))
+        return fits, points, grade, [Explained(f"fit.{fit.name}", 1, fit.points) for fit in fits]
+
+    @property
+    def is_placed(self) -> bool:
+        """Whether a company or a group is known."""
+        return self.company is not None or self.group is not None
 
     def get(self, key: str) -> Any:
         """Return the value of a condition's key (traits.*, company.*, email_kind, phone_kind); None when absent."""
@@ -100,7 +113,7 @@ class Profile:
 
     def _company(self, name: str) -> Any:
         if name == "known":
-            return self.company is not None or self.group is not None
+            return self.is_placed
         told = self._told(name)
         if told is not None or self.company is None:
             return told
@@ -110,7 +123,7 @@ class Profile:
         trait = self.traits.get(kind)
         if trait is not None and trait.value is not None and trait.kind:
             return trait.kind
-        named = [m for m in self.members if kind_of(m.node) == kind and m.kind]
+        named = [m for m in self.members if m.kind and kind_of(m.node) == kind]
         return max(named, key=_named).kind if named else None
 
     def _newest_group(self) -> tuple[str, GroupCall] | None:
@@ -133,17 +146,6 @@ class Profile:
     def _name_of(self, domain: str) -> str:
         companies = (m.state.company for m in self.members)
         return next((c.name for c in companies if c is not None and c.domain == domain and c.name), domain)
-
-
-class _Asked(dict[str, Any]):
-    """What conditions have asked a profile for, many of them for the same; making a `functools.cache` costs half of it all."""
-
-    def __init__(self, profile: Profile) -> None:
-        self._profile = profile
-
-    def __missing__(self, key: str) -> Any:
-        value = self[key] = self._profile.get(key)
-        return value
 
 
 def _named(member: Identity) -> tuple[int, int]:

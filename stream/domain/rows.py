@@ -70,16 +70,17 @@ class Rows(OwnRows):
     def keep(self, *changed: Identity | Person) -> None:
         """Remember rows as changed since the last cut."""
         for row in changed:
+            id_ = row.node if isinstance(row, Identity) else row.id
+            if self.touched is not None:
+                if self.touched.get(id_) is row:
+                    continue  # the record that is being applied has kept it already
+                self.touched[id_] = row
             if isinstance(row, Identity):
-                id_ = row.node
                 self._identities[id_] = row
                 self._mark(b"i:" + id_.encode(), row)
             else:
-                id_ = row.id
                 self._persons[id_] = row
                 self._mark(b"p:" + id_.encode(), row)
-            if self.touched is not None:
-                self.touched[id_] = row
 
     def keep_sums(self, identity: Identity) -> None:
         """Remember that an identity's sums changed, and itself."""

@@ -51,6 +51,8 @@ class Outlook:
     interest: Curve = field(default_factory=dict)
     timing: Curve = field(default_factory=dict)
     active: int = -1
+    likely: int = -1
+    """An instant at which something probably falls, a timer's: two looks show it, where solving takes dozens."""
     _known: tuple[int, float] = field(default=(-1, 0.0), init=False, repr=False, compare=False)  # asked for thrice at an event
 
     def periods(self, at: int) -> int:
@@ -112,6 +114,8 @@ class Outlook:
         """Return the first ms from `start` on at which any bound is missed; None where that never comes."""
         if self.falls(bounds, start):
             return start
+        if start < self.likely and self._falls_first(bounds, self.likely):
+            return self.likely
         keys = {key: float(bound) for key, bound in bounds.items() if key in ("interest", "timing", "total")}
         found: int | None = None
         for a, b in self._stretches(start):
@@ -122,6 +126,9 @@ class Outlook:
             if found is not None:
                 break
         return found
+
+    def _falls_first(self, bounds: Bounds, at: int) -> bool:
+        return self.only_falls and self.falls(bounds, at) and not self.falls(bounds, at - 1)
 
     def _fall(self, key: str, threshold: float, a: int, b: int) -> int | None:
         """Find the fall of one part within [a, b), where the idle condition is constant."""

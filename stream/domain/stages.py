@@ -6,7 +6,8 @@ CRM owns, or holds, is not the engine's to move. One change at a time; between e
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from stream.domain.crossing import END
 from stream.domain.ruleset.model import Stage
@@ -15,8 +16,7 @@ from stream.domain.scoring import Score
 VISITOR = Stage("visitor", 0)
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(msgspec.Struct, frozen=True, gc=False):
     """The present stage, when it was entered and until when the CRM holds it (ms; -1: never)."""
 
     stage: Stage
@@ -29,8 +29,7 @@ class Standing:
         return max(self.hold_until, self.entered_at + self.stage.dwell_ms)
 
 
-@dataclass(frozen=True, slots=True)
-class Move:
+class Move(msgspec.Struct, frozen=True, gc=False):
     """A change of stage at an instant, and the code of its reason."""
 
     to: Stage

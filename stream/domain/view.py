@@ -6,6 +6,7 @@ from stream.domain import decay, scoring, stages
 from stream.domain.ids import class_of, kind_of
 from stream.domain.person import Bonus, Identity, Person, stage_named
 from stream.domain.profile import Profile
+from stream.domain.ruleset.fitting import remember
 from stream.domain.ruleset.model import Ruleset, Stage
 from stream.domain.scoring import Explained, Outlook
 from stream.domain.sequences import completed_at
@@ -26,7 +27,6 @@ class View:
         self.person, self.members, self.rules = person, members, rules
         self._profile: Profile | None = None
         self.identified = any(class_of(kind_of(m.node), rules.typed_email) in ("A", "B") for m in members)
-        self._routes: dict[tuple[str, str | None, str], str] = {}
         self._standing: Standing | None = None
         self._due: tuple[Outlook, int, Standing, Move | None] | None = None
         """What was found last to be due, and of what: at a change of stage it is asked for twice."""
@@ -107,8 +107,7 @@ class View:
             points = bonus.points * decay.left(at - bonus.t, bonus.half_life_ms)
             interest.append(Explained(f"sequences.{name}", 1, points))
         interest += scoring.idle_row(self.rules.idle, look.periods(at))
-        fits = [Explained(f"fit.{fit.name}", 1, fit.points) for fit in self.profile.fits]
-        return scoring.ledger(interest, self.rules.floor, timing_rows(self.states, at) + fits)
+        return scoring.ledger(interest, self.rules.floor, timing_rows(self.states, at) + self.profile.fit_rows)
 
     def earn_bonuses(self) -> None:
         """Give each sequence's bonus that the members' behaviours have completed, once."""
@@ -127,10 +126,8 @@ class View:
         if not self.rules.routes:
             return "nurture"
         decided = self.person.stage, self.journey, scoring.intent(self._direct_points(at))
-        route = self._routes.get(decided)
-        if route is None:
-            route = self._routes[decided] = self._route(*decided)
-        return route
+        known, asked = self.rules.fitting.routes, (self.profile.conditions, *decided)
+        return known.get(asked) or remember(known, asked, self._route(*decided))
 
     def _route(self, stage: str, journey: str | None, intent: str) -> str:
         facts = {"stage": stage, "grade": self.profile.grade, "journey": journey, "intent": intent}

@@ -49,6 +49,11 @@ class AtomicPart(Generic[F]):
         """How many cuts wait for a checkpoint."""
         return len(self._cuts)
 
+    @property
+    def has_changed(self) -> bool:
+        """Whether rows wait for a checkpoint; a log that went on without changing any need not be written at once."""
+        return bool(self._cuts) or self.fold.size > 0
+
     def cut_for(self, record_bytes: int) -> None:
         """Cut where the rows of a record of this size may not fit into the batch any more.
 
@@ -122,6 +127,10 @@ class AtomicTable(Generic[F]):
             )
             part.loads = store.loads.get(partition, 0)
         return part
+
+    def changed(self) -> list[AtomicPart[F]]:
+        """Return the open partitions of which rows wait for a checkpoint."""
+        return [part for part in self.parts.values() if part.has_changed]
 
     def position(self, partition: int) -> int | None:
         """Return where the newest batch says that the log goes on; None before the first."""

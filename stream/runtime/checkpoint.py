@@ -10,6 +10,8 @@ from stream.runtime.fatal import die
 from stream.runtime.work import Part, Position, Work
 
 Step = Callable[[str], Awaitable[None]]
+Parts = Callable[[], Iterable[Part]]
+Done = Callable[[list[Work], float], None]
 
 
 class Checkpoint:
@@ -22,11 +24,11 @@ class Checkpoint:
 
     def __init__(
         self,
-        parts: Callable[[], Iterable[Part]],
+        parts: Parts,
         append: Callable[[Work], Awaitable[None]],
         commit: Callable[[Mapping[TP, Position]], Awaitable[None]],
         reach: Step,
-        done: Callable[[list[Work], float], None],
+        done: Done,
         limit_s: float,
     ) -> None:
         self._parts, self._append, self._commit, self._reach, self._done = parts, append, commit, reach, done
@@ -35,12 +37,16 @@ class Checkpoint:
 
     async def run(self) -> bool:
         """Make a checkpoint, also if the caller is cancelled; tell whether there was anything to do."""
-        return await asyncio.shield(asyncio.ensure_future(self._guarded()))
+        return await asyncio.shield(asyncio.ensure_future(self._guarded(self._parts, self._done)))
 
-    async def _guarded(self) -> bool:
+    async def write(self, some: Parts) -> bool:
+        """Make one of some partitions only: nothing that is promised binds two of them together. `done` hears of whole ones."""
+        return await asyncio.shield(asyncio.ensure_future(self._guarded(some, _told_nobody)))
+
+    async def _guarded(self, parts: Parts, done: Done) -> bool:
         async with self.lock:
             try:
-                return await self._while_it_goes_on(asyncio.ensure_future(self._run()))
+                return await self._while_it_goes_on(asyncio.ensure_future(self._run(parts, done)))
             except BaseException as cause:  # noqa: BLE001 - not to be survived, whatever it is: rows were taken and are nowhere
                 die(cause)
 
@@ -59,10 +65,10 @@ class Checkpoint:
             await asyncio.wait({run}, timeout=left_s)
         return run.result()
 
-    async def _run(self) -> bool:
+    async def _run(self, parts: Parts, done: Done) -> bool:
         began = time.perf_counter()
         works = []
-        for part in list(self._parts()):
+        for part in list(parts()):
             if part.owes:
                 works.append(part.take())
                 await asyncio.sleep(0)  # encoding rows is the loop's longest work: consistency is per partition only
@@ -81,5 +87,9 @@ class Checkpoint:
         await self._commit({tp: position for work in works for tp, position in work.positions.items()})
 
         await self._reach("done")
-        self._done(works, time.perf_counter() - began)
+        done(works, time.perf_counter() - began)
         return True
+
+
+def _told_nobody(_works: list[Work], _seconds: float) -> None:
+    """Do nothing."""

@@ -102,10 +102,22 @@ class BatchConsumer(driver.Consumer):
             batch = self._proven(fetched.since(want))
             (self._twice.discard if seeks == self._seeks else self._twice.add)(tp)
             life = self.flow.life
-            done = await self.wait_first(self.callback(self._message(batch)), self.suspend_flow.wait())
-            if done.stopped or self.suspend_flow.is_set() or self.flow.life != life:
+            if not await self._hand_on(batch) or self.suspend_flow.is_set() or self.flow.life != life:
                 return  # likewise; the seek may be over by now
             expected[tp] = batch.next
+
+    async def _hand_on(self, batch: Batch) -> bool:
+        """Put a batch into its agent's queue; False if the consumer stops before there is room."""
+        putting = asyncio.ensure_future(self.callback(self._message(batch)))
+        try:
+            await asyncio.sleep(0)
+            if putting.done():  # nearly always; to wait for the first of four takes as long as to apply a dozen events
+                putting.result()
+            else:
+                await self.wait_first(putting, self.suspend_flow.wait())
+        finally:
+            putting.cancel()
+        return not (self._stopped.is_set() or self._crashed.is_set())
 
     def _proven(self, batch: Batch) -> Batch:
         """Compare the record before the commit, if it is in here, and drop it."""

@@ -1,8 +1,8 @@
-"""What a worker does beside the agents: ticks, the second-writer check, the look at its membership, the watchdog."""
+"""What a worker does beside the agents: ticks, rows wanted soon, the second-writer check, its membership, the watchdog."""
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from aiokafka.errors import KafkaError
@@ -12,17 +12,25 @@ from mode import Service
 from stream.runtime.changelog import CHECK_S
 from stream.runtime.fatal import SecondWriter, die
 from stream.runtime.flow import Flow
+from stream.runtime.work import Part
 
 log = logging.getLogger(__name__)
 TICK_S = 0.4
+SOON_S = 0.25
+"""How often what is wanted soon is written: an eighth of the time in which it must be there."""
 MEMBER_S = 1.0
 
 
 class Duties(Service):
-    """Runs from the start of the app to its end. `tick(tp, until_ms)` is called for each partition of `ticking`."""
+    """Runs from the start of the app to its end.
 
-    def __init__(self, flow: Flow, ticking: str, tick: Callable[[TP, int], None], **kwargs: Any) -> None:
-        self._flow, self._ticking, self._tick = flow, ticking, tick
+    `tick(tp, until_ms)` is called for each partition of `ticking`. What `soon` gives is not left to the next checkpoint.
+    """
+
+    def __init__(
+        self, flow: Flow, ticking: str, tick: Callable[[TP, int], None], soon: Callable[[], Sequence[Part]], **kwargs: Any
+    ) -> None:
+        self._flow, self._ticking, self._tick, self._soon = flow, ticking, tick, soon
         super().__init__(**kwargs)
 
     def on_init_dependencies(self) -> list[Any]:
@@ -38,6 +46,13 @@ class Duties(Service):
                 until = self._flow.progress[tp].until(now)
                 if until is not None:
                     self._tick(tp, until)
+
+    @Service.task
+    async def _writes_soon(self) -> None:
+        while not self.should_stop:
+            await self.sleep(SOON_S)
+            if self._flow.assigned and self._soon():
+                await self._flow.checkpoint.write(self._soon)
 
     @Service.task
     async def _second_writers(self) -> None:

@@ -13,7 +13,7 @@ from aiokafka.structs import OffsetAndMetadata, TopicPartition
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
-from stream.runtime.batches import Batch, unpack
+from stream.runtime.batches import MAX_RECORDS, MAX_ROWS, Batch, unpack
 from stream.runtime.ends import fetched_ends
 
 if TYPE_CHECKING:
@@ -24,9 +24,10 @@ TURN_S = 0.5
 LEAVE_S = 5.0
 FETCH_WAIT_MS = 50
 """Faust hard-codes 1,500: one fetch a broker is in flight, so idle partitions would hold up all others that long."""
-FETCH_MIN_BYTES = 64 * 1024
+FETCH_MIN_BYTES = 256 * 1024
 """Kafka answers at once when it has so much, else after the wait: a quiet worker costs half as much, and each hop takes up to
-50 ms more. Where much flows nothing waits."""
+50 ms more. To fetch and hand on takes most of a millisecond of a core however little comes; of 20,000 events a second so much
+comes 50 times a second."""
 
 
 class BatchThread(driver.AIOKafkaConsumerThread):
@@ -99,7 +100,8 @@ class BatchThread(driver.AIOKafkaConsumerThread):
                 fetched.check_raise()
                 continue
             if fetched.check_assignment(tp) and fetched.has_more():
-                batch, empty = unpack(tp, fetched._partition_records)
+                at_most = MAX_ROWS if self.consumer._is_changelog_tp(tp) else MAX_RECORDS
+                batch, empty = unpack(tp, fetched._partition_records, at_most)
                 fetched._update_position()
                 if empty:
                     fetched._partition_records._records_iterator = None  # a cycle that keeps the whole answer until gc looks

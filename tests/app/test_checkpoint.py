@@ -81,6 +81,15 @@ async def test_outputs_are_acknowledged_before_rows_are_sent_and_rows_before_off
     assert kafka.seen[1:] == ["reach changelog", "append [[(b'k', b'v')]]", "reach commit", "commit [7]", "reach done", "done 1"]
 
 
+async def test_some_partitions_are_written_alone_in_the_same_order_and_the_others_still_owe() -> None:
+    kafka, soon, other = Kafka(), Part(), Part()
+    soon.output.set_result(None)
+    assert await made(kafka, soon, other).write(lambda: [soon])
+    order = ["reach outputs", "reach changelog", "append [[(b'k', b'v')]]", "reach commit", "commit [7]", "reach done"]
+    assert kafka.seen == order
+    assert (soon.owes, other.owes) == (False, True)
+
+
 async def test_nothing_owed_is_no_checkpoint() -> None:
     kafka, part = Kafka(), Part()
     part.owes = False

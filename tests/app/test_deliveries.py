@@ -1,10 +1,12 @@
 """What the consumer hands on: records that follow what was read, never others."""
 
+import asyncio
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 from faust.types import TP
+from mode import Service
 
 from stream.runtime.batches import Batch
 from stream.runtime.consumer import BatchConsumer
@@ -24,13 +26,13 @@ class Delivering:
         self.flow = SimpleNamespace(life=1)
         self.overtaken = False
         self.suspend_flow = SimpleNamespace(wait=lambda: None, is_set=lambda: False)
-        self._message = self.callback = self._proven = lambda batch: batch
+        self._proven = lambda batch: batch
 
-    async def wait_first(self, batch: Batch, _: Any) -> Any:
+    async def _hand_on(self, batch: Batch) -> bool:
         self.handed.append(batch)
         if self.overtaken:  # the group assigned anew and everything was sought, before what is handed on is read
             self.flow.life, self._seeks, self._read_offset[EVENTS] = 2, 9, 100
-        return SimpleNamespace(stopped=False)
+        return True
 
 
 async def deliver(start: int, to: int, seeks: int = 7, one: Delivering | None = None) -> list[tuple[int, int]]:
@@ -78,3 +80,60 @@ async def test_what_was_fetched_before_a_seek_and_follows_may_come_twice() -> No
     assert await deliver(120, 130, one=one) == [(100, 120), (120, 130)]
     with pytest.raises(Gap):
         await deliver(0, 50, one=one)
+
+
+class Handing(Service):
+    """A consumer whose agent's queue has room for some batches."""
+
+    def __init__(self, room: int) -> None:
+        super().__init__()
+        self.suspend_flow = asyncio.Event()
+        self.queue: asyncio.Queue[Batch] = asyncio.Queue(room)
+        self.callback: Any = self.queue.put
+        self._message = lambda batch: batch
+
+    async def hand_on(self, number: int) -> bool:
+        return await BatchConsumer._hand_on(cast("BatchConsumer", self), Batch(EVENTS, number, number + 1, []))
+
+
+async def test_a_batch_waits_for_room() -> None:
+    one = Handing(room=1)
+    assert await one.hand_on(1)
+    waiting = asyncio.ensure_future(one.hand_on(2))
+    assert one.queue.qsize() == 1
+    assert [(await one.queue.get()).start, await waiting, (await one.queue.get()).start] == [1, True, 2]
+
+
+@pytest.mark.parametrize("end", ["suspend", "cancel", "crash"])
+async def test_what_had_no_room_when_the_flow_ended_is_never_handed_on(end: str) -> None:
+    one = Handing(room=1)
+    await one.hand_on(1)
+    waiting = asyncio.ensure_future(one.hand_on(2))
+    await asyncio.sleep(0)
+    ends: dict[str, Any] = {"suspend": one.suspend_flow.set, "cancel": waiting.cancel, "crash": one._crashed.set}
+    ends[end]()
+    if end == "cancel":
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+    else:
+        assert await waiting is (end == "suspend")
+    await one.queue.get()
+    await asyncio.sleep(0)
+    assert one.queue.empty()
+
+
+async def test_a_consumer_that_ends_is_told_at_once() -> None:
+    one = Handing(room=2)
+    one._stopped.set()
+    assert not await one.hand_on(1)
+
+
+async def test_what_cannot_be_handed_on_ends_the_worker() -> None:
+    one = Handing(room=2)
+
+    async def broken(_: Batch) -> None:
+        await one.queue.put(one.queue.get_nowait())
+
+    one.callback = broken
+    with pytest.raises(asyncio.QueueEmpty):
+        await one.hand_on(1)

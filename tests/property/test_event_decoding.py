@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from schemas.event import EventModel, RawEvent, Rejected, _document, _extent, decode, identities, partition_key
+from schemas.plain_event import MAX_BYTES, read_plain
 from stream.domain.event import Company, Event
 from stream.domain.instants import YEAR_2000
 from stream.intake import Intake
@@ -126,6 +127,63 @@ def test_any_bytes_are_judged(broken: bytes | tuple[dict[str, Any], int, bytes])
 def _overwritten(event: dict[str, Any], at: int, piece: bytes) -> bytes:
     value = orjson.dumps(event)
     return value[:at] + piece + value[at + len(piece) :]
+
+
+USUAL = st.fixed_dictionaries(
+    {"type": st.sampled_from(["track", "page", "identify"]), "messageId": TEXT},
+    optional={
+        "event": TEXT,
+        "anonymousId": IDS,
+        "userId": NUMBERS,
+        "properties": st.dictionaries(TEXT, JSON, max_size=3),
+        "traits": st.dictionaries(TEXT, SCALARS, max_size=3),
+        "context": st.fixed_dictionaries({}, optional={"ip": TEXT, "library": JSON, "screen": JSON, "page": PAGE, "ua-ch": JSON}),
+        "integrations": JSON,
+        "_metadata": JSON,
+    },
+)
+
+
+@settings(max_examples=600)
+@given(st.tuples(EVENTS | USUAL, st.integers(0, 400), st.binary(max_size=3)) | st.binary(max_size=60))
+@example(b'{"type":"page","version":1e400}')
+@example(b'{"type":"page","version":"\xff"}')
+@example(b'{"type":"page","\xff":1}')
+@example(b'{"type":"page","properties":{"a":18446744073709551616}}')
+@example(b'{"type":"page","properties":{"a":-9223372036854775809}}')
+@example(b'{"type":"page","userId":18446744073709551616}')
+@example(b'{"type":"page","integrations":{"a":[[' + b"[" * 40 + b"]" * 40 + b"]]}}")
+@example(b'{"type":"page","type":"track","event":"Read","properties":{"a":1,"a":2}}')
+@example(b'{"type":"page","properties":{"a":-0,"b":-0.0,"c":1E2,"d":1e-400,"e":9223372036854775807}}')
+@example(b'{"type":"page","properties":{"a":"\\ud800"}}')
+def test_the_plain_way_takes_what_the_long_one_takes_and_reads_the_same(
+    sent: bytes | tuple[dict[str, Any], int, bytes],
+) -> None:
+    value = sent if isinstance(sent, bytes) else _overwritten(*sent)
+    plain = read_plain(value)
+    if plain is None:
+        return
+    document = _document(value)
+    assert not isinstance(document, Rejected)
+    accepted = msgspec.convert(document, RawEvent)
+    assert [_written(getattr(plain, name)) for name in RawEvent.__struct_fields__] == [
+        _written(getattr(accepted, name)) for name in RawEvent.__struct_fields__
+    ]
+
+
+def _written(value: Any) -> str:
+    """Tell 1 from 1.0 and true, and know a context by what is read of it."""
+    if isinstance(value, list):
+        return str([_written(one) for one in value])
+    kind: Any = next((kind for kind in type(value).__mro__ if kind.__module__ == RawEvent.__module__), None)
+    return repr(value) if kind is None else str([_written(getattr(value, name)) for name in kind.__struct_fields__])
+
+
+def test_the_plain_way_is_that_of_usual_events_and_of_no_long_ones() -> None:
+    event = {"type": "page", "anonymousId": "a", "context": {"page": {"url": "/"}, "library": {"name": "analytics.js"}}}
+    assert read_plain(orjson.dumps(event)) is not None
+    assert read_plain(orjson.dumps(event | {"properties": {"text": "x" * MAX_BYTES}})) is None
+    assert read_plain(orjson.dumps(event | {"basket": 1})) is None
 
 
 @given(st.integers(1, 40), st.integers(0, 40), st.sampled_from([(b'{"a":', b"}"), (b"[", b"]")]))

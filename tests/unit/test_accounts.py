@@ -205,6 +205,30 @@ def test_idle_periods_on_the_floor_leave_no_trace_for_nobody_looks_at_them_behin
     assert row(restarts=False) == row(restarts=True)
 
 
+def fell_idle(log: Log, *, restarts: bool) -> tuple[str, str]:
+    """Return the code and the words of the last move, had the fold begun anew behind the newest record."""
+    log = log.reopened() if restarts else log
+    log.add(Tick(0, START + 30 * DAY))
+    reason = orjson.loads(log.fold.out[-1].value or b"")["data"]["reason"]
+    return reason["code"], reason["text"]
+
+
+def test_idle_periods_are_counted_since_the_account_changed_last_whoever_was_there() -> None:
+    idle = lead(idle_ms=2 * DAY, idle_points=-15.0, interest={1e15: 90.0})
+    told = [fell_idle(Log().hear(idle).hear(visitor(), r=START + 5 * DAY), restarts=restarts) for restarts in (False, True)]
+
+    assert told == [("idle", "score fell to 35.7, below 40, no interaction for 2 idle periods")] * 2
+
+
+def test_a_role_that_ends_on_the_floor_is_no_idle_period() -> None:
+    given: dict[str, Any] = {"idle_ms": DAY, "idle_points": -50.0, "interest": {DAY / 2: 44.0, TEN: -40.0}, "fit": 100.0}
+    boss = lead("lead_b", role="boss", role_until=START + 5 * DAY + HOUR, **given)
+    user = lead(role="user", interest={1e15: 20.0})
+    told = [fell_idle(Log().hear(user, boss).hear(visitor(), r=START + 4 * DAY), restarts=restarts) for restarts in (False, True)]
+
+    assert told == [("decay", "committee fell to 1.0, below 1.5")] * 2
+
+
 def test_a_committee_of_two_roles_commits_and_one_that_grows_old_ends_it() -> None:
     user = lead("lead_b", role="user", role_until=START + 3 * DAY, points=5.0)
     log = Log().hear(lead(role="boss", points=20.0), user).add(Tick(0, START + 9 * DAY))

@@ -35,6 +35,15 @@ def test_help_imports_no_command() -> None:
     assert done.stderr.strip() == "[]"
 
 
+def test_a_worker_that_is_killed_is_not_kept_back_by_what_others_import() -> None:
+    ours = ("stream.collector", "stream.outbound", "stream.demo", "stream.ahead")
+    others = (*ours, "structlog", "opentelemetry", "uvicorn", "rich")
+    code = f"import sys, stream.cli.worker, stream.app; print([m for m in sys.modules if m.startswith({others})])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert done.stdout.strip() == "[]"
+
+
 @pytest.mark.parametrize("name", cli.main.list_commands(click.Context(cli.main)))
 def test_every_command_explains_itself(name: str, capfd: pytest.CaptureFixture[str]) -> None:
     code, out, _ = _run(name, "--help", capfd=capfd)

@@ -73,6 +73,14 @@ def test_a_bound_belongs_to_its_bucket(seconds: Sequence[float], below_2: int, b
     assert (told[2.0], told[5.0], registry.get_sample_value("h_count")) == (below_2, below_5, len(seconds))
 
 
+def test_how_long_ago_instants_were_is_what_is_observed() -> None:
+    now, instants = 1_000_000, [999_000, 998_000, 997_999, 1_000_001, 1_000_000, 700_000]
+    one, other = CollectorRegistry(), CollectorRegistry()
+    LatencyHistogram("h", "a histogram", one).observe_since(instants, now)
+    LatencyHistogram("h", "a histogram", other).observe_many([max(0, now - at) / 1000 for at in instants])
+    assert generate_latest(one) == generate_latest(other)
+
+
 REPORT = Report(
     [Lag("events", 0, 7, 10, 3, 60.0, "WARN"), Lag("people", 0, 1, 9, 8, None, "STOP")],
     others=[GroupLag("crm", [Lag("stage-changes", 3, 1, 4, 3, 50.0, "STALL"), Lag("stage-changes", 4, 1, 1, 0, 0.0, "REWIND")])],

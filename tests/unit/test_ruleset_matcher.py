@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stream.domain.event import Company, Event
-from stream.domain.ruleset import Ruleset, load, matcher
+from stream.domain.ruleset import Ruleset, columns, load, matcher
 from stream.domain.ruleset.model import Topic
 
 DAY = 86_400_000
@@ -166,8 +166,9 @@ def test_how_fast_a_tag_fades(name: str, tags: str, says: dict[str, Any], days: 
 
 
 def test_memory_is_bounded_and_forgetting_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(matcher, "REMEMBERED", 2)
-    monkeypatch.setattr(matcher, "LONGEST_TEXT", 40)
+    for module in (matcher, columns):
+        monkeypatch.setattr(module, "REMEMBERED", 2)
+        monkeypatch.setattr(module, "LONGEST_TEXT", 40)
     ruleset = read(
         "".join(f'[behaviours.b{n}]\nmatch = {{ url = "*{n}" }}\n' for n in range(9))
         + '[tags.topics]\nfrom = "properties.topics"\n'

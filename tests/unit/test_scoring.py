@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from stream.domain import scoring
 from stream.domain.scoring import Explained, Outlook, grade_of, idle_row, intent, ledger
 from tests.told import DAY, LADDER, rules
 
@@ -135,6 +136,16 @@ def test_the_first_fall(given: dict[str, Any], bounds: dict[str, Any], start: in
         assert not look.falls(bounds, found - 1)
         if expected > DAY - 2:
             assert abs(found - expected) <= 1
+    for likely in (start, (found or start) - 1, found or start, (found or start) + 1, 9 * DAY):
+        look.likely = likely
+        assert look.first_fall(bounds, start) == found, "a guess that is wrong changes nothing"
+
+
+def test_a_guess_that_is_right_is_not_solved_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    look = outlook(interest={float(DAY): 80.0})
+    look.likely = found = look.first_fall({"interest": 40}, 0) or 0
+    monkeypatch.setattr(scoring, "first_below", None)
+    assert look.first_fall({"interest": 40}, 0) == found
 
 
 def test_a_total_on_the_floor_that_dips_with_timing_waits_for_both() -> None:

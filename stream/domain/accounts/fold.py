@@ -41,6 +41,8 @@ class Accounts:
         self.in_force = rules if isinstance(rules, AccountRules) else AccountRules(self.rows.editions(rules.text), rules)
         self.out: list[Out] = []
         self._lives: dict[str, Live] = {}
+        self._resting: set[str] = set()
+        """Accounts of which no member will count otherwise: what was read of them is dropped at the next cut."""
         self.timers = self._armed()
 
     # -- the log
@@ -74,6 +76,7 @@ class Accounts:
 
     def cut(self) -> list[tuple[bytes, bytes]]:
         """Return all changed rows and the log's own, to be appended whole or not at all."""
+        self._let_rest()
         return self.rows.cut(self.log)
 
     def _follow(self, new: NewRuleset) -> None:
@@ -129,13 +132,23 @@ class Accounts:
             rows, id_ = self.rows, account.id
             live = Live(account, sorted(rows.changing.get(id_, ())), lambda member: rows.member(id_, member))
             self._lives[id_] = live
+            if not live.is_changing:
+                self._resting.add(id_)
         return live
+
+    def _let_rest(self) -> None:
+        """Drop what was read of accounts of which no member will count otherwise."""
+        for id_ in self._resting:
+            if (live := self._lives.get(id_)) is not None and not live.is_changing:
+                del self._lives[id_]
+        self._resting.clear()
 
     def _live_before(self, account: Account, r: int) -> Live:
         """Return an account to be worked on from `r`; what a tick looked at behind that is looked at again."""
-        if self.live(account).passed > max(r, account.as_of):
-            del self._lives[account.id]
-        return self.live(account)
+        live = self.live(account)
+        if live.passed > max(r, account.as_of):
+            live.go_back(account)
+        return live
 
     def advance(self, account: Account, live: Live, until: int, offset: int) -> None:
         """Do what falls due for an account up to `until` (ms)."""
@@ -173,10 +186,11 @@ class Accounts:
         for id_ in sorted(self.rows.standing):
             account = cast("Account", self.rows.account(id_))
             self._arm(account, self.live(account))
+            self._let_rest()
         return self.timers
 
     def _arm(self, account: Account, live: Live) -> None:
-        """Set the account's timer to when its stage may change next; drop what need not be kept."""
+        """Set the account's timer to when its stage may change next."""
         stage = self.in_force.standing(account).stage
         if stage.exit is None:
             self.timers.disarm(account.id)
@@ -185,7 +199,7 @@ class Accounts:
             at = live.next if move is None else move.at
             self.timers.arm(account.id, at if at < END else None)
         if not live.is_changing:
-            self._lives.pop(account.id, None)
+            self._resting.add(account.id)
 
     # -- stages and facts
 
@@ -199,8 +213,8 @@ class Accounts:
 
     def _move(self, account: Account, live: Live, move: Move, cause: Cause) -> None:
         """Put an account into a stage and tell it."""
-        live.store(account, move.at)
         left, score = self.in_force.standing(account).stage, live.score(self.in_force.anonymous)
+        live.store(account, move.at)
         code = cause.code or self.in_force.reason(account, move, live.score)
         if left.name in self.in_force.gone and move.code != "threshold_up":
             text = f"the ruleset has no stage {left.name} any more"

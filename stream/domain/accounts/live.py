@@ -1,12 +1,12 @@
 """An account while it is worked on: its sums, moved from one instant at which a member begins to count otherwise to the next."""
 
 from collections.abc import Callable, Iterable
-from heapq import heapify, heappop, heappush
+from heapq import heappop, heappush
 from typing import cast
 
 from stream.domain.accounts.account import Account
 from stream.domain.accounts.score import AccountScore
-from stream.domain.accounts.sums import PLAIN, Shape, changes_at, shape
+from stream.domain.accounts.sums import PLAIN, Shape, Sums, changes_at, is_idle_at, shape
 from stream.domain.crossing import END
 from stream.domain.log import Member
 
@@ -14,7 +14,9 @@ MemberOf = Callable[[str], Member | None]
 
 
 class Live:
-    """Sums that may be ahead of their account's row: what is stored is right at the row's `as_of`, what is here until `until`.
+    """Sums that may be ahead of their account's row: what is stored is right at the row's `as_of`, what is here until `next`.
+
+    What it says follows from the row and the members alone: whoever starts from them later must do the same.
 
     Args:
         account: the row.
@@ -23,20 +25,25 @@ class Live:
     """
 
     def __init__(self, account: Account, changing: Iterable[str], member_of: MemberOf) -> None:
-        self.sums, self._is_stored, self._member_of = account.sums, True, member_of
-        self.at = account.as_of
-        """All that is due up to this instant (ms) was looked at."""
-        self.passed = account.as_of
-        """The newest instant whose changes the sums have."""
+        self._member_of = member_of
         self._shapes: dict[str, Shape] = {}
         self._due: dict[str, int] = {}
         self._heap: list[tuple[int, str]] = []
-        self._idled: tuple[int, int] = (0, 0)
-        self._before: Callable[[float], AccountScore] | None = None
+        self._left: dict[str, tuple[Shape, int]] = {}
+        """How those counted in the row, and until when, who by now count otherwise."""
+        self._follow(account)
         for id_ in changing:
             member = cast("Member", member_of(id_))
-            self._watch(id_, member, shape(member, self.at))
-        heapify(self._heap)
+            self._watch(id_, member, shape(member, self.at), self.at)
+
+    def _follow(self, account: Account) -> None:
+        """Stand where the row does."""
+        self.sums, self._is_stored = account.sums, True
+        self.at = self.passed = account.as_of
+        """All that is due up to `at` (ms) was looked at; `passed` is the newest instant whose changes the sums have."""
+        self._idled: tuple[int, int] = (0, 0)
+        self._before: Sums | None = None
+        self._score: tuple[float, AccountScore] | None = None
 
     @property
     def next(self) -> int:
@@ -52,51 +59,68 @@ class Live:
 
     def score(self, anonymous: float) -> AccountScore:
         """Return the score until `next`."""
-        before = None if self._before is None else self._before(anonymous)
-        return AccountScore(self.sums, anonymous, self.next, self._idled, before)
+        if self._score is None or self._score[0] != anonymous:
+            before = None if self._before is None else AccountScore(self._before, anonymous)
+            self._score = anonymous, AccountScore(self.sums, anonymous, self.next, self._idled, before)
+        return self._score[1]
 
     def store(self, account: Account, at: int) -> None:
         """Let the account's row have these sums, right at `at`."""
-        account.sums, self._is_stored = self.sums, True
-        account.as_of = self.at = self.passed = max(account.as_of, at)
+        account.sums, account.as_of = self.sums, max(account.as_of, at)
+        self._follow(account)
+        self._left.clear()
+
+    def go_back(self, account: Account) -> None:
+        """Stand where the row does again."""
+        self._follow(account)
+        for id_, (old, due) in self._left.items():
+            self._shapes[id_] = old
+            self._wait(id_, due)
+        self._left.clear()
 
     def replace(self, id_: str, old: Member | None, new: Member) -> None:
-        """Let what a member brings be something else from now on."""
+        """Let what a member brings be something else from now on; the row must stand here."""
         if old is not None and not old.left:
             self.sums.add(old, self._shapes.pop(id_, PLAIN), -1)
             self._due.pop(id_, None)
         if not new.left:
             now = shape(new, self.at)
             self.sums.add(new, now, 1)
-            self._watch(id_, new, now)
-        self._before = None
+            self._watch(id_, new, now, self.at)
+        self._score = None
 
     def pass_next(self) -> None:
-        """Go on to the next instant at which members count otherwise; it is still to be looked at."""
-        at, before, idled = self.next, self.sums.copy(), False
-        if self._is_stored:
-            self.sums, self._is_stored = self.sums.copy(), False
+        """Go on to the next instant at which members may count otherwise; it is still to be looked at."""
+        at, changed, idled = self.next, list[tuple[Member, Shape, Shape]](), False
         while self.next == at:
             _, id_ = heappop(self._heap)
             member, old = cast("Member", self._member_of(id_)), self._shapes[id_]
+            self._left.setdefault(id_, (old, at))
             now = shape(member, at)
-            if not now.brings_as(old):  # else nothing may be rounded: whoever starts from the rows may not look here
-                self.sums.add(member, old, -1)
-                self.sums.add(member, now, 1)
-                idled = idled or now.periods > old.periods
+            if now != old:
+                changed.append((member, old, now))
+                idled = idled or is_idle_at(member, at)
             self._watch(id_, member, now, at)
-        self.at, self.passed = at - 1, at
+        before = self.sums
+        if changed and (idled or self._is_stored):
+            self.sums, self._is_stored = before.copy(), False
+        for member, old, now in changed:
+            self.sums.add(member, old, -1)
+            self.sums.add(member, now, 1)
+        self.at, self.passed, self._score = at - 1, at, None
+        self._before = before if idled else None
         if idled:
             self._idled = self._idled[0] + 1, at
-            self._before = lambda anonymous: AccountScore(before, anonymous)
-        else:
-            self._before = None
 
-    def _watch(self, id_: str, member: Member, now: Shape, after: int | None = None) -> None:
-        at = changes_at(member, now, self.at if after is None else after)
+    def _watch(self, id_: str, member: Member, now: Shape, after: int) -> None:
+        """Look again when a member may count otherwise that counts as `now` at `after`."""
+        at = changes_at(member, now, after)
         self._due.pop(id_, None)
         if now is not PLAIN:
             self._shapes[id_] = now
         if at is not None:
-            self._due[id_] = at
-            heappush(self._heap, (at, id_))
+            self._wait(id_, at)
+
+    def _wait(self, id_: str, at: int) -> None:
+        self._due[id_] = at
+        heappush(self._heap, (at, id_))

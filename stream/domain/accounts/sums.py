@@ -22,15 +22,15 @@ CONSTANT = inf
 
 
 class Shape(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """How a member counts for a while: whether its interest stands on the floor, how many idle periods are full, its role."""
+    """How a member counts for a while: whether its interest stands on the floor, how many idle periods count, its role.
+
+    On the floor none does: two shapes that bring the same are the same. Else whoever started from the rows while a member stood
+    there would see other changes than who watched it since before, and sums would be rounded otherwise.
+    """
 
     floored: bool = False
     periods: int = 0
     role: str = ""
-
-    def brings_as(self, other: "Shape") -> bool:
-        """Tell whether a member brings the same in both shapes: on the floor idle periods change nothing."""
-        return self == other or (self.floored and other.floored and self.role == other.role)
 
 
 PLAIN = Shape()
@@ -51,16 +51,22 @@ def shape(member: Member, at: int) -> Shape:
     """Return how a member counts at `at` (ms)."""
     if is_plain(member):
         return PLAIN
-    periods = max(0, (at - member.active) // member.idle_ms) if _idles(member) else 0
-    return Shape(_is_floored(member, periods, at), periods, member.role if at < member.role_until else "")
+    periods, role = _full(member, at), member.role if at < member.role_until else ""
+    floored = decay.value(member.interest, member.base, at) < _threshold(member, periods) - MARGIN
+    return Shape(floored, 0 if floored else periods, role)
+
+
+def is_idle_at(member: Member, at: int) -> bool:
+    """Tell whether another idle period of a member is full at the very instant `at` (ms)."""
+    return _full(member, at) > _full(member, at - 1)
+
+
+def _full(member: Member, at: int) -> int:
+    return max(0, (at - member.active) // member.idle_ms) if _idles(member) else 0
 
 
 def _threshold(member: Member, periods: int) -> float:
     return member.floor - member.idle_points * periods
-
-
-def _is_floored(member: Member, periods: int, at: int) -> bool:
-    return decay.value(member.interest, member.base, at) < _threshold(member, periods) - MARGIN
 
 
 def changes_at(member: Member, now: Shape, after: int) -> int | None:
@@ -68,25 +74,26 @@ def changes_at(member: Member, now: Shape, after: int) -> int | None:
     if is_plain(member):
         return None
     found = [] if not member.role or member.role_until <= after or member.role_until == ALWAYS else [member.role_until]
-    end = END
-    if _idles(member) and not _stays_floored(member, now, after):
-        end = member.active + (now.periods + 1) * member.idle_ms
+    end, periods = END, _full(member, after)
+    threshold = _threshold(member, periods)
+    if _idles(member) and not _stays_floored(member, now, after, threshold):
+        end = member.active + (periods + 1) * member.idle_ms
         found.append(end)
-    switch = _switch(member, now, after + 1, end)
+    switch = _switch(member, now, after + 1, end, threshold)
     if switch is not None:
         found.append(switch)
     return min(found, default=None)
 
 
-def _stays_floored(member: Member, now: Shape, after: int) -> bool:
+def _stays_floored(member: Member, now: Shape, after: int, threshold: float) -> bool:
     """Tell whether even all positive parts together lie below the floor, and ever more so."""
-    positive = sum(a * decay.left(after - member.base, h) for h, a in member.interest.items() if a > 0)
-    return now.floored and member.idle_points <= 0 and positive < _threshold(member, now.periods) - MARGIN
+    if not now.floored or member.idle_points > 0:
+        return False
+    return sum(a * decay.left(after - member.base, h) for h, a in member.interest.items() if a > 0) < threshold - MARGIN
 
 
-def _switch(member: Member, now: Shape, start: int, end: int) -> int | None:
+def _switch(member: Member, now: Shape, start: int, end: int, threshold: float) -> int | None:
     """Return when interest falls to the floor, or rises from it, before `end`."""
-    threshold = _threshold(member, now.periods)
     if now.floored:
         rising = {h: -a for h, a in member.interest.items()}
         return first_below(rising, member.base, 2 * MARGIN - threshold, start, end)

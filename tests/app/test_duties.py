@@ -1,0 +1,76 @@
+"""What a worker does beside the agents, without Kafka."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from mode import Service
+
+from stream.runtime import duties as module
+from stream.runtime.duties import Duties
+from stream.runtime.work import Part
+
+
+class Flow:
+    """Notes what is written by itself."""
+
+    running: frozenset[Any] = frozenset()
+
+    def __init__(self) -> None:
+        self.watchdog, self.checkpoint, self.assigned = Service(), self, True
+        self.written: list[str] = []
+        self.heard = asyncio.Event()
+
+    async def write(self, parts: Any) -> bool:
+        self.written += parts()
+        self.heard.set()
+        return True
+
+
+async def beside(flow: Flow, soon: Sequence[Any]) -> Duties:
+    duties = Duties(flow, "events", lambda _tp, _until: None, soon=lambda: soon)  # type: ignore[arg-type]  # as much as is used
+    await duties.start()
+    return duties
+
+
+@pytest.fixture(autouse=True)
+def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "SOON_S", 0.001)
+
+
+async def test_what_is_wanted_soon_is_written_without_waiting_for_the_next_checkpoint() -> None:
+    flow, soon = Flow(), list[Part | str](["accounts-3"])
+    duties = await beside(flow, soon)
+    async with asyncio.timeout(10):
+        await flow.heard.wait()
+    await duties.stop()
+
+    assert set(flow.written) == {"accounts-3"}
+
+
+async def test_nothing_is_written_soon_while_partitions_are_taken_away_or_nothing_changed() -> None:
+    flow, asked = Flow(), list[int]()
+    flow.assigned = False
+    duties = await beside(flow, ["accounts-3"])
+    other, none = Flow(), _Counting(asked)
+    idle = await beside(other, none)
+    async with asyncio.timeout(10):
+        while len(asked) < 5:  # noqa: ASYNC110 - what is tested sets no event
+            await asyncio.sleep(0.001)
+    await duties.stop()
+    await idle.stop()
+
+    assert flow.written == other.written == []
+
+
+class _Counting(list[str]):
+    """Nothing, and how often it was looked at."""
+
+    def __init__(self, asked: list[int]) -> None:
+        super().__init__()
+        self._asked = asked
+
+    def __bool__(self) -> bool:
+        self._asked.append(1)
+        return False

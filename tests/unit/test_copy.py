@@ -1,0 +1,50 @@
+"""What comes over from another installation, and what stays behind: `make rehearse` does it on a real Kafka."""
+
+import json
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from stream.cli.copy import as_received, copy, is_erased
+from stream.errors import UsageError
+
+AT = 1_764_000_000_000
+
+
+def event(**members: Any) -> bytes:
+    return json.dumps({"type": "page", "messageId": "1", **members}).encode()
+
+
+def test_an_event_that_says_when_it_was_received_stays_as_it_is() -> None:
+    told = event(userId="1", receivedAt="2025-11-20T10:00:00Z")
+    assert as_received(told, AT) is told
+
+
+@pytest.mark.parametrize("value", [None, b"", b"\x00own", b'{"type":"nonsense"}', b"{"])
+def test_what_will_be_a_dead_letter_stays_as_it_is(value: bytes | None) -> None:
+    assert as_received(value, AT) == value
+
+
+@pytest.mark.parametrize(
+    ("case", "value", "erased"),
+    [
+        ("before its erasure", event(userId="1"), True),
+        ("before it, and received later", event(userId="1", timestamp="2025-11-24T10:00:00Z", messageId="late"), True),
+        ("under another identity of the event", event(userId="2", anonymousId="a"), True),
+        ("somebody else", event(userId="2", anonymousId="b"), False),
+        ("no time that can be read", event(userId="1", timestamp="yesterday"), True),
+        ("a dead letter", b"{", False),
+    ],
+)
+def test_what_the_erased_did_before_stays_behind(case: str, value: bytes, *, erased: bool) -> None:
+    assert is_erased(value, AT, {"user::1": AT + 1, "anon::a": AT + 1}, None) is erased, case
+
+
+def test_who_came_back_after_an_erasure_comes_over() -> None:
+    assert not is_erased(event(userId="1"), AT + 2, {"user::1": AT + 1}, None)
+
+
+def test_an_installation_is_not_copied_into_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LEADSTREAM_TOPIC_PREFIX", "v2-")
+    assert isinstance(CliRunner().invoke(copy, ["--from", "v2-"]).exception, UsageError)
