@@ -53,15 +53,16 @@ def _text(data: bytes, position: int) -> tuple[str, int]:
 
 
 def partition_of(group: str, partitions: int) -> int:
-    """Return where a group's commits are: Java's hash of its name.
+    """Return where a group's commits are: Java's hash of its name, without its sign (`Utils.abs` of Kafka).
 
     >>> partition_of("console-consumer", 50), partition_of("", 50)
-    (8, 0)
+    (40, 0)
     """
     units, value = group.encode("utf-16-be"), 0
     for index in range(0, len(units), 2):
         value = (31 * value + int.from_bytes(units[index : index + 2], "big")) & 0xFFFFFFFF
-    return (value & 0x7FFFFFFF) % partitions
+    signed = value - (1 << 32) if value >> 31 else value
+    return 0 if signed == -(1 << 31) else abs(signed) % partitions
 
 
 @dataclass(slots=True)

@@ -51,8 +51,13 @@ class Duties(Service):
     async def _writes_soon(self) -> None:
         while not self.should_stop:
             await self.sleep(SOON_S)
-            if self._flow.assigned and self._soon():
+            if self._has_time() and self._soon():
                 await self._flow.checkpoint.write(self._soon)
+
+    def _has_time(self) -> bool:
+        """Tell whether nothing else is to be written first: a stop, a revocation and a checkpoint are not kept waiting."""
+        flow = self._flow
+        return flow.assigned and not flow.app.should_stop and not flow.checkpoint.lock.locked()
 
     @Service.task
     async def _second_writers(self) -> None:

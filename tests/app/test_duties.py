@@ -19,6 +19,7 @@ class Flow:
 
     def __init__(self) -> None:
         self.watchdog, self.checkpoint, self.assigned = Service(), self, True
+        self.app, self.lock, self.should_stop = self, asyncio.Lock(), False
         self.written: list[str] = []
         self.heard = asyncio.Event()
 
@@ -49,9 +50,24 @@ async def test_what_is_wanted_soon_is_written_without_waiting_for_the_next_check
     assert set(flow.written) == {"accounts-3"}
 
 
-async def test_nothing_is_written_soon_while_partitions_are_taken_away_or_nothing_changed() -> None:
-    flow, asked = Flow(), list[int]()
+def _revoke(flow: Flow) -> None:
     flow.assigned = False
+
+
+def _stop(flow: Flow) -> None:
+    flow.should_stop = True
+
+
+async def _write(flow: Flow) -> None:
+    await flow.lock.acquire()
+
+
+@pytest.mark.parametrize("begins", [_revoke, _stop, _write])
+async def test_nothing_is_written_soon_while_something_else_is_first_or_nothing_changed(begins: Any) -> None:
+    flow, asked = Flow(), list[int]()
+    begun = begins(flow)
+    if begun is not None:
+        await begun
     duties = await beside(flow, ["accounts-3"])
     other, none = Flow(), _Counting(asked)
     idle = await beside(other, none)

@@ -99,13 +99,15 @@ def other_groups_are_told_of(installation: Installation) -> None:
         part: dict[str, Any] = told[names[kind]]["partitions"][0]
         return part
 
+    def statuses() -> dict[str, str]:
+        return {kind: told_of(kind)["status"] for kind in names}
+
     def as_they_are() -> bool:
         told.update({group["group"]: group for group in lag(installation)["groups"]})
-        statuses = {"crm": "OK", "stuck": "STALL", "back": "REWIND", "slow": "WARN"}
-        return {kind: told_of(kind)["status"] for kind in names} == statuses
+        return statuses() == {"crm": "OK", "stuck": "STALL", "back": "REWIND", "slow": "WARN"}
 
     with readers["stuck"].committing(5, every_s=0.6):
-        wait_until(as_they_are, 45, "the groups as they are")
+        wait_until(as_they_are, 45, lambda: f"the groups as they are: {statuses()}")
     for reader in readers.values():
         reader.close()
     assert {told[name]["status"] for kind, name in names.items() if kind in {"stuck", "back"}} == {"ERR"}

@@ -136,7 +136,7 @@ def _feed_until(installation: Installation, worker: Process, done: Callable[[], 
 def test_only_who_looks_for_a_second_writer_writes_its_rows_again_before_compaction_takes_them(
     installed: Installation, patches: str, *, harm: bool
 ) -> None:
-    alter(installed, changelog(installed), EAGER | {"min.compaction.lag.ms": "0"})
+    alter(installed, changelog(installed), EAGER | {"min.compaction.lag.ms": "8000"})  # a day, for a restart of minutes
     worker = patched(installed, patches)
     stale = of_one_partition(overtaken(installed, worker))
     write(installed, stale)

@@ -42,9 +42,19 @@ def test_anything_else_is_passed_over(what: str, name: bytes | None, value: byte
     assert read(name, value, 7) is None, what
 
 
-@pytest.mark.parametrize(("group", "partition"), [("console-consumer", 8), ("leadstream", 46), ("", 0)])
-def test_a_groups_commits_are_where_java_puts_them(group: str, partition: int) -> None:
-    assert partition_of(group, 50) == partition
+@pytest.mark.parametrize(
+    ("group", "partitions", "partition"),
+    [
+        pytest.param("t0de79f6e-stuck", 8, 3, id="a negative hash, seen on Apache Kafka 4.1"),
+        pytest.param("t0de79f6e-slow", 8, 0, id="another one"),
+        pytest.param("t0de79f6e-app", 8, 6, id="and another"),
+        pytest.param("leadstream", 50, 46, id="a positive hash"),
+        pytest.param("", 50, 0, id="none"),
+        pytest.param("polygenelubricants", 50, 0, id="the least hash there is has no opposite"),
+    ],
+)
+def test_a_groups_commits_are_where_java_puts_them(group: str, partitions: int, partition: int) -> None:
+    assert partition_of(group, partitions) == partition
 
 
 def ring(*told: tuple[int, int]) -> Ring:
