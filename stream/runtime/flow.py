@@ -72,9 +72,9 @@ class Flow:
         self.counts: dict[str, int] = dict.fromkeys((*sources, *outputs), 0)
         """How many partitions each topic has; known before the first batch."""
         self.running: set[TP] = set()
+        """Source partitions whose rows are here: they are read, others wait for the recovery."""
         self.sought: set[TP] = set()
         """Those that were put where they go on, once an assignment: they may run already."""
-        """Source partitions whose rows are here: they are read, others wait for the recovery."""
         self.assigned = False
         """Whether the group has assigned and not begun to take away."""
         self.life = 0

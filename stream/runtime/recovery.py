@@ -33,13 +33,13 @@ AT_ONCE = 2
 class BatchRecovery(Recovery):
     """Faust's recovery, ended by a position (right with compacted logs), with strangers dropped and sources resumed last."""
 
+    _life = 0
+    """The life of the group that the recovery belongs to."""
+
     @property
     def flow(self) -> "Flow":
         """The app's flow."""
         return self.app.flow  # type: ignore[attr-defined, no-any-return]  # every app of ours has one
-
-    _life = 0
-    """The life of the group that the recovery belongs to."""
 
     @Service.task
     async def _slurp_changelogs(self) -> None:
