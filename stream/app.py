@@ -45,6 +45,7 @@ from stream.runtime.batches import BatchSchema
 from stream.runtime.duties import Duties
 from stream.runtime.fatal import remember_exits
 from stream.runtime.flow import Flow
+from stream.runtime.hangup import hangs_up
 from stream.runtime.lookout import Lookout
 from stream.runtime.membership import Assignor
 from stream.runtime.memory import reuse_buffers
@@ -93,7 +94,7 @@ class App(faust.App):
         """Make none: nothing is kept on disk."""
 
     async def _prepare_topics(self) -> None:
-        admin = AIOKafkaAdminClient(**self.settings.client())
+        admin = hangs_up(AIOKafkaAdminClient(**self.settings.client()))
         try:
             await admin.start()
             try:

@@ -4,7 +4,6 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
-from functools import partial
 from typing import Any, TypeVar
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
@@ -17,8 +16,8 @@ from aiokafka.errors import (
 )
 
 from stream.errors import UnreachableError, UsageError
-from stream.ops.hangup import hang_up
 from stream.runtime.diagnosis import diagnosed
+from stream.runtime.hangup import hangs_up
 from stream.settings import Settings, no_topic
 
 T = TypeVar("T")
@@ -44,7 +43,7 @@ def run(work: Coroutine[Any, Any, T]) -> T:
 @asynccontextmanager
 async def admin_client(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
     """Connect to administer topics."""
-    client = AIOKafkaAdminClient(**settings.client())
+    client = hangs_up(AIOKafkaAdminClient(**settings.client()))
     async with _connected(settings, client.start, client.close):
         yield client
 
@@ -52,9 +51,8 @@ async def admin_client(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]
 @asynccontextmanager
 async def producer_client(settings: Settings) -> AsyncIterator[AIOKafkaProducer]:
     """Connect to send: acknowledged by all replicas, keys placed as in Java, any size tried."""
-    client = AIOKafkaProducer(
-        **settings.client(), acks="all", max_request_size=_MAX_REQUEST_BYTES, max_batch_size=_BATCH_BYTES, linger_ms=5
-    )
+    sizes = {"max_request_size": _MAX_REQUEST_BYTES, "max_batch_size": _BATCH_BYTES}
+    client = hangs_up(AIOKafkaProducer(**settings.client(), acks="all", linger_ms=5, **sizes))
     async with _connected(settings, client.start, client.stop):
         yield client
 
@@ -62,10 +60,9 @@ async def producer_client(settings: Settings) -> AsyncIterator[AIOKafkaProducer]
 @asynccontextmanager
 async def consumer_client(settings: Settings, group: str | None = None) -> AsyncIterator[AIOKafkaConsumer]:
     """Connect to read partitions; with a group to commit in, but never as a member of it."""
-    client = AIOKafkaConsumer(
-        **settings.client(), group_id=group, enable_auto_commit=False, auto_offset_reset="earliest", fetch_max_wait_ms=100
-    )
-    async with _connected(settings, client.start, partial(hang_up, client)):
+    how = {"enable_auto_commit": False, "auto_offset_reset": "earliest", "fetch_max_wait_ms": 100}
+    client = hangs_up(AIOKafkaConsumer(**settings.client(), group_id=group, **how))
+    async with _connected(settings, client.start, client.stop):
         yield client
 
 

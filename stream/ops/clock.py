@@ -9,7 +9,6 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
 from stream.domain import instants
 from stream.domain.log import Tick, Unreadable, decode
-from stream.ops.hangup import hang_up
 
 TAILS = (200, 4_000, 40_000)
 """How many of the newest records of `people` are looked through for ticks, until each partition has one."""
@@ -132,7 +131,7 @@ class ClockReader:
 
     async def close(self) -> None:
         """Hang up."""
-        await hang_up(self._consumer)
+        await self._consumer.stop()
 
     async def _last_of(self, partition: int, first: int, end: int) -> Heard | None:
         """Return a partition's last tick below an offset: it ticked twice a second, and from some place on no more."""

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from stream.ops.evaluator import LENGTH, SPAN_MS, Sample
-from stream.ops.hangup import hang_up
 
 TOPIC = "__consumer_offsets"
 RECENT_MS = 2 * SPAN_MS
@@ -136,4 +135,4 @@ class CommitLog:
         """Hang up."""
         consumer, self._consumer, self._places, self._ends = self._consumer, None, [], {}
         if consumer is not None:
-            await hang_up(consumer)
+            await consumer.stop()

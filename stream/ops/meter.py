@@ -20,11 +20,11 @@ from stream.ops.aside import Aside
 from stream.ops.clock import Clock, ClockReader
 from stream.ops.commits import CommitLog
 from stream.ops.evaluator import ALLOWED_MS, Status, Window, completeness, evaluate, stops_at
-from stream.ops.hangup import hang_up
 from stream.ops.inventory import Inventory
 from stream.ops.lag import GroupLag, Lag, Report
 from stream.ops.oldest import first_records
 from stream.ops.reader import Known, Read, Reader
+from stream.runtime.hangup import hangs_up
 from stream.settings import PREFIX, Settings
 
 log = logging.getLogger(__name__)
@@ -62,7 +62,7 @@ class LagMeter:
 
     def __init__(self, settings: Settings, known: Known | None = None) -> None:
         self._settings = settings
-        self._admin = AIOKafkaAdminClient(**settings.client())
+        self._admin = hangs_up(AIOKafkaAdminClient(**settings.client()))
         self._asking: AIOKafkaConsumer | None = None
         self._commit_log = CommitLog(partial(self._connect, LONG_POLL_MS))
         self._reads_commits = True
@@ -87,8 +87,8 @@ class LagMeter:
         if self._clock_reader is not None:
             await self._clock_reader.close()
         if self._asking is not None:
-            await hang_up(self._asking)
-        await hang_up(self._admin)
+            await self._asking.stop()
+        await self._admin.close()
 
     async def measure(self) -> Report:
         """Return the lag of every partition as of now."""
@@ -224,10 +224,8 @@ class LagMeter:
 
     async def _connect(self, wait_ms: int = 50) -> AIOKafkaConsumer:
         """Connect a consumer, to be assigned once: aiokafka may never stop one that was just assigned anew."""
-        consumer = AIOKafkaConsumer(
-            **self._settings.client(), auto_offset_reset="earliest", fetch_max_wait_ms=wait_ms,
-            max_partition_fetch_bytes=FETCH_BYTES,
-        )  # fmt: skip
+        how = {"fetch_max_wait_ms": wait_ms, "max_partition_fetch_bytes": FETCH_BYTES}
+        consumer = hangs_up(AIOKafkaConsumer(**self._settings.client(), auto_offset_reset="earliest", **how))
         try:
             await consumer.start()
         except BaseException:

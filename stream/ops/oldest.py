@@ -6,7 +6,6 @@ from collections.abc import Awaitable, Callable, Mapping
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
-from stream.ops.hangup import hang_up
 from stream.ops.reader import Unread
 
 ANSWER_S = 5.0
@@ -25,7 +24,7 @@ async def first_records(
     except KafkaError:
         return {}  # it may be told how far a group is, not what it reads
     finally:
-        await hang_up(consumer)
+        await consumer.stop()
 
 
 async def _read(

@@ -14,6 +14,7 @@ from stream.ops import group
 from stream.runtime.adopting import troubles
 from stream.runtime.batches import fingerprint
 from stream.runtime.fatal import Misfit
+from stream.runtime.hangup import hangs_up
 from stream.runtime.misfits import OTHER_RECORD, misfit
 from stream.runtime.resume import MARK_KEY, Found, Mark, mark_row, read_mark, read_mark_row, write_mark
 from stream.runtime.topics import changelog
@@ -142,7 +143,7 @@ async def let_go_on(
         key = MARK_KEY + looked.found.tp.topic.encode()
         await producer.send_and_wait(topic, mark_row(position, mark), key=key, partition=partition)
         offsets[TopicPartition(*looked.found.tp)] = OffsetAndMetadata(position, write_mark(mark))
-    committer = AIOKafkaConsumer(**settings.client(), group_id=settings.app, enable_auto_commit=False)
+    committer = hangs_up(AIOKafkaConsumer(**settings.client(), group_id=settings.app, enable_auto_commit=False))
     await committer.start()
     try:
         committer.assign(list(offsets))

@@ -21,6 +21,7 @@ from stream.outbound.delivering import Delivering, Post
 from stream.outbound.letters import TopicLetters
 from stream.outbound.meter import Meter
 from stream.outbound.progress import Progress
+from stream.runtime.hangup import hangs_up
 
 logger = logging.getLogger(__name__)
 
@@ -192,6 +193,6 @@ class Outbound(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka shi
 
 
 async def _started(stack: AsyncExitStack, client: Any, end: str) -> Any:
-    stack.push_async_callback(getattr(client, end))
+    stack.push_async_callback(getattr(hangs_up(client), end))
     await client.start()
     return client

@@ -6,6 +6,7 @@ from typing import Any
 from faust.transport.drivers import aiokafka as driver
 
 from stream.runtime.fatal import die
+from stream.runtime.hangup import hangs_up
 from stream.runtime.murmur import murmur2
 from stream.runtime.watchdog import Stale
 
@@ -30,7 +31,7 @@ class BatchProducer(driver.Producer):
     async def on_start(self) -> None:
         """Start, and look at the watchdog before each request leaves: what waits in here was put before a freeze."""
         await super().on_start()
-        client, watchdog = self._ensure_producer().client, self.app.flow.watchdog  # type: ignore[attr-defined]  # every app of ours has one
+        client, watchdog = hangs_up(self._ensure_producer()).client, self.app.flow.watchdog  # type: ignore[attr-defined]  # every app of ours has one
         send = client.send
 
         async def watched(node: Any, request: Any, **how: Any) -> Any:

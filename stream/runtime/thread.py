@@ -15,6 +15,7 @@ from faust.types import TP
 
 from stream.runtime.batches import MAX_RECORDS, MAX_ROWS, Batch, unpack
 from stream.runtime.ends import fetched_ends
+from stream.runtime.hangup import hangs_up
 
 if TYPE_CHECKING:
     from stream.runtime.consumer import BatchConsumer
@@ -54,7 +55,7 @@ class BatchThread(driver.AIOKafkaConsumerThread):
             await asyncio.sleep(TURN_S)
 
     def _create_worker_consumer(self, transport: Any) -> AIOKafkaConsumer:
-        consumer = super()._create_worker_consumer(transport)
+        consumer = hangs_up(super()._create_worker_consumer(transport))
         consumer._fetch_max_wait_ms, consumer._fetch_min_bytes = FETCH_WAIT_MS, FETCH_MIN_BYTES
         return consumer
 
