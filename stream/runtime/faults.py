@@ -14,23 +14,26 @@ class Fault(Exception):  # noqa: N818 - the word for it
 class Faults:
     """`spec` is `STEP:N` (raise at the N-th time) or `STEP:N:kill` (end by SIGKILL), empty: none.
 
-    `drag_s` pauses up to so long before each step, so that kills from outside land between the steps.
+    `drag` is `SECONDS`: pauses up to so long before each step, so that kills from outside land between the steps;
+    or `STEP:SECONDS`: before that one alone.
     """
 
-    def __init__(self, spec: str = "", drag_s: float = 0.0) -> None:
+    def __init__(self, spec: str = "", drag: str = "0") -> None:
         step, _, rest = spec.partition(":")
         count, _, how = rest.partition(":")
-        self._step, self._count, self._kill, self._drag_s = step, int(count or 1), how == "kill", drag_s
+        self._step, self._count, self._kill = step, int(count or 1), how == "kill"
+        self._dragged, _, seconds = drag.rpartition(":")
+        self._drag_s = float(seconds)
         self._reached: Counter[str] = Counter()
 
     @classmethod
     def of_environment(cls) -> "Faults":
         """Read `_LEADSTREAM_FAULT` and `_LEADSTREAM_DRAG`: no settings, so no names of settings."""
-        return cls(os.environ.get("_LEADSTREAM_FAULT", ""), float(os.environ.get("_LEADSTREAM_DRAG", "0")))
+        return cls(os.environ.get("_LEADSTREAM_FAULT", ""), os.environ.get("_LEADSTREAM_DRAG", "0"))
 
     async def reach(self, step: str) -> None:
         """Pass a step, or not."""
-        if self._drag_s:
+        if self._drag_s and self._dragged in {"", step}:
             await asyncio.sleep(random.random() * self._drag_s)  # noqa: S311  # no secret
         self.hit(step)
 

@@ -297,4 +297,4 @@ async def test_a_fault_is_injected_at_its_time_only() -> None:
     await faults.reach("outputs")
     with pytest.raises(Fault):
         await faults.reach("commit")
-    await Faults("", 0.0).reach("commit")
+    await Faults().reach("commit")

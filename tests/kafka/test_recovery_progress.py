@@ -29,7 +29,7 @@ def test_a_worker_says_how_far_its_recovery_is(on_kafka: Installation, monkeypat
     on_kafka.run("topics")
     on_kafka.produce("events", traffic(1, COUNT))
     settle(on_kafka, COUNT)
-    monkeypatch.setenv("_LEADSTREAM_DRAG", "4")  # a recovery of seconds
+    monkeypatch.setenv("_LEADSTREAM_DRAG", "recovery:4")  # one of seconds; a checkpoint may not take so long
     port = free_port()
     worker = on_kafka.worker(WEB_PORT=str(port))
     seen: list[dict[str, Any]] = []

@@ -136,7 +136,8 @@ def _feed_until(installation: Installation, worker: Process, done: Callable[[], 
 def test_only_who_looks_for_a_second_writer_writes_its_rows_again_before_compaction_takes_them(
     installed: Installation, patches: str, *, harm: bool
 ) -> None:
-    alter(installed, changelog(installed), EAGER | {"min.compaction.lag.ms": "8000"})  # a day, for a restart of minutes
+    restart_ms = 5_000 if harm else 60_000  # a day, for a restart of minutes: who looks has its rows written again long before
+    alter(installed, changelog(installed), EAGER | {"min.compaction.lag.ms": str(restart_ms)})
     worker = patched(installed, patches)
     stale = of_one_partition(overtaken(installed, worker))
     write(installed, stale)
@@ -148,6 +149,7 @@ def test_only_who_looks_for_a_second_writer_writes_its_rows_again_before_compact
         assert "a second writer" in worker.output
     installed.processes.remove(worker)
     settle(installed, installed.worker())  # recovers, and writes again what lay behind
+    alter(installed, changelog(installed), {"min.compaction.lag.ms": "0"})
     verdict = settle(installed, installed.worker())
     assert bool(verdict.wrong) is harm
 
