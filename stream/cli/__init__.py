@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from stream.cli.leaving import SHELL
 from stream.errors import CommandError
 
 # Command, module (and its attribute of the same name), group of the help, one line. The modules are heavy: --help reads
@@ -71,6 +72,8 @@ class LazyGroup(click.Group):
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
         """Run a command; every error is one line on stderr and an exit code."""
+        if not args and not kwargs:
+            kwargs["obj"] = SHELL
         kwargs |= {"standalone_mode": False, "prog_name": "leadstream"}
         try:
             sys.exit(super().main(*args, **kwargs) or 0)

@@ -5,16 +5,16 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from io import TextIOWrapper
 from itertools import chain
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import click
 import orjson
 
 from stream import settings as configuration
 from stream.ahead import ReadAhead
+from stream.cli.leaving import leave
 from stream.cli.rules import intake_of, rules_of
 from stream.domain.documents import TooEarly
 from stream.domain.instants import BadInstant, parse
@@ -42,10 +42,10 @@ def simulate(files: tuple[str, ...], ruleset: Path | None, ranges: Path | None, 
     Try a ruleset on last week's events before it goes live:
       leadstream simulate week.ndjson --ruleset new.toml
     """
-    settings = configuration.load()
-    rules = rules_of(ruleset or settings.ruleset)
-    simulation = Simulation(rules, intake_of(settings, rules, ranges), settings.app)
     with _uncollected():
+        settings = configuration.load()
+        rules = rules_of(ruleset or settings.ruleset)
+        simulation = Simulation(rules, intake_of(settings, rules, ranges), settings.app)
         document = _run(simulation, files, None if at is None else _instant(at))
     if as_json:
         sys.stdout.buffer.write(orjson.dumps(document, option=orjson.OPT_APPEND_NEWLINE))
@@ -56,6 +56,7 @@ def simulate(files: tuple[str, ...], ruleset: Path | None, ranges: Path | None, 
         from stream.cli.simulated import show
 
         show(orjson.loads(orjson.dumps(document)), Console())
+    leave()
 
 
 @contextmanager
@@ -107,16 +108,10 @@ def _instant(text: str) -> int:
 
 
 def _chunks(files: tuple[str, ...]) -> Iterator[list[bytes]]:
-    """Return the lines of the files, about `STEP` bytes of them at a time."""
-    # Another process may read it, and would begin by closing its own.
-    stdin = sys.stdin.detach() if "-" in files and isinstance(sys.stdin, TextIOWrapper) else None
-    return _read(files, stdin)
-
-
-def _read(files: tuple[str, ...], stdin: IO[bytes] | None) -> Iterator[list[bytes]]:
+    """Yield the lines of the files, about `STEP` bytes of them at a time."""
     for name in files:
-        if name == "-" and stdin is not None:
-            yield from iter(partial(stdin.readlines, STEP), [])
+        if name == "-" and sys.stdin is not None:
+            yield from iter(partial(sys.stdin.buffer.readlines, STEP), [])
             continue
         try:
             with Path(name).open("rb") as file:
