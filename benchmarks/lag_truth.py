@@ -18,6 +18,7 @@ from stream.ops.commits import Commit
 from stream.ops.evaluator import Status, evaluate, stops_at
 from stream.ops.history import LogEnds
 from stream.ops.lag import Report
+from stream.ops.meter import ON_ITS_WAY_MS
 from stream.ops.reader import Reader, Unread
 
 PLACE = ("group", "topic", 0)
@@ -34,7 +35,8 @@ class World:
 
     `stops` are spans in which nothing is read, nor committed unless `commits_while_stopped`; `rewinds` set the reader back by so
     many records, `jumps` forward; `restarts` make the monitor forget all, in `blind` spans it cannot look. `gaps` are offsets
-    that hold no record: markers of transactions, what compaction took; `cuts` move the log's beginning to an offset.
+    that hold no record: markers of transactions, what compaction took; `cuts` move the log's beginning to an offset; `steps` set
+    the monitor's clock by so much (ms), where nobody else's changes.
     """
 
     appended: list[int]
@@ -50,6 +52,7 @@ class World:
     """Producers stamp a record up to so long before it is appended."""
     gaps: set[int] = field(default_factory=set)
     cuts: dict[int, int] = field(default_factory=dict)
+    steps: dict[int, int] = field(default_factory=dict)
     compacted: bool = False
     skips: bool = False
     """Leave out looks while all is read and nothing comes: one is as the other."""
@@ -139,52 +142,83 @@ class Consuming:
         return Commit(PLACE, self.committed, now)
 
 
+@dataclass
+class Monitor:
+    """What looks: it forgets all at a restart, and its clock is set now and then."""
+
+    interval_ms: int | None
+    compacted: bool
+    ahead_ms: int = 0
+    """Its clock, before the true one."""
+    heard_ms: int = -(10**12)
+
+    def __post_init__(self) -> None:
+        self.restart()
+
+    def restart(self) -> None:
+        """Forget all."""
+        self.ends, self.heard_ms = LogEnds(), -(10**12)
+        self.reader = Reader(PLACE, self.ends, self.interval_ms)
+
+    def set_clock(self, step_ms: int) -> None:
+        """Set its clock, which it hears of."""
+        self.ahead_ms += step_ms
+        self.heard_ms += step_ms
+        self.ends.shift(step_ms)
+        self.reader.shift(step_ms)
+
+    def hear(self, commit: Commit, now_ms: int) -> None:
+        """Hear of a commit, dated by the true clock."""
+        self.reader.heard(commit, self.heard_ms - ON_ITS_WAY_MS, now_ms + self.ahead_ms)
+
+
 def looks(world: World, seed: int, *, ours: bool = True) -> Iterator[Look]:
     """Run a world and yield each look of the monitor."""
     chance = random.Random(seed)  # noqa: S311 - a simulation
-    log, restarts = Log(world, chance), sorted(world.restarts)
-    consuming = Consuming(world, log, chance)
-    ends, now = LogEnds(), 0
-    reader = Reader(PLACE, ends, COMMIT_MS if ours else None)
+    log, restarts, steps = Log(world, chance), sorted(world.restarts), sorted(world.steps.items())
+    consuming, monitor = Consuming(world, log, chance), Monitor(COMMIT_MS if ours else None, world.compacted)
+    now = 0
     while now < world.length_ms:
         now = next((until for begin, until in world.blind if begin <= now < until), now)
+        while steps and steps[0][0] <= now:
+            monitor.set_clock(steps.pop(0)[1])
         while consuming.next_ms <= now:
             commit = consuming.commit()
             if commit is not None:
-                reader.ring.note(commit)
+                monitor.hear(commit, now)
+        monitor.heard_ms = now + monitor.ahead_ms
         while restarts and restarts[0] <= now:
             restarts.pop(0)
-            ends = LogEnds()
-            reader = Reader(PLACE, ends, COMMIT_MS if ours else None)
-        look, due_ms = _look(world, log, consuming.committed, reader, ends, now, chance)
+            monitor.restart()
+        look, due_ms = _look(world, log, consuming.committed, monitor, now, chance)
         yield look
-        now = look.told_ms + int(1000 * Report(due_ms=due_ms).rest_s(LOOK_MS / 1000, look.told_ms))
-        if world.skips and not reader.is_behind:
+        now = look.told_ms + int(1000 * Report(due_ms=due_ms - monitor.ahead_ms).rest_s(LOOK_MS / 1000, look.told_ms))
+        if world.skips and not monitor.reader.is_behind:
             now = max(now, log.next_ms(look.at_ms) - chance.randrange(LOOK_MS))
 
 
-def _look(
-    world: World, log: Log, committed: int, reader: Reader, ends: LogEnds, now: int, chance: random.Random
-) -> tuple[Look, float]:
+def _look(world: World, log: Log, committed: int, monitor: Monitor, now: int, chance: random.Random) -> tuple[Look, float]:
     """Do what the meter does, and compare with what is true."""
     first, end = log.bounds(now)
-    ends.note(end, now)
-    ends.has_gaps |= world.compacted
-    reader.looked(committed, first, end, now)
-    if reader.must_read(now):
-        reader.found(log.read(reader.reads(now), end, now))
-    asked = reader.asks_from(now)
+    reader, at = monitor.reader, now + monitor.ahead_ms
+    monitor.ends.note(end, at)
+    monitor.ends.has_gaps |= monitor.compacted
+    reader.looked(committed, first, end, at)
+    if reader.must_read(at):
+        reader.found(log.read(reader.reads(at), end, at))
+    asked = reader.asks_from(at)
     if asked is not None:
         reader.dated(log.since(asked, reader.start, end))
     window = reader.window()
-    status = evaluate(window, now)
-    if reader.is_doubtful(status, now):
-        reader.found(log.read(reader.reads(now), end, now))
+    status = evaluate(window, at)
+    if reader.is_doubtful(status, at):
+        reader.found(log.read(reader.reads(at), end, at))
         window = reader.window()
-        status = evaluate(window, now)
+        status = evaluate(window, at)
     oldest, since = log.first(reader.start, end), reader.since_ms
     due_ms = stops_at(window) if reader.is_behind and status is not Status.STOP else float("inf")
-    told, true = (0.0 if at is None else (now - at) / 1000 for at in (since, None if oldest is None else world.appended[oldest]))
+    told = 0.0 if since is None else (at - since) / 1000
+    true = 0.0 if oldest is None else (now - world.appended[oldest]) / 1000
     return Look(now, now + chance.randrange(*LASTS_MS), status, max(0.0, told), true), due_ms
 
 
@@ -262,6 +296,18 @@ def retention(chance: random.Random) -> World:
     )
 
 
+def clock_steps(chance: random.Random) -> World:
+    """Make bursts, and a monitor whose clock is set forward and back, by a second and by an hour.
+
+    It is not started anew meanwhile: what came before its first look is dated by its wrong clock, and nobody could tell.
+    """
+    world = bursts(chance)
+    world.rate_per_s = 5
+    sizes = [-HOUR_MS, -30_000, -5_000, -1_000, 1_000, 5_000, 30_000, HOUR_MS]
+    world.steps = {chance.randrange(world.length_ms): chance.choice(sizes) for _ in range(40)}
+    return world
+
+
 def anything(chance: random.Random) -> World:
     """Make hours of whatever may happen, one on top of the other."""
     length = chance.choice([HOUR_MS, 4 * HOUR_MS])
@@ -286,11 +332,13 @@ def anything(chance: random.Random) -> World:
         blind=spans(2, 300_000), gaps={n for n in range(len(appended)) if chance.random() < chance.choice([0.0, 0.1])},
         cuts={at: bisect_left(appended, at - chance.choice([0, 60_000, HOUR_MS])) for at in moments(3)},
         commits_while_stopped=chance.random() < 0.3, late_stamps_ms=chance.choice([0, 300, 1_500]),
+        steps={at: chance.choice([-400, 400]) for at in moments(2)},
     )  # fmt: skip
 
 
 SCENARIOS: tuple[Callable[[random.Random], World], ...] = (
-    steady, backlog, bursts, idle, rewinds, reader_restarts, monitor_restarts, gaps, compaction, retention, anything,
+    steady, backlog, bursts, idle, rewinds, reader_restarts, monitor_restarts, gaps, compaction, retention,
+    clock_steps, anything,
 )  # fmt: skip
 
 

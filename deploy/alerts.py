@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
-JOB, COLLECTOR = 'job="leadstream"', 'job="leadstream-collector"'
+JOB, COLLECTOR, WEBHOOK = (f'job="leadstream{part}"' for part in ("", "-collector", "-webhook"))
+WEBHOOKS = ".+-webhook(-letters)?"
+"""Groups that commit nothing while a receiver is down, and the same offset while one fact is refused: they have own alerts."""
 RUNBOOK = "docs/runbook"
 WINDOWS = ("5m", "30m", "1h", "6h", "3d")
 
@@ -101,11 +103,13 @@ ALERTS = (
         "Worker {{ $labels.instance }} ended because somebody else wrote its rows",
     ),
     Alert(
-        "LeadstreamPartitionStopped", "max by (group, topic, partition) (leadstream_partition_status) == 4", "1m", "page",
+        "LeadstreamPartitionStopped",
+        f'max by (group, topic, partition) (leadstream_partition_status{{group!~"{WEBHOOKS}"}}) == 4', "1m", "page",
         "{{ $labels.group }} has stopped at {{ $labels.topic }}-{{ $labels.partition }}",
     ),
     Alert(
-        "LeadstreamPartitionStalled", "max by (group, topic, partition) (leadstream_partition_status) == 2", "1m", "page",
+        "LeadstreamPartitionStalled",
+        f'max by (group, topic, partition) (leadstream_partition_status{{group!~"{WEBHOOKS}"}}) == 2', "1m", "page",
         "{{ $labels.group }} commits and does not move at {{ $labels.topic }}-{{ $labels.partition }}",
     ),
     Alert(
@@ -115,6 +119,10 @@ ALERTS = (
     Alert(
         "LeadstreamPartitionFallsBehind", "max by (group, topic, partition) (leadstream_partition_status) == 1", "15m", "ticket",
         "{{ $labels.group }} is behind and does not catch up at {{ $labels.topic }}-{{ $labels.partition }}",
+    ),
+    Alert(
+        "LeadstreamPartitionUnknown", "max by (group, topic, partition) (leadstream_partition_status) == 5", "2m", "page",
+        "Kafka does not tell how far {{ $labels.group }} is at {{ $labels.topic }}-{{ $labels.partition }}",
     ),
     Alert(
         "LeadstreamCanaryLost", f"max by (partition) (leadstream_canary_waiting_seconds{{{JOB}}}) > 60", "0m", "page",
@@ -131,6 +139,21 @@ ALERTS = (
         f'sum(rate(leadstream_collector_requests_total{{{COLLECTOR},status=~"5.."}}[5m]))'
         f" > 0.01 * sum(rate(leadstream_collector_requests_total{{{COLLECTOR}}}[5m]))",
         "5m", "page", "More than one request in a hundred to the collector is answered with an error of ours",
+    ),
+    Alert(
+        "LeadstreamWebhookStands",
+        f'max by (group) (kafka_consumergroup_group_lag_seconds{{{JOB},group=~".+-webhook"}}) > 600'
+        f" unless on() sum(increase(leadstream_webhook_facts_total{{{WEBHOOK}}}[10m])) > 0",
+        "0m", "page", "{{ $labels.group }} has told nothing for ten minutes, though a fact waits",
+    ),
+    Alert(
+        "LeadstreamWebhookHeldUp",
+        f'max by (group) (kafka_consumergroup_group_lag_seconds{{{JOB},group=~".+-webhook"}}) > 3600', "5m", "ticket",
+        "The oldest fact that {{ $labels.group }} has to tell has waited for more than an hour",
+    ),
+    Alert(
+        "LeadstreamWebhookDeadLetters", f"sum(increase(leadstream_webhook_dead_letters_total{{{WEBHOOK}}}[1h])) > 0", "0m",
+        "ticket", "A fact went to the dead letters of webhooks: nobody took it",
     ),
     Alert(
         "LeadstreamReplicationOne", f"min by (topic) (leadstream_topic_replicas{{{JOB}}}) < 2", "15m", "ticket",

@@ -15,6 +15,7 @@ STATUSES = {
     "2": ("STALL", "orange"),
     "3": ("REWIND", "purple"),
     "4": ("STOP", "red"),
+    "5": ("UNKNOWN", "dark-red"),
 }
 
 
@@ -101,6 +102,17 @@ ROWS: tuple[tuple[str, tuple[Panel, ...]], ...] = (
             Panel("Events by what became of them", rates("leadstream_collector_events_total", by="outcome"), "ops"),
             Panel("Events by write key", rates("leadstream_collector_events_total", by="key"), "ops"),
             Panel("Requests by answer", rates("leadstream_collector_requests_total", by="status, reason"), "ops"),
+        ),
+    ),
+    (
+        "Webhooks",
+        (
+            Panel("Attempts by answer", rates("leadstream_webhook_attempts_total", by="answer"), "ops"),
+            Panel("Read and not told", [("sum by (instance) (leadstream_webhook_waiting)", "{{instance}}")]),
+            Panel("From Kafka to told", quantiles("leadstream_webhook_latency_seconds"), "s"),
+            Panel("A receiver's answer takes", quantiles("leadstream_webhook_attempt_seconds"), "s"),
+            Panel("Told", rates("leadstream_webhook_facts_total"), "ops"),
+            Panel("Dead letters of webhooks", [("sum (increase(leadstream_webhook_dead_letters_total[1h]))", "an hour")]),
         ),
     ),
     (

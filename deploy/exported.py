@@ -12,6 +12,7 @@ from stream.collector.write_keys import WriteKey
 from stream.ops.exposition import Exposition
 from stream.ops.lag import Copies, GroupLag, Lag, Report
 from stream.ops.metrics import Metrics
+from stream.outbound.meter import Meter
 
 PROMETHEUS_OWN = {"up": ()}
 """What Prometheus itself tells of each target."""
@@ -33,7 +34,7 @@ class Family:
 
 
 def families() -> dict[str, Family]:
-    """Return every metric of workers and collectors by name."""
+    """Return every metric of workers, collectors and webhooks by name."""
     metrics = Metrics()
     lag = Lag("events", 0, 1, 2, 1, 1.0, "OK")
     report = Report([lag], others=[GroupLag("crm", [lag])], copies={"events": Copies(1, 1)})
@@ -41,7 +42,7 @@ def families() -> dict[str, Family]:
     collecting = Collecting()
     collecting.note(WriteKey("website"), [("none", "accepted", b"")])
     collecting.answered(200)
-    found = [*_read(metrics.registry), *_told(collecting)]
+    found = [*_read(metrics.registry), *_told(collecting), *_read(Meter().registry)]
     return {family.name: family for family in sorted(found, key=lambda family: family.name)}
 
 

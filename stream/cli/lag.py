@@ -46,7 +46,8 @@ def lag(*, as_json: bool, watch: bool) -> None:
     STALL   it commits, and does not move
     REWIND  it reads again what it had done
     STOP    something to read, and commits are missing (seen within two commit intervals), or nobody there
-    ERR     of a group: one of the last three is among its partitions
+    UNKNOWN Kafka does not tell: a partition without a leader, or whose leader does not answer
+    ERR     of a group: one of the last four is among its partitions
 
     Exit 0: it was measured, whatever it is; 2: there are no such topics, or we may not see them; 3: Kafka does not answer. A
     live view that has begun waits until Kafka answers again.
@@ -65,6 +66,8 @@ def lag(*, as_json: bool, watch: bool) -> None:
         import orjson
 
         click.echo(orjson.dumps(report.document()))
+        for line in notes(report):
+            click.echo(line, err=True)
     else:
         console.print(show(report, console.width))
 
@@ -81,7 +84,8 @@ async def _once(settings: Settings) -> Report:
 
 def is_unclear(lag: Lag) -> bool:
     """Tell whether a partition that is behind may have stopped, for all one look can tell."""
-    return lag.status in {Status.OK, Status.WARN} and lag.records > 0 and (lag.seconds is None or lag.seconds * 1000 > COMMIT_MS)
+    waits = lag.records is not None and lag.records > 0 and (lag.seconds is None or lag.seconds * 1000 > COMMIT_MS)
+    return waits and lag.status in {Status.OK, Status.WARN}
 
 
 async def _watch(settings: Settings, console: Console) -> None:
@@ -114,13 +118,22 @@ def show(report: Report, width: int = 100, height: int | None = None) -> Group:
 
     Where they would not fit into the height, partitions at which nothing is to be seen are counted instead.
     """
-    lines = sum(len(group.lags) + 5 for group in (GroupLag("", report.lags), *report.others))
+    lines = sum(len(group.lags) + 5 for group in (GroupLag("", report.lags), *report.others)) + len(notes(report))
     brief = height is not None and lines > height
     parts: list[Table | Text] = [*_table(report.lags, width, brief=brief)]
     parts.append(Text(f"{time.strftime('%H:%M:%S')}  {_clock(report)}"))
+    parts += [Text(line, "red") for line in notes(report)]
     for other in report.others:
         parts += [Text(f"\n{other.group}  ").append(_coloured(other)), *_table(other.lags, width, brief=brief)]
     return Group(*parts)
+
+
+def notes(report: Report) -> list[str]:
+    """Return a line for each thing that hinders partitions, or us, which names them."""
+    places: dict[str, list[str]] = {}
+    for place, note in report.notes.items():
+        places.setdefault(note, []).append(place)
+    return [f"{', '.join(named)}: {note}" for note, named in places.items()]
 
 
 def _table(lags: Sequence[Lag], width: int, *, brief: bool) -> list[Table | Text]:
@@ -136,11 +149,11 @@ def _table(lags: Sequence[Lag], width: int, *, brief: bool) -> list[Table | Text
         column.no_wrap = True
     shown = [lag for lag in lags if not brief or lag.records or lag.status != Status.OK]
     for lag in shown:
-        behind = str(lag.records), "?" if lag.seconds is None else f"{lag.seconds:.1f} s"
+        behind = "?" if lag.records is None else str(lag.records), "?" if lag.seconds is None else f"{lag.seconds:.1f} s"
         if narrow:
             table.add_row(f"{lag.topic} {lag.partition}", _coloured(lag), *behind)
         else:
-            table.add_row(lag.topic, str(lag.partition), _coloured(lag), _or_dash(lag.committed), str(lag.end), *behind)
+            table.add_row(lag.topic, str(lag.partition), _coloured(lag), _or_dash(lag.committed), _or_dash(lag.end), *behind)
     left = len(lags) - len(shown)
     return [*([table] if shown else []), *([Text(f"  {left} partitions are OK, and all is read")] if left else [])]
 
@@ -151,6 +164,8 @@ def _coloured(told: Lag | GroupLag) -> Text:
 
 def _clock(report: Report) -> str:
     holder, seconds, since_ms = report.clock.partition, report.clock.seconds, report.clock.since_ms
+    if holder is None and any(lag.topic.endswith("people") and lag.status == Status.UNKNOWN for lag in report.lags):
+        return "who holds the clock is not known"
     if holder is None:
         return "no clock yet: no worker has said how far it read"
     if seconds is None:

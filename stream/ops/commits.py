@@ -4,7 +4,7 @@ import struct
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
@@ -86,6 +86,10 @@ class Ring:
         if not self.commits or self.commits[-1].offset != offset:
             self.note(Commit(place, offset, at_ms))
 
+    def shift(self, step_ms: int) -> None:
+        """Hear that the clock was set."""
+        self.commits = deque(replace(commit, at_ms=commit.at_ms + step_ms) for commit in self.commits)
+
     def samples(self, end_at: Callable[[int], int | None]) -> list[Sample]:
         """Return the commits with the log's end at their moments."""
         return [Sample(commit.offset, commit.at_ms, end_at(commit.at_ms)) for commit in self.commits]
@@ -104,9 +108,11 @@ class CommitLog:
         self._places: list[TopicPartition] = []
         self._ends: dict[TopicPartition, int] = {}
 
-    async def news(self, groups: Collection[str], partitions: int) -> AsyncIterator[Commit]:
-        """Yield the commits since the last call; at first, of the last minute and a half."""
-        places = sorted({TopicPartition(TOPIC, partition_of(group, partitions)) for group in groups})
+    async def news(
+        self, groups: Collection[str], partitions: int, without: Collection[TopicPartition] = ()
+    ) -> AsyncIterator[Commit]:  # fmt: skip
+        """Yield the commits since the last call; at first, of the last minute and a half; `without` cannot be read."""
+        places = sorted({TopicPartition(TOPIC, partition_of(group, partitions)) for group in groups} - set(without))
         if places != self._places:
             await self._follow(places)
         deadline = time.monotonic() + CATCH_UP_S
@@ -130,6 +136,11 @@ class CommitLog:
             found = recent.get(place)
             consumer.seek(place, max(self._ends[place] - MOST, found.offset if found else self._ends[place]))
         self._places = places
+
+    @property
+    def is_caught_up(self) -> bool:
+        """Whether what comes now was committed now, and not before anybody listened."""
+        return not self._ends
 
     async def close(self) -> None:
         """Hang up."""

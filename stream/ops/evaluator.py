@@ -17,13 +17,14 @@ MISSING = 1.6
 
 
 class Status(StrEnum):
-    """Of a partition, from well to worst; `ERR` only of a group."""
+    """Of a partition, from well to worst; `UNKNOWN`: Kafka does not tell; `ERR` only of a group."""
 
     OK = "OK"
     WARN = "WARN"
     STALL = "STALL"
     REWIND = "REWIND"
     STOP = "STOP"
+    UNKNOWN = "UNKNOWN"
     ERR = "ERR"
 
 
@@ -140,7 +141,7 @@ def completeness(window: Window) -> float:
 
 
 def rolled_up(statuses: Iterable[Status]) -> Status:
-    """Return a group's status: the worst; what needs somebody now is an error.
+    """Return a group's status: the worst; what needs somebody now is an error, and what cannot be read or told does.
 
     >>> rolled_up([Status.OK, Status.WARN]), rolled_up([Status.STALL, Status.OK]), rolled_up([])
     (<Status.WARN: 'WARN'>, <Status.ERR: 'ERR'>, <Status.OK: 'OK'>)

@@ -8,7 +8,7 @@ from stream.ops.evaluator import Status
 from stream.ops.lag import GroupLag, Report
 
 LABELS = ["group", "topic", "partition"]
-STATUSES = [Status.OK, Status.WARN, Status.STALL, Status.REWIND, Status.STOP]
+STATUSES = [Status.OK, Status.WARN, Status.STALL, Status.REWIND, Status.STOP, Status.UNKNOWN]
 """The values of the status metric, from 0."""
 
 
@@ -18,7 +18,8 @@ class Exposition:
     Args:
         group: the consumer group.
         report: gives the newest measurement; each partition is told by the one worker that holds it, and what belongs to
-            nobody by the one that holds the people. That a partition has stopped is told by all.
+            nobody by the one that holds the people. That a partition has stopped, or that Kafka does not tell of it, is told
+            by all. What is not known has no sample: an old value would be taken for true.
     """
 
     def __init__(self, group: str, report: Callable[[], Report]) -> None:
@@ -32,7 +33,7 @@ class Exposition:
         )
         latest = GaugeMetricFamily("kafka_partition_latest_offset", "Next offset to be written", labels=["topic", "partition"])
         status = GaugeMetricFamily(
-            "leadstream_partition_status", "0 OK, 1 WARN, 2 STALL, 3 REWIND, 4 STOP, by Burrow's rules", labels=LABELS
+            "leadstream_partition_status", "0 OK, 1 WARN, 2 STALL, 3 REWIND, 4 STOP, 5 UNKNOWN, by Burrow's rules", labels=LABELS
         )
         replicas = GaugeMetricFamily("leadstream_topic_replicas", "Copies of the partition with fewest", labels=["topic"])
         in_sync = GaugeMetricFamily("leadstream_topic_in_sync_replicas", "Copies in sync there", labels=["topic"])
@@ -40,8 +41,10 @@ class Exposition:
         for group in (GroupLag(self._group, report.lags), *report.others):
             for told in group.lags:
                 place = [told.topic, str(told.partition)]
-                ends[told.topic, str(told.partition)] = told.end
-                lag.add_metric([group.group, *place], told.records)
+                if told.end is not None:
+                    ends[told.topic, str(told.partition)] = told.end
+                if told.records is not None:
+                    lag.add_metric([group.group, *place], told.records)
                 status.add_metric([group.group, *place], STATUSES.index(Status(told.status)))
                 if told.seconds is not None:
                     seconds.add_metric([group.group, *place], told.seconds)

@@ -67,6 +67,11 @@ class LogEnds:
             return stamp
         return min(stamp, self.began_at)
 
+    def shift(self, step_ms: int) -> None:
+        """Hear that the clock was set: what was looked at so long ago is so long ago still."""
+        self._points = [(at + step_ms, end) for at, end in self._points]
+        self.read_at_ms += step_ms
+
     @property
     def began_at(self) -> int | None:
         """The moment of the first look."""

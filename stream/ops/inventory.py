@@ -1,5 +1,6 @@
 """What an installation has in Kafka: its topics' partitions and copies, and the groups that read them."""
 
+import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -17,6 +18,8 @@ SOURCES, MORE_SOURCES = ("events", "wakes", "people"), ("members",)
 """What a worker reads; of the second only what it has begun with."""
 NOTES = "-replay"
 """The group whose commits are a replay's notes, and no reader's."""
+COMMITS_S, GROUPS_S = 8.0, 3.0
+"""How long it is waited for the broker that keeps a group's commits, and for one that names its groups."""
 
 
 class Inventory:
@@ -34,17 +37,21 @@ class Inventory:
         self.copies: dict[str, Copies] = {}
         self.compacted: set[str] = set()
         """The topics among them that are compacted."""
+        self.leaderless: set[TopicPartition] = set()
+        """Partitions that nobody can read or write, of the log of commits too."""
 
     async def refresh(self) -> None:
         """Look."""
-        present, prefix = set(await self._admin.list_topics()), self._settings.topic_prefix
+        present, prefix = set(await group.anyone(self._admin.list_topics)), self._settings.topic_prefix
         missing = [prefix + name for name in SOURCES if prefix + name not in present]
         if missing:
             raise no_topic(missing[0])
-        self.embedded = await is_embedded(self._admin)
+        self.embedded = await group.anyone(lambda: is_embedded(self._admin))
         known = [topic for topic in topic_table(self._settings) if topic.name in present]
         ours = [topic.name for topic in known]
-        described = {entry["topic"]: entry["partitions"] for entry in await self._admin.describe_topics(ours)}
+        asked = [*ours, *({COMMITS} & present)]
+        told = await group.anyone(lambda: self._admin.describe_topics(asked))
+        described = {entry["topic"]: entry["partitions"] for entry in told}
         copies = {name: fewest(described[name]) for name in ours}
         places = [
             TopicPartition(name, number)
@@ -52,18 +59,26 @@ class Inventory:
             if not name.endswith("-changelog")
             for number in sorted(entry["partition"] for entry in described[name])
         ]
-        commit_partitions = len(await group.partitions(self._admin, [COMMITS])) if COMMITS in present else 0
         app = self._settings.app
         others = [name for name in await self._others({app, app + NOTES}) if await self._commits(name, places)]
-        self.copies, self.places, self.groups, self.commit_partitions = copies, places, [app, *others], commit_partitions
+        self.copies, self.places, self.groups = copies, places, [app, *others]
+        self.commit_partitions = len(described.get(COMMITS, ()))
+        self.leaderless = {
+            TopicPartition(topic, one["partition"]) for topic, ones in described.items() for one in ones if one["leader"] < 0
+        }
         self.compacted = {topic.name for topic in known if "compact" in topic.config.get("cleanup.policy", "")}
 
-    async def committed(self, name: str) -> dict[TopicPartition, int]:
-        """Return what a group has committed on our topics."""
+    async def committed(self, name: str) -> dict[TopicPartition, int] | None:
+        """Return what a group has committed on our topics; None where the broker that keeps it does not say."""
         return await self._commits(name, self.places)
 
-    async def _commits(self, name: str, places: list[TopicPartition]) -> dict[TopicPartition, int]:
-        return {tp: at.offset for tp, at in (await group.commits(self._admin, name, places)).items()}
+    async def _commits(self, name: str, places: list[TopicPartition]) -> dict[TopicPartition, int] | None:
+        try:
+            async with asyncio.timeout(COMMITS_S):
+                found = await group.anyone(lambda: group.commits(self._admin, name, places))
+        except (*group.GONE, TimeoutError):
+            return None
+        return {tp: at.offset for tp, at in found.items()}
 
     def read_by_us(self, committed: Iterable[TopicPartition]) -> list[TopicPartition]:
         """Return what the installation itself reads, topic by topic."""
@@ -72,14 +87,21 @@ class Inventory:
         return [tp for name in names for tp in self.places if tp.topic == name]
 
     async def _others(self, known: set[str]) -> list[str]:
-        try:
-            return sorted({entry[0] for entry in await self._admin.list_consumer_groups()} - known)
-        except KafkaError:
-            return []  # not allowed to, or not told
+        """Return the names of other groups, as each broker tells those it keeps; nothing where we may not know, or it is gone."""
+
+        async def kept_by(broker: int) -> set[str]:
+            try:
+                return {entry[0] for entry in await asyncio.wait_for(self._admin.list_consumer_groups([broker]), GROUPS_S)}
+            except (KafkaError, TimeoutError):
+                return set()
+
+        brokers = (await group.anyone(self._admin.describe_cluster))["brokers"]
+        names = await asyncio.gather(*(kept_by(one["node_id"]) for one in brokers))
+        return sorted(set[str]().union(*names) - known)
 
 
 def fewest(partitions: Sequence[Mapping[str, Any]]) -> Copies:
-    """Return the copies of the partition that has fewest in sync."""
-    pairs = [(len(entry["isr"]), len(entry["replicas"])) for entry in partitions]
+    """Return the copies of the partition that has fewest in sync: none where nobody leads, whoever was the last in sync."""
+    pairs = [(len(entry["isr"]) if entry["leader"] >= 0 else 0, len(entry["replicas"])) for entry in partitions]
     in_sync, replicas = min(pairs, default=(0, 0))
     return Copies(replicas, in_sync)

@@ -3,7 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import inf
-from typing import Any
+from typing import Any, Self
+
+from aiokafka import TopicPartition
 
 from stream.ops.clock import Clock
 from stream.ops.evaluator import Status, rolled_up
@@ -14,17 +16,25 @@ SHORTEST_REST_S = 0.1
 @dataclass(frozen=True, slots=True)
 class Lag:
     """One partition: `committed` None: nothing yet; `end` is the next offset to be written; `seconds` for how long the oldest
-    record behind the commit lies there, None where that is not known; `complete` how much is known of its last commits.
+    record behind the commit lies there, None where that is not known; `complete` how much is known of its last commits; `note`
+    what hinders it, or us. Of one that Kafka does not tell of, `end`, `records` and `seconds` are None.
     """  # noqa: D205 -- one thought
 
     topic: str
     partition: int
     committed: int | None
-    end: int
-    records: int
+    end: int | None
+    records: int | None
     seconds: float | None
     status: str
     complete: float = 1.0
+    note: str = ""
+
+    @classmethod
+    def unknown(cls, place: TopicPartition, committed: int | None, end: int | None, why: str) -> Self:
+        """Return what is told of one of which Kafka does not say enough."""
+        note = f"{why}: its lag is not known"
+        return cls(place.topic, place.partition, committed, end, None, None, Status.UNKNOWN, 0.0, note)
 
     def document(self) -> dict[str, Any]:
         """Return what `/v1/lag` tells of it."""
@@ -48,7 +58,7 @@ class GroupLag:
 
     @property
     def status(self) -> Status:
-        """The worst of its partitions'; ERR where one stands, has stopped or gone back."""
+        """The worst of its partitions'; ERR where one stands, has stopped, gone back, or cannot be told of."""
         return rolled_up(Status(lag.status) for lag in self.lags)
 
     @property
@@ -85,12 +95,18 @@ class Report:
     due_ms: float = inf
     """When a partition that has committed nothing by then has stopped: a look then says so at once."""
     elsewhere: Sequence[Lag] = ()
-    """Partitions of other workers' that have stopped: who has stopped may not tell so itself."""
+    """Partitions of other workers' that have stopped or cannot be told of: who has stopped may not tell so itself."""
 
     @property
     def status(self) -> Status:
         """How the installation's own group is doing."""
         return GroupLag("", self.lags).status
+
+    @property
+    def notes(self) -> dict[str, str]:
+        """What hinders partitions, or us, by their names."""
+        told = [*self.lags, *(lag for other in self.others for lag in other.lags)]
+        return {f"{lag.topic}-{lag.partition}": lag.note for lag in told if lag.note}
 
     def rest_s(self, longest_s: float, now_ms: float) -> float:
         """Return after how long to look again (s).

@@ -51,3 +51,40 @@ async def _read(
                 found[tp] = Unread(starts[tp], ends[tp], asked, None)
                 waiting.discard(tp)
     return found
+
+
+async def nothing_committed(
+    connect: Callable[[], Awaitable[AIOKafkaConsumer]],
+    starts: Mapping[TopicPartition, int],
+    stable: Mapping[TopicPartition, int],
+) -> set[TopicPartition]:
+    """Return the partitions that have nothing from an offset to their stable end: open transactions, ended in vain, marks.
+
+    Args:
+        connect: makes a consumer that reads what is committed only.
+    """
+    nothing = {tp for tp, start in starts.items() if start >= stable[tp]}
+    if len(nothing) == len(starts):
+        return nothing
+    consumer = await connect()
+    try:
+        return nothing | await _without_records(consumer, {tp: at for tp, at in starts.items() if tp not in nothing}, stable)
+    except KafkaError:
+        return nothing
+    finally:
+        await consumer.stop()
+
+
+async def _without_records(
+    consumer: AIOKafkaConsumer, starts: Mapping[TopicPartition, int], stable: Mapping[TopicPartition, int]
+) -> set[TopicPartition]:
+    waiting, nothing = set(starts), set[TopicPartition]()
+    consumer.assign(list(starts))
+    for tp, offset in starts.items():
+        consumer.seek(tp, offset)
+    deadline = time.monotonic() + ANSWER_S
+    while waiting and time.monotonic() < deadline:
+        waiting -= {tp for tp, records in (await consumer.getmany(*waiting, timeout_ms=50)).items() if records}
+        nothing |= {tp for tp in waiting if await consumer.position(tp) >= stable[tp]}
+        waiting -= nothing
+    return nothing

@@ -6,9 +6,10 @@ from dataclasses import dataclass, field, replace
 
 from aiokafka import TopicPartition
 
-from stream.ops.commits import Place, Ring
+from stream.ops.commits import Commit, Place, Ring
 from stream.ops.evaluator import Status, Window, commit_interval, evaluate
 from stream.ops.history import APART_MS, OF_AGE, LogEnds
+from stream.ops.setting import Setting
 
 FRESH_MS = 20_000
 """So long the answer to a read behind a commit holds: compaction and retention go on."""
@@ -55,6 +56,18 @@ class Reader:
         self._unread: Unread | None = None
         self._stamp: tuple[int, int | None] = -1, None
         self._read: tuple[int, int] = -1, 0
+        self._stable: tuple[int, int, bool] = -1, -1, False
+
+    def heard(self, commit: Commit, after_ms: int, now_ms: int) -> None:
+        """Hear of a commit, made between two moments by our clock; where the broker's, which dates it, is another, of now."""
+        self.ring.note(commit if after_ms <= commit.at_ms <= now_ms else replace(commit, at_ms=now_ms))
+
+    def shift(self, step_ms: int) -> None:
+        """Hear that the clock was set; the log's ends hear it themselves."""
+        self.ring.shift(step_ms)
+        self._read = self._read[0], self._read[1] + step_ms
+        if self._unread is not None:
+            self._unread = replace(self._unread, at_ms=self._unread.at_ms + step_ms)
 
     def looked(self, committed: int | None, first: int, end: int, now_ms: int) -> None:
         """Hear where it stands (None: nowhere yet), and where its log begins and ends."""
@@ -132,6 +145,29 @@ class Reader:
         unsure = self._ends.has_gaps or self.end - self.start <= FEW or now_ms - self._ends.read_at_ms > FRESH_MS
         return status is not Status.OK or (waits and unsure)
 
+    def knows_committed(self, stable: int) -> bool:
+        """Tell whether it is known what is there for who reads committed records only; a record that is there stays there."""
+        start, known, is_nothing = self._stable
+        return start == self.start and (known == stable or not is_nothing)
+
+    def heard_committed(self, stable: int, *, is_nothing: bool) -> None:
+        """Hear whether something committed is there before the log's stable end: where the oldest open transaction begins."""
+        self._stable = self.start, stable, is_nothing
+
+    @property
+    def is_held(self) -> bool:
+        """Whether nothing is there for who reads committed records only, as far as is known."""
+        return self._stable[0] == self.start and self._stable[2]
+
+    @property
+    def is_open(self) -> bool:
+        """Whether that is because of a transaction that is open."""
+        return self.is_held and self._stable[1] < self.end
+
+    def end_at(self, at_ms: float) -> int | None:
+        """Return the log's end at a moment, as far as looks tell."""
+        return self._ends.end_at(at_ms)
+
     def window(self, end_at: Callable[[int], int | None] | None = None, members: int | None = None) -> Window:
         """Return what the evaluator judges."""
         samples, end = self.ring.samples(end_at or self._ends.end_at), self.end
@@ -167,4 +203,15 @@ class Known:
     """What looks have told so far; it outlives connections."""
 
     readers: dict[Read, Reader] = field(default_factory=dict)
+    setting: Setting = field(default_factory=Setting)
+    heard_ms: int = 0
+    """When commits were heard of for the last time; 0: never."""
     ends: defaultdict[TopicPartition, LogEnds] = field(default_factory=lambda: defaultdict(LogEnds))
+
+    def shift(self, step_ms: int) -> None:
+        """Hear that the clock was set."""
+        self.heard_ms += step_ms
+        for ends in self.ends.values():
+            ends.shift(step_ms)
+        for reader in self.readers.values():
+            reader.shift(step_ms)

@@ -24,7 +24,10 @@ FRESH_S = 0.5
 
 
 class Lagging(Service):
-    """Keeps the newest report, also while the next is made; a failed measurement leaves none."""
+    """Keeps the newest report, also while the next is made; a failed measurement leaves none.
+
+    What hinders single partitions is no failure: the others are told, and the log names it.
+    """
 
     def __init__(self, settings: Settings, **kwargs: Any) -> None:
         self._settings = settings
@@ -32,6 +35,7 @@ class Lagging(Service):
         self._known = Known()
         self._measuring = asyncio.Lock()
         self._at = float("-inf")
+        self._said: dict[str, str] = {}
         self.report = Report()
         super().__init__(**kwargs)
 
@@ -45,11 +49,22 @@ class Lagging(Service):
 
     async def _measured(self) -> Report:
         try:
-            return await (await self._connected()).measure()
+            report = await (await self._connected()).measure()
         except (CommandError, KafkaError):
             self.report, self._at = Report(), float("-inf")
             await self._hang_up()
             raise
+        self._say(report.notes)
+        return report
+
+    def _say(self, notes: dict[str, str]) -> None:
+        """Log what hinders partitions, or us, once, and when it is over."""
+        for place, note in notes.items():
+            if self._said.get(place) != note:
+                log.warning("%s: %s", place, note)
+        for place in self._said.keys() - notes.keys():
+            log.info("%s: its lag is told again as before", place)
+        self._said = notes
 
     async def _connected(self) -> LagMeter:
         if self._meter is None:

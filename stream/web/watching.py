@@ -91,11 +91,11 @@ class Watching:
                 gauge.labels(str(clock.partition)).set(inf if clock.seconds is None else clock.seconds)
 
     def _own(self) -> Report:
-        """Return what this worker tells: two may not tell of one partition, but that it stands."""
+        """Return what this worker tells: two may not tell of one partition, but that it stands or that nobody can tell."""
         report, lags = self._lagging.report, defaultdict[bool, list[Lag]](list)
         for lag in report.lags:
             lags[self._held.holds(TP(lag.topic, lag.partition))].append(lag)
-        stopped = [lag for lag in lags[False] if lag.status == Status.STOP]
+        stopped = [lag for lag in lags[False] if lag.status in {Status.STOP, Status.UNKNOWN}]
         if not self._held.holds(self._held.people_place):
             return Report(lags[True], report.clock, elsewhere=stopped)
         return Report(lags[True], report.clock, report.others, report.copies, elsewhere=stopped)

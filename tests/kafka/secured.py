@@ -6,7 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from confluent_kafka.admin import AdminClient, ScramCredentialInfo, ScramMechanism, UserScramCredentialUpsertion
+from confluent_kafka.admin import (
+    AdminClient,
+    ScramCredentialInfo,
+    ScramMechanism,
+    UserScramCredentialAlteration,
+    UserScramCredentialUpsertion,
+)
 
 from tests.brokers import Broker, KafkaNode, free_port
 
@@ -69,12 +75,14 @@ class SecuredNode(KafkaNode):
         self._store.write_text(key.read_text() + certificate.read_text())
         super().__init__(home, jars)
 
-    def know(self, user: str, password: str) -> None:
-        """Let a user in."""
+    def know(self, *users: str) -> None:
+        """Let users in, with the one password."""
         admin = AdminClient({"bootstrap.servers": self.address, "log_level": 0})
         scram = ScramCredentialInfo(ScramMechanism.SCRAM_SHA_512, 4096)
-        upsertion = UserScramCredentialUpsertion(user, scram, password.encode())
-        for done in admin.alter_user_scram_credentials([upsertion]).values():
+        upsertions: list[UserScramCredentialAlteration] = [
+            UserScramCredentialUpsertion(user, scram, PASSWORD.encode()) for user in users
+        ]
+        for done in admin.alter_user_scram_credentials(upsertions).values():
             done.result(30)
 
     def _settings(self) -> str:

@@ -1,28 +1,34 @@
-"""`deploy/`, run: the cluster's commands and environments, a systemd unit's, and Prometheus as the profile `ops` has it."""
+"""`deploy/`, run: the cluster's commands and environments, the systemd units', and Prometheus as the profile `ops` has it."""
 
+import base64
 import json
 import os
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
+from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
+from urllib.request import Request, urlopen
 
 import pytest
+from confluent_kafka.admin import AdminClient
 
 from stream.runtime.embedded import free_port
 from tests.brokers import JAVA, ROOT, Broker, Installation, Process, kafka_jars, wait_until
 from tests.compose import CLUSTER, FILE, resolved
+from tests.kafka.receiver import receiving
 from tests.prometheus import tool
 from tests.units import command, environment
 
 pytestmark = [pytest.mark.kafka, pytest.mark.process]
 
 KAFKAS, WORKERS = ("kafka-1", "kafka-2", "kafka-3"), ("worker-1", "worker-2")
-UNIT = "leadstream-worker@.service"
+UNIT, COLLECTOR_UNIT, WEBHOOK_UNIT = (f"leadstream-{name}.service" for name in ("worker@", "collector", "webhook"))
 CARRIES = "KAFKA_"
 
 
@@ -96,21 +102,24 @@ def test_the_cluster_is_watched_and_survives_a_kafka_and_a_worker(tmp_path: Path
         processes[name] = program(tmp_path, name, services[name]["command"], told)
     assert processes["topics"].start().wait(60) == 0, processes["topics"].output
     assert journey.run("topics", "--check").returncode == 0
+    alone = Installation(broker, tmp_path, prefix="alone-", settings={"PARTITIONS": "3", "REPLICATION": "1"})
+    assert alone.run("topics").returncode == 0
     for name in WORKERS:
         processes[name].start()
+    own = {"LEADSTREAM_KAFKA": cluster.address, "LEADSTREAM_KAFKA_SECURITY": "plaintext"}
+    a_collector_takes_an_event(tmp_path, processes, own)
     for name in WORKERS:
         processes[name].wait_for_line(r"ready: \d+ rows", 60)
-    journey.produce("events", [(b"user::u1", b'{"type":"identify","userId":"u1","messageId":"1"}')])
     journey.wait_for_records("stage-changes", lambda found: len(found) == 1)
-    prometheus_reaches_a_worker_that_wants_its_token(tmp_path, processes, machines.port("worker-1:6066"))
+    with a_webhook_that_tells_it(tmp_path, processes, own) as webhook:
+        prometheus_reaches_what_wants_its_token(tmp_path, processes, machines.port("worker-1:6066"), webhook)
 
     processes["kafka-2"].kill()
     processes["worker-2"].kill()
-    own = {
-        "LEADSTREAM_KAFKA": cluster.address, "LEADSTREAM_KAFKA_SECURITY": "plaintext", "LEADSTREAM_WEB_PORT": str(free_port()),
-    }  # fmt: skip
+    own |= {"LEADSTREAM_WEB_PORT": str(free_port())}
     processes["unit"] = program(tmp_path, "unit", command(UNIT), environment(UNIT, "3", tmp_path) | own)
     processes["unit"].start()
+    what_nobody_leads_is_named_and_all_else_told(alone)
     there = ("worker-1", "unit")
     wait_until(lambda: again(processes, *there) and "ready: " in processes["unit"].output, 90, "the unit's worker")
     journey.produce("events", [(f"user::v{n}".encode(), _identify(n)) for n in range(20)])
@@ -118,6 +127,26 @@ def test_the_cluster_is_watched_and_survives_a_kafka_and_a_worker(tmp_path: Path
     assert len({record.key for record in journey.read("stage-changes")}) == 21
     for name in there:
         assert processes[name].stop(60) in {0, 70}, processes[name].output[-3000:]
+
+
+def what_nobody_leads_is_named_and_all_else_told(installation: Installation) -> None:
+    """Of topics with one copy each Kafka has taken a third with it."""
+    admin = AdminClient({"bootstrap.servers": installation.broker.address, "log_level": 0})
+
+    def leaderless() -> set[tuple[str, int]]:
+        topics, names = admin.list_topics(timeout=10).topics, map(installation.topic, ("events", "wakes", "people"))
+        return {(name, one.id) for name in names for one in topics[name].partitions.values() if one.leader < 0}
+
+    gone = wait_until(leaderless, 60, "partitions without a leader")
+    done = installation.run("lag", "--json")
+    assert done.returncode == 0, done.stderr
+    told = {(one["topic"], one["partition"]): (one["status"], one["lag"]) for one in json.loads(done.stdout)["partitions"]}
+    assert {place for place, (status, _) in told.items() if status == "UNKNOWN"} == gone
+    assert {told[place] for place in told.keys() - gone} == {("OK", 0)}
+    assert {told[place] for place in gone} == {("UNKNOWN", None)}
+    for topic, partition in gone:
+        assert f"{topic}-{partition}" in done.stderr
+    assert "Kafka has no leader for it: its lag is not known" in done.stderr
 
 
 def again(processes: dict[str, Process], *names: str) -> bool:
@@ -133,13 +162,44 @@ def _identify(number: int) -> bytes:
     return json.dumps({"type": "identify", "userId": f"v{number}", "messageId": "1"}).encode()
 
 
-def prometheus_reaches_a_worker_that_wants_its_token(folder: Path, processes: dict[str, Process], web: str) -> None:
-    """Run the service of the profile `ops`: its image's program here, the worker's address this one's."""
+def a_collector_takes_an_event(folder: Path, processes: dict[str, Process], own: dict[str, str]) -> None:
+    """Run the unit's command and environment."""
+    port = str(free_port())
+    told = environment(COLLECTOR_UNIT, "", folder) | own | {"LEADSTREAM_COLLECTOR_PORT": port}
+    processes["collector"] = program(folder, "collector", command(COLLECTOR_UNIT), told).start()
+    processes["collector"].wait_for_line("ready: ", 60)
+    with urlopen(Request(f"http://127.0.0.1:{port}/v1/identify", b'{"userId":"u1","messageId":"1"}')) as answer:
+        assert answer.status == HTTPStatus.OK
+    assert processes["collector"].stop(60) == 0, processes["collector"].output[-3000:]
+
+
+@contextmanager
+def a_webhook_that_tells_it(folder: Path, processes: dict[str, Process], own: dict[str, str]) -> Iterator[str]:
+    """Run the unit's command and environment, its receiver here; yields where Prometheus finds it."""
+    told, port = environment(WEBHOOK_UNIT, "", folder), str(free_port())
+    secret = base64.b64decode(told["LEADSTREAM_WEBHOOK_SECRETS"].removeprefix("whsec_"))
+    with receiving(lambda *_: 204, secret) as receiver:
+        own = own | {
+            "LEADSTREAM_WEBHOOK_URL": f"http://127.0.0.1:{receiver.port}/", "LEADSTREAM_WEBHOOK_NETWORKS": "127.0.0.0/8",
+            "LEADSTREAM_WEBHOOK_PORT": port, "LEADSTREAM_WEB_TOKEN": resolved(FILE, "ops")["configs"]["web-token"]["content"],
+        }  # fmt: skip
+        processes["webhook"] = program(folder, "webhook", command(WEBHOOK_UNIT), told | own).start()
+        wait_until(lambda: receiver.told, 60, "the fact told")
+        yield port
+        assert processes["webhook"].stop(60) == 0, processes["webhook"].output[-3000:]
+
+
+def prometheus_reaches_what_wants_its_token(folder: Path, processes: dict[str, Process], web: str, webhook: str) -> None:
+    """Run the service of the profile `ops`: its image's program here, the worker's and the webhook's addresses these."""
     services = resolved(FILE, "ops")
     port, token, files = str(free_port()), folder / "token", folder / "prometheus"
     token.write_text(services["configs"]["web-token"]["content"])
     shutil.copytree(ROOT / "deploy" / "prometheus", files)
-    inside = {"/run/secrets/leadstream-web-token": str(token), "worker:6066": f"127.0.0.1:{web}"}
+    inside = {
+        "/run/secrets/leadstream-web-token": str(token),
+        "worker:6066": f"127.0.0.1:{web}",
+        "webhook:6067": f"127.0.0.1:{webhook}",
+    }
     inside |= {"/etc/prometheus": str(files), "=/prometheus": f"={folder / 'tsdb'}"}
     file = files / "prometheus.yml"
     file.write_text(_outside(file.read_text(), inside))
@@ -148,6 +208,7 @@ def prometheus_reaches_a_worker_that_wants_its_token(folder: Path, processes: di
         [str(tool("prometheus")), *words, f"--web.listen-address=127.0.0.1:{port}"], {}, folder / "prometheus.log", folder
     ).start()
     wait_until(lambda: _asked(port, 'up{job="leadstream"} == 1 and on() leadstream_ready == 1'), 60, "a worker that is up")
+    wait_until(lambda: _asked(port, "leadstream_webhook_facts_total == 1"), 60, "a webhook that is up")
     processes["prometheus"].stop()
 
 

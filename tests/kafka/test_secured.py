@@ -1,18 +1,21 @@
 """Kafka behind TLS and with ACLs: whoever may, can, and a closed door is one line that says why."""
 
+import base64
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
+from http import HTTPStatus
 from pathlib import Path
 from urllib.request import Request, urlopen
 
 import pytest
-from confluent_kafka import Consumer, TopicPartition
-from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin import NewTopic
 
-from tests.brokers import Broker, Installation, free_port, kafka_jars, wait_until
-from tests.kafka.acls import Line, allow, lines
-from tests.kafka.secured import PASSWORD, USER, Authority, Secured, SecuredNode, settings_of
-from tests.kafka.workers import run_worker
+from tests.brokers import Broker, Installation, Process, free_port, kafka_jars, wait_until
+from tests.kafka.acls import lines
+from tests.kafka.allowed import Allowed, Crm, done
+from tests.kafka.receiver import receiving
+from tests.kafka.secured import USER, Authority, Secured, SecuredNode, settings_of
+from tests.kafka.workers import Running, run_worker
 
 pytestmark = [pytest.mark.kafka, pytest.mark.process]
 
@@ -43,7 +46,7 @@ def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secured]:
     node.format()
     try:
         node.start()
-        node.know(USER, PASSWORD)
+        node.know(USER)
         yield Secured(Broker(node.address, "kafka", node), *settings_of(node, authority))
     finally:
         node.process.kill()
@@ -107,86 +110,114 @@ def test_a_closed_door_is_one_line_that_says_why(
         assert done.stderr.count("\n") == 1
 
 
-PARTS = {
-    "worker": ("worker", "worker, to tell the lag of others"),
-    "collector": ("collector",),
-    "crm": ("CRM, reading",),
-    "ops": ("topics", "lag", "canary", "deadletters list", "link"),
+SECRET = bytes(range(32))
+WEBHOOK = {
+    "WEBHOOK_SECRETS": f"whsec_{base64.b64encode(SECRET).decode()}", "WEBHOOK_NETWORKS": "127.0.0.0/8", "WEBHOOK_PATIENCE": "1s",
+}  # fmt: skip
+EVENT = {"type": "page", "messageId": "3", "anonymousId": "a"}
+SETTLED = json.dumps(BUYER | {"messageId": "4", "userId": "43", "anonymousId": "b", "traits": {}})
+WORKER = "worker and worker, to tell the lag of others"
+WHILE_A_WORKER_RUNS: dict[str, tuple[str, ...]] = {
+    "topics": ("topics", "--check"),
+    "canary": ("canary", "--timeout", "60"),
+    "send": ("send", "settled.ndjson"),
+    "copy": ("copy", "--from", "OTHER-PREFIX"),
+    "deadletters list": ("deadletters", "list"),
+    "deadletters replay": ("deadletters", "replay"),
+    "ruleset deploy": ("ruleset", "deploy", "rules.toml", "--wait", "60"),
+    "link": ("link", "user::42", "anon::other", "--wait", "60"),
+    "export": ("export", "user::42", "--events"),
+    "report networks": ("report", "networks"),
+    "webhook": ("webhook", "--once"),
 }
-"""Users, and the parts of the runbook's table that each of them is."""
-OPS = (("topics", "--check"), ("canary",), ("deadletters", "list"), ("link", "user::42", "anon::other"), ("lag", "--json"))
+"""Parts of the runbook's table, and what each of them is asked to do."""
+THEN: dict[str, tuple[str, ...]] = {
+    "unlink": ("unlink", "user::42", "anon::other", "--wait", "60"),
+    "erase": ("erase", "user::43", "--yes", "--wait", "60"),
+    "lag": ("lag", "--json"),
+    "resync": ("resync",),
+    "webhook": ("webhook", "--letters"),
+}
 LESS = (("worker", "leadstream: "), ("collector", "docs/runbook/acls.md"), ("canary", "docs/runbook/acls.md"))
 """Whose lines are left out, one at a time, and what is said then."""
 
 
-class Allowed:
-    """Users with what `docs/runbook/acls.md` gives them, and no more."""
-
-    def __init__(self, secured: Secured, installation: Installation) -> None:
-        self._secured, self._installation = secured, installation
-        self._admin = AdminClient({"bootstrap.servers": secured.broker.address, "log_level": 0})
-
-    def user(self, name: str, mine: Iterable[Line]) -> dict[str, str]:
-        """Return the settings of a user who may do what these lines say."""
-        node, bound = self._secured.broker.process, (self._installation.prefix, self._installation.app)
-        assert isinstance(node, SecuredNode)
-        node.know(name, PASSWORD)
-        allow(self._admin, list(dict.fromkeys(one for line in mine for one in line.bindings(name, *bound))))
-        return self._secured.by_password | {"KAFKA_USERNAME": name}
-
-
-def consumer_of(told: dict[str, str]) -> Consumer:
-    """Return a consumer of a user's, in a group of the same name."""
-    return Consumer({
-        "bootstrap.servers": told["KAFKA"], "security.protocol": "SASL_SSL", "sasl.mechanism": "SCRAM-SHA-512",
-        "sasl.username": told["KAFKA_USERNAME"], "sasl.password": PASSWORD, "ssl.ca.location": told["KAFKA_CA"],
-        "group.id": told["KAFKA_USERNAME"], "auto.offset.reset": "earliest", "log_level": 0,
-    })  # fmt: skip
-
-
-def first_read(consumer: Consumer, topic: str) -> bytes:
-    """Return the first value that a consumer reads."""
-    consumer.subscribe([topic])
-    message = wait_until(lambda: consumer.poll(0.2), 30, f"a record of {topic}")
-    assert message is not None
-    assert message.error() is None, message.error()
-    consumer.commit(message, asynchronous=False)
-    consumer.close()
-    return message.value() or b""
-
-
 def test_each_part_works_with_what_the_runbook_allows_it_and_not_with_less(secured: Secured, installation: Installation) -> None:
-    assert installation.run("topics").returncode == 0
-    allowed, port = Allowed(secured, installation), str(free_port())
-    users = {user: allowed.user(user, [line for line in lines() if line.part in parts]) for user, parts in PARTS.items()}
+    allowed, port, topic = Allowed(secured, installation), str(free_port()), installation.topic
+    users = allowed.parts(WORKER, "collector", "CRM, reading", "CRM, sending", "topics --adopt", *WHILE_A_WORKER_RUNS, *THEN)
+    assert {line.part for line in lines()} == {name for user in users for name in user.split(" and ")}, "each row is tried"
+    done({"topics": installation.start("topics", **users["topics"])})
     collector = installation.start("collector", COLLECTOR_PORT=port, **users["collector"])
-    crm, facts = consumer_of(users["crm"]), installation.topic("stage-changes")
-    crm.commit(offsets=[TopicPartition(facts, 0, 0)], asynchronous=False)  # the worker looks round once in a while for who reads
-    worker = run_worker(installation, **users["worker"])
+    crm = Crm(users["CRM, reading"], users["CRM, sending"])
+    crm.begin(topic("stage-changes"))
+    worker = run_worker(installation, **users[WORKER])
     collector.wait_for_line("ready: ")
     with urlopen(Request(f"http://127.0.0.1:{port}/v1/identify", json.dumps(BUYER).encode())) as answer:
         assert answer.status == 200
-    fact = json.loads(first_read(crm, facts))
+    fact = json.loads(crm.first_read(topic("stage-changes")))
     assert fact["data"]["stage"]["to"]["name"] == "lead"
-    ops = [installation.start(*words, name=f"ops-{words[0]}", WEB_PORT=str(worker.port), **users["ops"]) for words in OPS]
-    for process in ops:
-        assert process.wait(60) == 0, process.output
-    assert '"group":"crm"' in ops[-1].output
+    crm.may_read(topic("lead-states"), topic("account-changes"))
+    crm.send(topic("events"), json.dumps(BUYER | {"type": "track", "event": "Deal Won", "messageId": "5"}).encode())
+
+    prepare(allowed)
+    commands_work(installation, worker, users)
     wait_until(lambda: b'group="crm"' in worker.get("/metrics")[1], 30, "the CRM's lag at the worker")
     assert "could not be measured" not in worker.process.output
     assert worker.process.stop(15) == 0, worker.process.output  # TLS says farewell, and is not waited for
+    allowed.recreate(topic("events"), 1)
+    done({"topics --adopt": start(installation, "adopt", ("topics", "--adopt"), users["topics --adopt"])})
+    allowed.recreate(f"{installation.app}-people-changelog", 1)
+    done({"resync": start(installation, "resync-lost", ("resync",), users["resync"])})
+    nobody_works_with_less(allowed)
 
-    refused = []
-    for part, said in LESS:
-        mine = [line for line in lines() if line.part == part]
-        for n, left_out in enumerate(mine):
-            less = allowed.user(f"{part}-{n}", [line for line in mine if line != left_out])
-            own = {"WEB_PORT": str(free_port()), "COLLECTOR_PORT": str(free_port())}
-            refused.append((left_out, said, installation.start(part, name=f"{part}-without-{n}", **own, **less)))
-    assert len(refused) == 7
-    for left_out, said, process in refused:
-        assert process.wait(60) in {2, 70}, left_out
+
+def commands_work(installation: Installation, worker: Running, users: Mapping[str, dict[str, str]]) -> None:
+    """Run each command as its own user, side by side, while a worker runs."""
+    with receiving(lambda *_: 500, SECRET) as refusing, receiving(lambda *_: 204, SECRET) as taking:
+        told = {"WEB_PORT": str(worker.port), **WEBHOOK, "WEBHOOK_URL": f"http://127.0.0.1:{refusing.port}/"}
+        done({part: start(installation, part, words, told | users[part]) for part, words in WHILE_A_WORKER_RUNS.items()})
+        wait_until(lambda: worker.get("/v1/leads/user::43")[0] == HTTPStatus.OK, 30, "whom `send` has told of")
+        told["WEBHOOK_URL"] = f"http://127.0.0.1:{taking.port}/"
+        then = {part: start(installation, part, words, told | users[part]) for part, words in THEN.items()}
+        done(then)
+        assert (refusing.told, len(taking.told) > 0) == ([], True), "what nobody took is told again"
+    assert '"group":"crm"' in then["lag"].output
+
+
+def nobody_works_with_less(allowed: Allowed) -> None:
+    """Leave out one line after the other: what is missing is named."""
+    installation = allowed.installation
+    left_out = {
+        f"{part}-{n}": (part, said, line, [other for other in mine if other != line])
+        for part, said in LESS
+        for mine in [[line for line in lines() if line.part == part]]
+        for n, line in enumerate(mine)
+    }
+    assert len(left_out) == 7
+    users = allowed.users({name: rest for name, (_, _, _, rest) in left_out.items()})
+    own = {name: {"WEB_PORT": str(free_port()), "COLLECTOR_PORT": str(free_port())} for name in left_out}
+    refused = {name: start(installation, name, (part,), own[name] | users[name]) for name, (part, *_) in left_out.items()}
+    for name, process in refused.items():
+        _, said, missing, _ = left_out[name]
+        assert process.wait(60) in {2, 70}, missing
         (line,) = [line for line in process.output.splitlines() if line.startswith("leadstream: ")]
-        assert said in line, left_out
-        names = [name.replace("PREFIX", installation.prefix).replace("APP", installation.app) for name in left_out.names]
-        assert any(name.rstrip("*") in line for name in names), (left_out, line)
+        assert said in line, missing
+        names = [one.replace("PREFIX", installation.prefix).replace("APP", installation.app) for one in missing.names]
+        assert any(one.rstrip("*") in line for one in names), (missing, line)
+
+
+def start(installation: Installation, name: str, words: tuple[str, ...], settings: dict[str, str]) -> Process:
+    """Start a command, its own log beside those of the others."""
+    named = [word.replace("PREFIX", installation.prefix) for word in words]
+    return installation.start(*named, name=f"as-{name.replace(' ', '-')}", **settings)
+
+
+def prepare(allowed: Allowed) -> None:
+    """Put there what commands are about: another installation's events, a dead letter, a file."""
+    installation, other = allowed.installation, f"OTHER-{allowed.installation.topic('events')}"
+    (installation.folder / "settled.ndjson").write_text(SETTLED + "\n")
+    allowed.create(NewTopic(other, 1, 1))
+    installation.produce("dead-letters", [(b"anon::a", json.dumps(EVENT).encode())], headers={"leadstream-reason": b"not_json"})
+    Installation(installation.broker, installation.folder, prefix=f"OTHER-{installation.prefix}").produce(
+        "events", [(b"anon::a", json.dumps(EVENT).encode())]
+    )

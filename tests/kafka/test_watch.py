@@ -1,26 +1,22 @@
 """What is watched, on a real Apache Kafka: other groups, a stopped worker, canaries, and what Prometheus sees of it."""
 
-import itertools
 import json
 import re
 import signal
 import subprocess
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 import pytest
-from confluent_kafka import Consumer, TopicPartition
 
 from deploy.alerts import ALERTS
 from deploy.exported import families
 from stream.runtime.embedded import free_port
 from tests.brokers import ROOT, Installation, Process, wait_until
+from tests.kafka.others import Reader, an_open_transaction, committing
 from tests.kafka.workers import Running, run_worker
 from tests.prometheus import tool
 
@@ -45,49 +41,13 @@ def statuses(told: dict[str, Any], installation: Installation) -> dict[tuple[str
     return {(p["topic"].removeprefix(installation.prefix), p["partition"]): p["status"] for p in told["partitions"]}
 
 
-class Reader:
-    """Somebody else's group: it is no member, and commits what it likes."""
-
-    def __init__(self, installation: Installation, group: str, topic: str) -> None:
-        settings = {"bootstrap.servers": installation.broker.address, "group.id": group, "log_level": 0}
-        self._consumer, self._topic = Consumer(settings), installation.topic(topic)
-
-    def commit(self, *offsets: int) -> None:
-        for offset in offsets:
-            self._consumer.commit(offsets=[TopicPartition(self._topic, 0, offset)], asynchronous=False)
-
-    @contextmanager
-    def committing(self, offset: int, every_s: float) -> Iterator[None]:
-        """Commit one offset ten times, and on and on meanwhile."""
-        counted, ended = threading.Event(), threading.Event()
-
-        def commit() -> None:
-            for count in itertools.count(1):
-                self.commit(offset)
-                if count == 12:
-                    counted.set()
-                if ended.wait(every_s):
-                    return
-
-        thread = threading.Thread(target=commit)
-        thread.start()
-        try:
-            assert counted.wait(60)
-            yield
-        finally:
-            ended.set()
-            thread.join()
-
-    def close(self) -> None:
-        self._consumer.close()
-
-
 def other_groups_are_told_of(installation: Installation) -> None:
     """A monitor that has only just begun knows what they committed before."""
     long_ago = int(time.time() * 1000) - 600_000
     installation.produce("account-changes", [(b"a", b"{}")] * 10, partition=0, timestamp_ms=long_ago)
-    names = {kind: f"{installation.prefix}{kind}" for kind in ("crm", "stuck", "back", "slow")}
-    readers = {kind: Reader(installation, name, "account-changes") for kind, name in names.items()}
+    installation.produce("account-changes", [(b"a", b"{}")] * 5, partition=1, timestamp_ms=long_ago)
+    names = {kind: f"{installation.prefix}{kind}" for kind in ("crm", "stuck", "back", "slow", "held")}
+    readers = {kind: Reader(installation, name, "account-changes", int(kind == "held")) for kind, name in names.items()}
     readers["slow"].commit(1)
     installation.produce("account-changes", [(b"a", b"{}")] * 5, partition=0)
     readers["slow"].commit(2)
@@ -104,10 +64,14 @@ def other_groups_are_told_of(installation: Installation) -> None:
 
     def as_they_are() -> bool:
         told.update({group["group"]: group for group in lag(installation)["groups"]})
-        return statuses() == {"crm": "OK", "stuck": "STALL", "back": "REWIND", "slow": "WARN"}
+        return statuses() == {"crm": "OK", "stuck": "STALL", "back": "REWIND", "slow": "WARN", "held": "OK"}
 
-    with readers["stuck"].committing(5, every_s=0.6):
+    transaction = an_open_transaction(installation, "account-changes", 1, long_ago)
+    with committing({readers["stuck"]: 5, readers["held"]: 5}, every_s=0.6):
         wait_until(as_they_are, 45, lambda: f"the groups as they are: {statuses()}")
+        assert told_of("held")["lag"] == 3, "they do lie there"
+        transaction.abort_transaction(30)
+        wait_until(lambda: as_they_are() and told_of("held")["lag"] == 4, 45, lambda: f"with the mark: {statuses()}")
     for reader in readers.values():
         reader.close()
     assert {told[name]["status"] for kind, name in names.items() if kind in {"stuck", "back"}} == {"ERR"}
@@ -208,7 +172,8 @@ def prometheus_sees_a_worker_under_load(installation: Installation, worker: Runn
         wait_until(lambda: scraping.value("min(leadstream_ready)") == 1, 30, "ready")
         assert (scraping.value("max(leadstream_people_clock_lag_seconds)") or 0) > 0
         known = set(scraping.ask("label/__name__/values"))
-        for family in (family for name, family in families().items() if not name.startswith("leadstream_collector")):
+        elsewhere = ("leadstream_collector", "leadstream_webhook")
+        for family in (family for name, family in families().items() if not name.startswith(elsewhere)):
             assert set(family.series) & known or family.labels, f"{family.name} was not scraped"
         rules = [rule for group in scraping.ask("rules")["groups"] for rule in group["rules"]]
         assert len(rules) > len(ALERTS)

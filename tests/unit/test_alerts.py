@@ -41,7 +41,20 @@ def answered(status: str, values: str) -> dict[str, str]:
     return {"series": f"leadstream_collector_requests_total{{{labels}}}", "values": values}
 
 
+def told(name: str, values: str, **labels: str) -> dict[str, str]:
+    """Return a series of a webhook's."""
+    more = "".join(f', {key}="{value}"' for key, value in labels.items())
+    return {"series": f'{name}{{job="leadstream-webhook", instance="w:6067"{more}}}', "values": values}
+
+
+def oldest(values: str, group: str = "leadstream-webhook") -> dict[str, str]:
+    """Return for how long a group's oldest fact waits."""
+    return gauge("kafka_consumergroup_group_lag_seconds", values, group=group, topic="stage-changes", partition="3")
+
+
 PLACE = {"group": "crm", "topic": "stage-changes", "partition": "3"}
+TELLING = PLACE | {"group": "leadstream-webhook"}
+"""It commits nothing while its receiver is down, and the same offset while one fact is refused."""
 WELL = [
     gauge("up", f"1x{SAMPLES}"),
     gauge("process_start_time_seconds", f"7x{SAMPLES}"),
@@ -53,6 +66,9 @@ WELL = [
     gauge("leadstream_topic_replicas", f"3x{SAMPLES}", topic="events"),
     gauge("leadstream_topic_in_sync_replicas", f"3x{SAMPLES}", topic="events"),
     gauge("leadstream_dead_letters_total", f"0+5x{SAMPLES}", reason="not_json"),
+    oldest(f"0.5x{SAMPLES}"),
+    told("leadstream_webhook_facts_total", f"0+60x{SAMPLES}"),
+    told("leadstream_webhook_dead_letters_total", f"2x{SAMPLES}"),
     answered("200", f"0+1000x{SAMPLES}"),
     answered("503", f"0+1x{SAMPLES}"),
     *latency(EVENT, "2.0", f"0+6000x{SAMPLES}", f"0+5999x{SAMPLES}"),
@@ -86,6 +102,12 @@ CASES: dict[str, tuple[list[dict[str, str]], str, dict[str, str]]] = {
         "30m", {},
     ),
     "LeadstreamCollectorFails": ([answered("200", "0+990x20"), answered("503", "0+11x20")], "12m", {}),
+    "LeadstreamPartitionUnknown": ([gauge("leadstream_partition_status", "0 0 5x9", **PLACE)], "6m", PLACE),
+    "LeadstreamWebhookStands": (
+        [oldest("0 60+60x20"), told("leadstream_webhook_facts_total", "0+9x3 27x30")], "16m", {"group": "leadstream-webhook"},
+    ),
+    "LeadstreamWebhookHeldUp": ([oldest("0 60+60x90")], "70m", {"group": "leadstream-webhook"}),
+    "LeadstreamWebhookDeadLetters": ([told("leadstream_webhook_dead_letters_total", "0x9 1x30")], "15m", {}),
     "LeadstreamReplicationOne": ([gauge("leadstream_topic_replicas", "1x30", topic="events")], "20m", {"topic": "events"}),
     "LeadstreamUnderReplicated": (
         [gauge("leadstream_topic_replicas", "3x30", topic="events"),
@@ -106,8 +128,16 @@ NEARLY: dict[str, tuple[list[dict[str, str]], str]] = {
     "LeadstreamWorkerRestarts": ([gauge("process_start_time_seconds", "1 1 2 2 3 3 3 3 3")], "8m"),
     "LeadstreamSecondWriter": ([gauge("leadstream_exits_total", "0x9", reason="second_writer"),
                                 gauge("leadstream_exits_total", "0+1x9", reason="frozen")], "7m"),
-    "LeadstreamPartitionStopped": ([gauge("leadstream_partition_status", "0 4 0 4 0 4 0", **PLACE)], "5m"),
-    "LeadstreamPartitionStalled": ([gauge("leadstream_partition_status", "0 2 0 2 0 2 0", **PLACE)], "5m"),
+    "LeadstreamPartitionStopped": (
+        [gauge("leadstream_partition_status", "0 4 0 4 0 4 0", **PLACE),
+         gauge("leadstream_partition_status", "4x9", **TELLING),
+         gauge("leadstream_partition_status", "4x9", **TELLING | {"group": "leadstream-webhook-letters"})], "8m",
+    ),
+    "LeadstreamPartitionStalled": (
+        [gauge("leadstream_partition_status", "0 2 0 2 0 2 0", **PLACE), gauge("leadstream_partition_status", "2x9", **TELLING)],
+        "8m",
+    ),
+    "LeadstreamPartitionUnknown": ([gauge("leadstream_partition_status", "0 5x1 0 5x1 4x9", **PLACE)], "9m"),
     "LeadstreamPartitionRewound": ([gauge("leadstream_partition_status", "0 0 2 4 1", **PLACE)], "4m"),
     "LeadstreamPartitionFallsBehind": ([gauge("leadstream_partition_status", "0 1x13 0x9", **PLACE)], "18m"),
     "LeadstreamCanaryLost": ([gauge("leadstream_canary_waiting_seconds", "0 30 60", partition="2")], "2m"),
@@ -116,6 +146,11 @@ NEARLY: dict[str, tuple[list[dict[str, str]], str]] = {
         "30m",
     ),
     "LeadstreamCollectorFails": ([answered("200", "0+991x20"), answered("503", "0+9x20")], "12m"),
+    "LeadstreamWebhookStands": (
+        [oldest("0 60+60x29"), oldest("0 60+60x29", "crm"), told("leadstream_webhook_facts_total", "0x3 1x9 2x9 3x9")], "27m",
+    ),
+    "LeadstreamWebhookHeldUp": ([oldest("3601x3 0 60+60x58"), oldest("7200x90", "crm")], "60m"),
+    "LeadstreamWebhookDeadLetters": ([told("leadstream_webhook_dead_letters_total", "3x40")], "30m"),
     "LeadstreamReplicationOne": ([gauge("leadstream_topic_replicas", "1x13 2x9", topic="events")], "18m"),
     "LeadstreamUnderReplicated": (
         [gauge("leadstream_topic_replicas", "3x30", topic="events"),

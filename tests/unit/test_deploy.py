@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from deploy.alerts import COLLECTOR, JOB, WEBHOOK
 from deploy.dashboards import dashboard
 from stream.settings import load
 from tests.brokers import ROOT
@@ -15,7 +16,7 @@ from tests.compose import CLUSTER, FILE, resolved
 from tests.prometheus import tool
 from tests.units import FOLDER, PROGRAM, command, environment, values
 
-UNITS = ("leadstream-worker@.service", "leadstream-collector.service")
+UNITS = ("leadstream-worker@.service", "leadstream-collector.service", "leadstream-webhook.service")
 GRAFANA = ROOT / "deploy" / "grafana"
 
 
@@ -47,13 +48,21 @@ def test_prometheus_gets_the_token_that_the_worker_wants() -> None:
 
 def test_prometheus_scrapes_services_of_the_file_under_the_job_of_the_rules() -> None:
     config = yaml.safe_load((ROOT / "deploy/prometheus/prometheus.yml").read_text())
-    services = resolved(FILE, "ops")["services"]
+    services = resolved(FILE, "ops", "webhook")["services"]
     jobs = {job["job_name"]: job["static_configs"][0]["targets"] for job in config["scrape_configs"]}
-    assert "leadstream" in jobs
+    assert jobs.keys() == {job.removeprefix('job="').removesuffix('"') for job in (JOB, COLLECTOR, WEBHOOK)}
     for targets in jobs.values():
         for target in targets:
             name, port = target.split(":")
-            assert any(str(published["target"]) == port for published in services[name]["ports"])
+            ports = {str(published["target"]) for published in services[name].get("ports", ())} | set(
+                services[name].get("expose", ())
+            )
+            assert port in ports
+
+
+def test_the_webhook_answers_prometheus_where_it_is_asked() -> None:
+    environments = (resolved(FILE, "webhook")["services"]["webhook"]["environment"], environment(UNITS[2], "", ROOT))
+    assert {told["LEADSTREAM_WEBHOOK_PORT"] for told in environments} == {"6067"}
 
 
 def test_promtool_accepts_prometheus_settings(tmp_path: Path) -> None:
@@ -126,4 +135,5 @@ def test_a_unit_starts_again_whatever_ends_it_but_what_an_operator_must_decide()
         assert values(unit, "RestartPreventExitStatus") == ["2"]
     assert command("leadstream-worker@.service") == ["worker"]
     assert command("leadstream-collector.service") == ["collector"]
+    assert command("leadstream-webhook.service") == ["webhook"]
     assert int(values("leadstream-worker@.service", "TimeoutStopSec")[0]) >= 60

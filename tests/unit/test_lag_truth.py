@@ -11,6 +11,7 @@ from benchmarks.lag_truth import (
     World,
     alarms_of_a_quiet_topic,
     anything,
+    clock_steps,
     looks,
     seen_after_s,
     worst_error,
@@ -40,8 +41,9 @@ def test_what_has_stopped_is_seen_within_two_commit_intervals(per_s: float) -> N
         assert seconds <= 2 * COMMIT_MS / 1000
 
 
-def test_whoever_reads_has_not_stopped_whatever_else_happens() -> None:
-    world = anything(random.Random(SEED))  # noqa: S311 - a simulation
+@pytest.mark.parametrize("scenario", [anything, clock_steps], ids=lambda scenario: scenario.__name__)
+def test_whoever_reads_has_not_stopped_whatever_else_happens(scenario: Callable[[random.Random], World]) -> None:
+    world = scenario(random.Random(SEED))  # noqa: S311 - a simulation
     world.stops = []
     said = {look.status for look in looks(world, SEED)}
     assert Status.STOP not in said

@@ -38,7 +38,7 @@ CONTRACT = {
     "kafka_consumergroup_group_lag_seconds": ("gauge", ("group", "topic", "partition")),
     "kafka_partition_latest_offset": ("gauge", ("topic", "partition")),
 }
-LABELS = {"topic", "group", "partition", "reason", "from", "to", "table", "key", "library", "outcome", "status"}
+LABELS = {"topic", "group", "partition", "reason", "from", "to", "table", "key", "library", "outcome", "status", "answer"}
 """Of things that there are a few of; none of them is a person's."""
 
 
@@ -106,7 +106,7 @@ def test_status_and_copies_are_told_of_every_group() -> None:
 
 
 def test_statuses_are_numbered_as_the_rules_say() -> None:
-    assert [str(status) for status in STATUSES] == ["OK", "WARN", "STALL", "REWIND", "STOP"]
+    assert [str(status) for status in STATUSES] == ["OK", "WARN", "STALL", "REWIND", "STOP", "UNKNOWN"]
 
 
 async def told(worker: StandingWorker) -> list[str]:
