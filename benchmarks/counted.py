@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from stream.cli import main
 from stream.runtime import partstore
 
-EVERY_S = 0.5
+EVERY_S, SETTLED_S = 0.5, 2.0
 stores: list[partstore.PartStore] = []
 
 
@@ -65,6 +65,16 @@ def read(path: Path) -> Scans:
     """Return what a counted worker wrote last."""
     scans, rows, whole = path.read_text().split()
     return Scans(int(scans), int(rows), whole == "True")
+
+
+def settled(path: Path) -> Scans:
+    """Return what was counted once nobody walks any more: a new installation's first tick tells accounts of everybody, once."""
+    known, since = read(path), time.monotonic()
+    while time.monotonic() - since < SETTLED_S:
+        time.sleep(EVERY_S)
+        if (now := read(path)).scans != known.scans:
+            known, since = now, time.monotonic()
+    return known
 
 
 def count() -> None:

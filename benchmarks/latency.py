@@ -116,7 +116,7 @@ def _stand(kafka: Kafka, one: Installation, leads: int, heard: Listener) -> None
 
 
 def _flow(kafka: Kafka, one: Installation, worker: Process, case: Case, heard: Listener) -> Heard:
-    before, watched = counted.read(one.folder / "scans"), psutil.Process(worker.pid)
+    before, watched = counted.settled(one.folder / "scans"), psutil.Process(worker.pid)
     traffic = flowing(kafka, one, case)
     traffic.wait_for_line("flowing", 60)
     time.sleep(WARM_S)

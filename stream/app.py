@@ -145,6 +145,7 @@ def create(settings: Settings) -> App:
         done=lambda works, seconds: _observe(metrics, works, seconds, spans),
         folds=(topics.people,),  # lost accounts come back from `members`, as rows of visitors do from events
     )
+    flow.patient = frozenset({topics.events})
     lookups = Lookups(settings.company_ranges, settings.mmdb, settings.asn, settings.lists)
     rows = RowTable(_table(app, "visitors", settings.partitions), visitors_log, visitor.decode, visitor.encode)
     fold = AtomicTable(

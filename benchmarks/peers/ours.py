@@ -20,6 +20,7 @@ from stream.runtime.batches import Batch, BatchSchema
 from stream.runtime.duties import Duties
 from stream.runtime.flow import Flow
 from stream.runtime.lanes import Message
+from stream.runtime.memory import reuse_buffers
 from stream.runtime.recovery import BatchTableManager
 from stream.runtime.rows import RowPart, RowTable
 
@@ -135,6 +136,7 @@ class App(faust.App):
 def create() -> App:
     transport.register()
     gc.set_threshold(20_000, 20, 1000)
+    reuse_buffers()
     logging.getLogger("aiokafka").setLevel(logging.WARNING)  # as `stream/logs.py`: else it words each request for nobody
     app = App(
         os.environ["APP"],

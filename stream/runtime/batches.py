@@ -1,17 +1,19 @@
 """What is fetched of one partition, as one item: records in offset order, unpacked in C."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from hashlib import blake2b
-from typing import Any, NamedTuple, Protocol
+from itertools import chain
+from typing import Any, NamedTuple, Protocol, cast
 
 import faust
 from aiokafka.errors import CorruptRecordException
 from faust.types import TP
 
 MAX_RECORDS = 2000
-"""A batch ends at the first border of a Kafka record batch after so many records."""
-MAX_ROWS = 10_000
-"""Of a changelog so many: all of an answer. To hand a batch on costs as much as to load some hundred rows."""
+"""A batch ends at the first border of a Kafka record batch after so many records: an answer's whole megabyte of small events,
+since the next is only asked for when all of it is taken."""
+ALL = 1 << 62
+"""Of a changelog all of an answer: to hand a batch on costs as much as to load some hundred rows."""
 
 
 class Record(Protocol):
@@ -47,6 +49,40 @@ class Batch(NamedTuple):
         return self._replace(next=at, records=self.records[:index]), self._replace(start=at, records=self.records[index:])
 
 
+class Unread(NamedTuple):
+    """A batch as it came, read where it is needed, and once.
+
+    Records that the consumer's thread made would have to cross to the loop's core, and wait there for the garbage collector to
+    look at them: a tenth of what it takes to read and to restore.
+    """
+
+    tp: TP
+    start: int
+    next: int
+    parts: list[Any]
+    checked: bool
+
+    def since(self, position: int) -> "Unread":
+        """Return the part from `position` on."""
+        return self if position <= self.start else self._replace(start=position)
+
+    def records(self) -> Iterator[Record]:
+        """Yield the records; raises `CorruptRecordException`."""
+        return chain.from_iterable(map(self._of, self.parts))
+
+    def read(self) -> Batch:
+        """Return it with its records; raises `CorruptRecordException`."""
+        return Batch(self.tp, self.start, self.next, list(self.records()))
+
+    def _of(self, part: Any) -> Iterable[Record]:
+        if self.checked and not part.validate_crc():
+            msg = f"wrong checksum in {self.tp}"
+            raise CorruptRecordException(msg)
+        if part.base_offset >= self.start:
+            return cast("Iterable[Record]", part)
+        return [record for record in part if record.offset >= self.start]  # the fetch began inside it
+
+
 class BatchSchema(faust.Schema[None, "Batch"]):
     """Hand a batch through undecoded."""
 
@@ -68,22 +104,26 @@ def fingerprint(record: Record) -> str:
     return digest.hexdigest()
 
 
-def unpack(tp: Any, fetched: Any, at_most: int = MAX_RECORDS) -> tuple[Batch, bool]:
-    """Take a batch out of aiokafka's `PartitionRecords`; also tell whether that is now empty.
+def unpack(tp: Any, fetched: Any, at_most: int) -> Unread:
+    """Take record batches out of aiokafka's `PartitionRecords`, up to the first that ends behind `at_most` offsets.
 
-    Aborted transactions are read like others. Raises `CorruptRecordException`.
+    Aborted transactions are read like others.
     """
     start, source = fetched.next_fetch_offset, fetched._records
-    records: list[Record] = []
-    while source.has_next() and len(records) < at_most:
+    parts = []
+    while source.has_next() and fetched.next_fetch_offset - start < at_most:
         part = source.next_batch()
-        if fetched._check_crcs and not part.validate_crc():
-            msg = f"wrong checksum in {tp}"
-            raise CorruptRecordException(msg)
         if not part.is_control_batch:
-            records.extend(part)
+            parts.append(part)
         fetched.next_fetch_offset = part.next_offset
-    batch = Batch(TP(tp.topic, tp.partition), start, fetched.next_fetch_offset, records)
-    if records and records[0].offset < start:  # the fetch began inside a record batch
-        batch = batch._replace(records=[r for r in records if r.offset >= start])
-    return batch, not source.has_next()
+    return Unread(TP(tp.topic, tp.partition), start, fetched.next_fetch_offset, parts, fetched._check_crcs)
+
+
+def take(tp: Any, fetched: Any, at_most: int) -> Unread:
+    """Take them out of aiokafka's `FetchResult`, which then knows how far it is, and keeps nothing that is taken."""
+    batch = unpack(tp, fetched._partition_records, at_most)
+    fetched._update_position()
+    if not fetched._partition_records._records.has_next():
+        fetched._partition_records._records_iterator = None  # a cycle that keeps the whole answer until gc looks
+        fetched._partition_records = None
+    return batch

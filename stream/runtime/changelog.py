@@ -42,7 +42,7 @@ class Changelogs:
         """Append the rows of one partition and await their acknowledgement; `goes_on` hears of each."""
         now, (topic, partition) = int(time.time() * 1000), work.changelog
         for rows in work.rows:
-            sent = await self._producer().send_many(topic, partition, rows, now)
+            sent = await self._producer().send_many(topic, partition, rows, now, whole=work.atomic)
             if work.atomic and len(sent) != 1:
                 msg = f"a cut of {topic} needs {len(sent)} record batches: it must be one"
                 raise ValueError(msg)

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, cast
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
 
-from stream.runtime.batches import Batch, fingerprint
+from stream.runtime.batches import Batch, Unread, fingerprint
 from stream.runtime.fatal import Gap, die
+from stream.runtime.patience import Patience
 from stream.runtime.resume import Resume, prove
 from stream.runtime.thread import BatchThread
 
@@ -49,7 +50,10 @@ class BatchConsumer(driver.Consumer):
         self._seeking = asyncio.Lock()
         self._twice: set[TP] = set()
         self.answers = {}
-        return BatchThread(self, loop=self.loop, beacon=self.beacon)
+        thread, conductor = BatchThread(self, loop=self.loop, beacon=self.beacon), cast("Any", self.app.topics)
+        self._patience = Patience(lambda: self.flow.patient, lambda tp: conductor._tp_index.get(tp, ()), thread.look_again)
+        self.flow.taken = self._patience.on_taken
+        return thread
 
     # -- delivery
 
@@ -64,7 +68,9 @@ class BatchConsumer(driver.Consumer):
                     await asyncio.sleep(PAUSED_S)
                     continue
                 seeks = self._seeks
-                await self._deliver(cast("Iterable[Batch]", await self._getmany(active, POLL_S)), seeks)
+                fetched = await self._getmany(self._patience.wanted(active), POLL_S)
+                self._patience.fetched()
+                await self._deliver(cast("Iterable[Unread]", fetched), seeks)
                 await asyncio.sleep(0)
         except self.consumer_stopped_errors:
             if not self.transport.app.should_stop:
@@ -81,7 +87,7 @@ class BatchConsumer(driver.Consumer):
             self._get_active_partitions().discard(tp)
             self._buffered_partitions.add(tp)
 
-    async def _deliver(self, batches: Iterable[Batch], seeks: int) -> None:
+    async def _deliver(self, batches: Iterable[Unread], seeks: int) -> None:
         """Hand on what follows; a batch is judged by its position alone, never by age or generation."""
         expected = self._read_offset
         for fetched in batches:
@@ -106,7 +112,7 @@ class BatchConsumer(driver.Consumer):
                 return  # likewise; the seek may be over by now
             expected[tp] = batch.next
 
-    async def _hand_on(self, batch: Batch) -> bool:
+    async def _hand_on(self, batch: Batch | Unread) -> bool:
         """Put a batch into its agent's queue; False if the consumer stops before there is room."""
         putting = asyncio.ensure_future(self.callback(self._message(batch)))
         try:
@@ -119,16 +125,17 @@ class BatchConsumer(driver.Consumer):
             putting.cancel()
         return not (self._stopped.is_set() or self._crashed.is_set())
 
-    def _proven(self, batch: Batch) -> Batch:
+    def _proven(self, batch: Unread) -> Batch | Unread:
         """Compare the record before the commit, if it is in here, and drop it."""
         proof = self._proofs.pop(batch.tp, None)
         if proof is None or proof.mark is None:
             return batch
-        if batch.records:
-            prove(batch.tp, proof.mark, batch.records[0].offset, fingerprint(batch.records[0]))
-        return batch.since(proof.position)
+        read = batch.read()
+        if read.records:
+            prove(batch.tp, proof.mark, read.records[0].offset, fingerprint(read.records[0]))
+        return read.since(proof.position)
 
-    def _message(self, batch: Batch) -> ConsumerMessage:
+    def _message(self, batch: Batch | Unread) -> ConsumerMessage:
         return ConsumerMessage(
             batch.tp.topic, batch.tp.partition, batch.next - 1, 0.0, 0, None, None, cast("bytes", batch), None, 0, 0, batch.tp,
             generation_id=self.app.consumer_generation_id,

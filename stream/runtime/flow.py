@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol, cast
 
 from faust.types import TP
 
-from stream.runtime.batches import Batch
+from stream.runtime.batches import Batch, Unread
 from stream.runtime.changelog import Changelogs
 from stream.runtime.checkpoint import Checkpoint
 from stream.runtime.fatal import Gap, die
@@ -67,6 +67,10 @@ class Flow:
     ) -> None:
         self.app, self.sources, self.limit_s = app, sources, limit_s
         self.folds = frozenset(folds)
+        self.patient: frozenset[str] = frozenset()
+        """Sources that come last: a full queue of theirs keeps nobody waiting."""
+        self.taken: Callable[[], object] = int
+        """Called when an agent takes a batch."""
         self.tables: dict[str, OpenTable] = {}
         """The open tables by changelog."""
         self.counts: dict[str, int] = dict.fromkeys((*sources, *outputs), 0)
@@ -149,14 +153,18 @@ class Flow:
 
     # -- the agents' side
 
-    def accept(self, batch: Batch) -> Batch | None:
-        """Return the part of a delivered batch that follows what was applied; None: all of it was. Raises `Gap`."""
+    def accept(self, batch: Batch | Unread) -> Batch | None:
+        """Read of a delivered batch the part that follows what was applied; None: all of it was. Raises `Gap`."""
+        self.taken()
         self.faults.hit("decoded")
         applied = self.progress[batch.tp].applied
         if batch.start > applied:
             msg = f"{batch.tp.topic}-{batch.tp.partition}: applied up to {applied}, got {batch.start}..{batch.next}"
             raise Gap(msg)
-        return batch.since(applied) if batch.next > applied else None
+        if batch.next <= applied:
+            return None
+        batch = batch.since(applied)
+        return batch.read() if isinstance(batch, Unread) else batch
 
     def put(self, topic: str, key: bytes, message: Message) -> asyncio.Future[None]:
         """Send one message to its key's partition."""

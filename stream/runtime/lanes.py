@@ -11,6 +11,9 @@ from stream.runtime.producer import BatchProducer
 Headers = list[tuple[str, bytes]]
 MAX_BYTES = 16 * 1024 * 1024
 """How much may wait for its acknowledgement before nothing more is read."""
+TURNS_TO_LEAVE = 6
+"""Turns of the loop from a lane over aiokafka's accumulator and sender to the socket: each would wait for another batch to be
+applied."""
 MESSAGE_BYTES = 200
 """What a message takes beside its value."""
 _NONE: Headers = []
@@ -116,7 +119,9 @@ class Outbox:
         return acknowledged
 
     async def room(self) -> None:
-        """Wait while more than `MAX_BYTES` wait for their acknowledgement."""
+        """Let what was put leave, and wait while more than `MAX_BYTES` wait for their acknowledgement."""
+        for _ in range(TURNS_TO_LEAVE if self.waiting else 0):
+            await asyncio.sleep(0)
         while self.waiting > MAX_BYTES:
             self._freed.clear()
             await self._freed.wait()

@@ -2,27 +2,22 @@
 
 import ctypes
 
-from aiokafka import conn
-
 _MMAP_THRESHOLD, _TRIM_THRESHOLD, _ARENA_MAX = -3, -1, -8
 _KEPT_BYTES = 32 << 20
-READER_BYTES = 16 << 20
-"""aiokafka's 64 KiB stop and start the socket for each piece of an answer of megabytes."""
 
 _libc = ctypes.CDLL(None)
 
 
 def reuse_buffers() -> None:
-    """Let the C library keep up to 64 MB of freed buffers, in one arena, and read large answers in one go.
+    """Let the C library keep up to 64 MB of freed buffers, in one arena.
 
-    A new page costs 0.2 to 3 us, and an answer is copied four times: this takes a fifth off the CPU of a recovery.
+    A new page costs 0.2 to 3 us, and an answer is copied again and again: this takes a fifth off the CPU of a recovery.
     Does nothing where the C library has no `mallopt`.
     """
     mallopt = getattr(_libc, "mallopt", None)
     if mallopt is not None:
         for what, value in ((_MMAP_THRESHOLD, _KEPT_BYTES), (_TRIM_THRESHOLD, 2 * _KEPT_BYTES), (_ARENA_MAX, 1)):
             mallopt(what, value)
-    conn.READER_LIMIT = READER_BYTES
 
 
 def give_back() -> None:

@@ -77,15 +77,15 @@ class PartStore(base.Store[bytes, bytes]):
                 self.at.pop(tp, None)
                 self._undone.pop(tp.partition, None)
 
-    def load(self, partition: int, records: Iterable[Record]) -> None:
-        """Apply changelog records: the greatest position counts, not the last record.
+    def load(self, partition: int, records: Iterable[Record]) -> int:
+        """Apply changelog records and return how many: the greatest position counts, not the last record.
 
         A frozen worker that wakes up writes old rows behind newer ones; such keys become `stale`, to be written again.
         """
         rows, stale = self.part(partition), self.stale.setdefault(partition, set())
         self.loads[partition] = self.loads.get(partition, 0) + 1
-        known, first = FORMAT[0], rows.setdefault
-        for record in records:
+        known, first, count = FORMAT[0], rows.setdefault, 0
+        for count, record in enumerate(records, 1):  # noqa: B007 - the last one is returned
             key, value = record.key, record.value
             # Nearly all are the first row of their key: they pass by here for a third less.
             if value and key is not None and value[0] == known and first(key, value) is value:
@@ -109,6 +109,7 @@ class PartStore(base.Store[bytes, bytes]):
                 stale.discard(key)
             else:
                 stale.add(key)
+        return count
 
     def _undo(self, partition: int, key: bytes, row: bytes) -> None:
         """Remember the newest row that a null removed: a null has no position, and may be older than the row."""

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
+from aiokafka.producer.message_accumulator import BatchBuilder
 from faust.transport.drivers import aiokafka as driver
 
 from stream.runtime.fatal import die
@@ -11,6 +12,9 @@ from stream.runtime.murmur import murmur2
 from stream.runtime.watchdog import Stale
 
 Pair = tuple[bytes | None, bytes | None]
+COMPRESSION_NONE = 0
+PIECE_BYTES = 128 * 1024
+"""Of a changelog at once: a broker is sent one request after the other, and what people hear of waits behind it."""
 
 
 def partition_of(key: bytes, partitions: int) -> int:
@@ -44,12 +48,14 @@ class BatchProducer(driver.Producer):
 
         client.send = watched
 
-    async def send_many(self, topic: str, partition: int, records: Iterable[Pair], at_ms: int) -> list[tuple[Any, int]]:
-        """Send records to one partition in order, in as few batches as fit; return [(acknowledgement, count)]."""
+    async def send_many(
+        self, topic: str, partition: int, records: Iterable[Pair], at_ms: int, *, whole: bool = False
+    ) -> list[tuple[Any, int]]:
+        """Send records to one partition in order, `whole` in as few batches as fit; return [(acknowledgement, count)]."""
         kafka, acks, rest = self._ensure_producer(), [], iter(records)
         record = next(rest, None)
         while record is not None:
-            batch, count = kafka.create_batch(), 0
+            batch, count = kafka.create_batch() if whole else BatchBuilder(PIECE_BYTES, COMPRESSION_NONE), 0
             append = batch._builder.append  # the C builder: half the price of BatchBuilder.append
             while record is not None and append(count, at_ms, record[0], record[1], []) is not None:
                 count += 1

@@ -21,6 +21,7 @@ from stream.runtime.restoring import TELL_S, Restoring
 if TYPE_CHECKING:
     import faust
 
+    from stream.runtime.batches import Unread
     from stream.runtime.consumer import BatchConsumer
     from stream.runtime.flow import Flow
 
@@ -62,7 +63,8 @@ class BatchRecovery(Recovery):
             self._end_if_complete()
 
     def _load(self, event: Any) -> None:
-        batch, tp = event.value, event.value.tp
+        batch: Unread = event.value
+        tp = batch.tp
         if tp not in self.active_tps or event.message.generation_id != self.app.consumer_generation_id:
             return
         have = self.active_offsets[tp]
@@ -71,11 +73,10 @@ class BatchRecovery(Recovery):
         if batch.start > have + 1:
             msg = f"changelog {tp.topic}-{tp.partition}: expected offset {have + 1}, got {batch.start}"
             raise Gap(msg)
-        batch = batch.since(have + 1)
         store = self._store(tp)
-        store.load(tp.partition, batch.records)
+        loaded = store.load(tp.partition, batch.since(have + 1).records())
         store.at[tp] = self.active_offsets[tp] = max(have, batch.next - 1)
-        self.flow.on_restored(len(batch.records))
+        self.flow.on_restored(loaded)
 
     @Service.task
     async def _publish_stats(self) -> None:

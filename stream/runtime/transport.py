@@ -6,6 +6,7 @@ from faust.transport.drivers import TRANSPORTS
 from faust.transport.drivers import aiokafka as driver
 
 from stream.runtime.consumer import BatchConsumer
+from stream.runtime.frames import read_frames
 from stream.runtime.producer import BatchProducer
 
 
@@ -18,6 +19,7 @@ class Transport(driver.Transport):
 
 def register() -> None:
     """Make `leadstream://` and `part://` known to Faust."""
+    read_frames()
     for known in (TRANSPORTS, STORES, FIXUPS):
         known.namespaces.clear()  # what other packages may offer is not asked for: a worker starts sooner
     TRANSPORTS.aliases["leadstream"] = f"{__name__}:Transport"

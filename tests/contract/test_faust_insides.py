@@ -21,6 +21,7 @@ from faust.assignor.partition_assignor import PartitionAssignor
 from faust.stores.base import Store
 from faust.tables.manager import TableManager
 from faust.tables.recovery import Recovery
+from faust.transport.conductor import Conductor
 from faust.transport.consumer import Consumer, ThreadDelegateConsumer
 from faust.transport.drivers import aiokafka as driver
 from mode.utils.queues import FlowControlEvent
@@ -64,6 +65,9 @@ PINNED: list[tuple[Any, str]] = [
     (Recovery.on_recovery_completed, "895e7c415a4d"),
     (Recovery._publish_stats.fun, "099a124a57bf"),
     (AIOKafkaConnection.connect, "179fa038c170"),
+    (AIOKafkaConnection._read, "4020301d6ad4"),
+    (AIOKafkaConnection._handle_frame, "aadf78abd43c"),
+    (AIOKafkaConnection._send_sasl_token, "1d7b49df9df2"),
     (Recovery.need_recovery, "c6860beac5d7"),
     (PartitionAssignor.on_assignment, "63482c10174f"),
     (GroupCoordinator.check_errors, "c67ee34a37d9"),
@@ -84,6 +88,12 @@ PINNED: list[tuple[Any, str]] = [
     (FlowControlEvent.clear, "ad25d8fa610e"),
     (Fetcher._proc_fetch_request, "ace04969424f"),
     (Fetcher.fetched_records, "e20ce0c8117f"),
+    (Fetcher._get_actions_per_node, "fd175a69d8d4"),
+    (Fetcher._notify, "b0c2aa8e3cc1"),
+    (FetchResult.calculate_backoff, "aeed7a095b62"),
+    (BatchBuilder.__init__, "b5064f9ad59e"),
+    (Sender._sender_routine, "c07b5ec56875"),
+    (Conductor._update_tp_index, "41331c63e985"),
     (Fetcher._create_fetch_waiter, "65046fcd40e7"),
     (FetchResult.check_assignment, "2ffd6c1af9bc"),
     (FetchResult._update_position, "85766baa5d43"),

@@ -13,7 +13,7 @@ from faust.types import TP
 
 from stream.agents.telling import Telling
 from stream.cli import main
-from stream.runtime.batches import Batch
+from stream.runtime.batches import Batch, Unread
 from stream.runtime.changelog import Changelogs
 from stream.runtime.consumer import BatchConsumer
 from stream.runtime.flow import Flow
@@ -29,7 +29,7 @@ def lose_a_batch() -> None:
     """Lose a batch of `events` between the fetch and its delivery, as Faust does with one of an older generation."""
     take, count = BatchThread._take, [0]
 
-    def lossy(self: BatchThread, fetcher: Any, active: Any) -> list[Batch]:
+    def lossy(self: BatchThread, fetcher: Any, active: Any) -> list[Unread]:
         batches = take(self, fetcher, active)
         kept = []
         for batch in batches:
@@ -48,12 +48,12 @@ def any_position() -> None:
     """Take whatever comes, wherever it starts."""
     deliver, accept = BatchConsumer._deliver, Flow.accept
 
-    async def trusting(self: BatchConsumer, batches: Iterable[Batch], seeks: int) -> None:
+    async def trusting(self: BatchConsumer, batches: Iterable[Unread], seeks: int) -> None:
         for batch in batches:
             self._read_offset[batch.tp] = batch.start
             await deliver(self, [batch], seeks)
 
-    def trusted(self: Flow, batch: Batch) -> Batch | None:
+    def trusted(self: Flow, batch: Batch | Unread) -> Batch | None:
         self.progress[batch.tp].applied = batch.start
         return accept(self, batch)
 
@@ -75,14 +75,15 @@ def no_look_at_the_changelog() -> None:
 def last_row_counts() -> None:
     """Let the last record of a key count, as every table does whose rows have no position."""
 
-    def load(self: PartStore, partition: int, records: Iterable[Any]) -> None:
-        rows = self.part(partition)
+    def load(self: PartStore, partition: int, records: Iterable[Any]) -> int:
+        rows, count = self.part(partition), 0
         self.loads[partition] = self.loads.get(partition, 0) + 1
-        for record in records:
+        for count, record in enumerate(records, 1):  # noqa: B007 - the last one is returned
             if record.value is None:
                 rows.pop(record.key, None)
             else:
                 rows[record.key] = record.value
+        return count
 
     PartStore.load = load  # type: ignore[method-assign]
 

@@ -1,20 +1,21 @@
-"""A batch ends at the first border of a Kafka record batch behind so many records."""
+"""A batch ends at the first border of a Kafka record batch behind so many records; of a changelog all is one batch."""
 
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from aiokafka.errors import CorruptRecordException
 from aiokafka.record import MemoryRecords
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 
-from stream.runtime.batches import MAX_RECORDS, MAX_ROWS, unpack
+from stream.runtime.batches import ALL, MAX_RECORDS, unpack
 
 SIZE = 1_500
 TP = SimpleNamespace(topic="rows", partition=0)
 
 
-def fetched(batches: int) -> Any:
-    """Return an answer of record batches of `SIZE` records."""
+def fetched(batches: int, *, spoilt: bool = False) -> Any:
+    """Return an answer of record batches of `SIZE` records; `spoilt`: a bit of the last one is another."""
     data = b""
     for number in range(batches):
         builder = DefaultRecordBatchBuilder(
@@ -31,6 +32,8 @@ def fetched(batches: int) -> Any:
         part = builder.build()
         part[:8] = (number * SIZE).to_bytes(8, "big")
         data += bytes(part)
+    if spoilt:
+        data = data[:-1] + bytes([data[-1] ^ 1])
     return SimpleNamespace(next_fetch_offset=0, _records=MemoryRecords(data), _check_crcs=True)
 
 
@@ -38,15 +41,27 @@ def fetched(batches: int) -> Any:
     ("at_most", "parts"),
     [
         pytest.param(MAX_RECORDS, [3_000, 3_000], id="of a source, which others wait for"),
-        pytest.param(MAX_ROWS, [6_000], id="of a changelog, in one go"),
+        pytest.param(ALL, [6_000], id="of a changelog, in one go"),
         pytest.param(1, [1_500] * 4, id="never less than a record batch"),
     ],
 )
 def test_so_many_are_handed_on_at_once(at_most: int, parts: list[int]) -> None:
     answer, taken, start = fetched(4), [], 0
     for _ in parts:
-        batch, empty = unpack(TP, answer, at_most)
+        batch = unpack(TP, answer, at_most).read()
         assert (batch.start, batch.next) == (start, start + len(batch.records))
         start = batch.next
         taken.append(len(batch.records))
-    assert (taken, empty) == (parts, True)
+    assert (taken, answer._records.has_next()) == (parts, False)
+
+
+@pytest.mark.parametrize("position", [0, 1, SIZE - 1, SIZE, 3 * SIZE + 7])
+def test_a_batch_is_read_from_a_position_on(position: int) -> None:
+    unread = unpack(TP, fetched(4), ALL).since(position)
+    assert (unread.start, unread.next) == (position, 6_000)
+    assert [record.offset for record in unread.records()] == [*range(position, 6_000)]
+
+
+def test_a_batch_that_is_not_as_it_was_sent_is_not_read() -> None:
+    with pytest.raises(CorruptRecordException, match="wrong checksum in"):
+        unpack(TP, fetched(2, spoilt=True), ALL).read()

@@ -1,0 +1,84 @@
+"""What is put leaves before more is read, and a long changelog keeps nothing else waiting: with aiokafka's own sender."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from aiokafka.producer.message_accumulator import MessageAccumulator
+from aiokafka.producer.sender import Sender
+from aiokafka.structs import TopicPartition
+
+from stream.runtime.lanes import Message, Outbox
+from stream.runtime.producer import PIECE_BYTES, BatchProducer
+
+LIMIT = 900_000
+
+
+class Broker:
+    """Takes requests and answers none."""
+
+    def __init__(self) -> None:
+        self.requests: list[dict[str, int]] = []
+        """The topics of each, with how many bytes."""
+        self.cluster = SimpleNamespace(leader_for_partition=lambda _: 1)
+        self._accumulator = MessageAccumulator(self.cluster, LIMIT, 0, 10)
+        self.sender = Sender(
+            self, acks=-1, txn_manager=None, message_accumulator=self._accumulator, retry_backoff_ms=1, request_timeout_ms=1
+        )  # fmt: skip
+        self.answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    async def send(self, _node: int, request: Any) -> None:
+        self.requests.append({topic: sum(len(data) for _, data in parts) for topic, parts in request._topics})
+        await self.answer
+
+    def _ensure_producer(self) -> "Broker":
+        return self
+
+    def create_batch(self) -> Any:
+        return self._accumulator.create_builder()
+
+    async def send_batch(self, batch: Any, topic: str, *, partition: int) -> Any:
+        return await self._accumulator.add_batch(batch, TopicPartition(topic, partition), 10)
+
+
+@pytest.fixture
+async def broker() -> AsyncIterator[Broker]:
+    made = Broker()
+    await made.sender.start()
+    await asyncio.sleep(0)
+    yield made
+    made.answer.cancel()
+    task: Any = made.sender.sender_task
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_what_was_put_has_left_when_the_next_batch_is_applied(broker: Broker) -> None:
+    producer: Any = broker
+    box = Outbox(lambda: producer, lambda: None)
+    box.put("people", 0, [Message(b"1", b"a")])
+    await box.room()
+    assert [[*topics] for topics in broker.requests] == [["people"]]
+    box.stop()
+
+
+async def test_a_changelog_goes_in_pieces_so_that_others_go_with_them(broker: Broker) -> None:
+    producer: Any = broker
+    rows = [(str(number).encode(), bytes(1000)) for number in range(500)]
+    sending = asyncio.ensure_future(BatchProducer.send_many(producer, "rows", 0, rows, 0))
+    await asyncio.sleep(0.01)
+    assert [[*topics] for topics in broker.requests] == [["rows"]]
+    assert PIECE_BYTES / 2 < broker.requests[0]["rows"] <= PIECE_BYTES < LIMIT / 4
+    sending.cancel()
+    await asyncio.gather(sending, return_exceptions=True)
+
+
+async def test_a_cut_is_one_batch_however_long(broker: Broker) -> None:
+    producer: Any = broker
+    rows = [(str(number).encode(), bytes(1000)) for number in range(500)]
+    sent = await BatchProducer.send_many(producer, "rows", 0, rows, 0, whole=True)
+    assert [count for _, count in sent] == [500]
+    await asyncio.sleep(0.01)
+    assert broker.requests[0]["rows"] > 500_000
