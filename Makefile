@@ -33,6 +33,7 @@ demo: install  ## visitors become leads before your eyes, no Docker needed
 	@$(BIN)/leadstream demo
 
 test: $(DEV)  ## all tests, on the embedded broker and on a real Apache Kafka
+	@$(BIN)/python -m compileall -q stream schemas  # hundreds of commands start, some with PYTHONDONTWRITEBYTECODE set
 	$(BIN)/python -m pytest -n 4 --no-loadscope-reorder
 
 check: $(DEV)  ## style, types, arrows, generated files, doctests

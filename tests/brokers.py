@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Literal, TypeVar, cast
 
 import pytest
 from confluent_kafka import Consumer, KafkaException, Message, Producer, TopicPartition
@@ -24,6 +24,7 @@ from confluent_kafka.admin import AdminClient
 from stream.runtime.children import end, spawn
 from stream.runtime.embedded import EmbeddedBroker
 from stream.runtime.embedded import free_port as free_port  # noqa: PLC0414 -- tests take it from here
+from tests.nursery import Forked, is_there, nursery
 
 T = TypeVar("T")
 
@@ -35,12 +36,18 @@ _CLUSTER = "bGVhZHN0cmVhbS10ZXN0cw"  # 16 bytes in base64: what `format` takes f
 
 
 def wait_until(condition: Callable[[], T], timeout_s: float = 30.0, what: str | Callable[[], str] = "the condition") -> T:
-    """Poll until the condition is truthy and return what it returned; fail with `what` after `timeout_s`."""
-    deadline = time.monotonic() + timeout_s
+    """Poll until the condition is truthy and return what it returned; fail with `what` after `timeout_s`.
+
+    A look that takes long is taken less often: what is waited for needs the machine more than who waits.
+    """
+    began = time.monotonic()
+    deadline = began + timeout_s
     while not (found := condition()):
-        if time.monotonic() > deadline:
+        now = time.monotonic()
+        if now > deadline:
             pytest.fail(f"waited {timeout_s:.0f} s in vain for {what() if callable(what) else what}", pytrace=False)
-        time.sleep(0.02)
+        time.sleep(min(max(0.02, 3 * (now - began)), 0.25))
+        began = time.monotonic()
     return found
 
 
@@ -49,15 +56,18 @@ class Process:
 
     def __init__(self, command: Sequence[str], env: Mapping[str, str], log: Path, cwd: Path | None = None) -> None:
         self.command, self.env, self.log, self.cwd = list(command), dict(env), log, cwd
-        self._child: subprocess.Popen[bytes] | None = None
+        self._child: subprocess.Popen[bytes] | Forked | None = None
 
     def start(self) -> "Process":
         """Start it, appending to its log."""
         self.log.parent.mkdir(parents=True, exist_ok=True)
-        with self.log.open("ab") as output:
-            self._child = spawn(self.command, env=self.env, output=output, cwd=self.cwd)
+        self._child = self._born()
         atexit.register(self.kill)
         return self
+
+    def _born(self) -> "subprocess.Popen[bytes] | Forked":
+        with self.log.open("ab") as output:
+            return spawn(self.command, env=self.env, output=output, cwd=self.cwd)
 
     @property
     def pid(self) -> int:
@@ -79,7 +89,7 @@ class Process:
     def stop(self, patience_s: float = 30.0) -> int:
         """End it gracefully (SIGTERM) and return its exit code; kill -9 after `patience_s`."""
         atexit.unregister(self.kill)
-        return end(self._child, patience_s) if self._child else 0
+        return end(cast("subprocess.Popen[bytes]", self._child), patience_s) if self._child else 0
 
     def kill(self) -> None:
         """End it at once (SIGKILL) with all its children; harmless when it is gone."""
@@ -106,6 +116,18 @@ class Process:
         found = wait_until(look, timeout_s, f"/{pattern}/ in {self.log}")
         assert found
         return found
+
+
+class WorkerProcess(Process):
+    """A worker, `python -m WORDS`, that starts as a fork, where there are any."""
+
+    def __init__(self, words: Sequence[str], env: Mapping[str, str], log: Path, cwd: Path) -> None:
+        super().__init__([sys.executable, "-m", *words], env, log, cwd)
+
+    def _born(self) -> "subprocess.Popen[bytes] | Forked":
+        if not is_there() or self.cwd is None:
+            return super()._born()
+        return nursery().fork(self.command[2:], self.env, self.log, self.cwd)
 
 
 @dataclass(frozen=True)
@@ -273,6 +295,8 @@ class Installation:
     prefix: str = field(default_factory=lambda: f"t{secrets.token_hex(4)}-")
     settings: dict[str, str] = field(default_factory=dict)
     processes: list[Process] = field(default_factory=list)
+    forks: bool = False
+    """Whether its workers start as forks, and what makes its topics."""
 
     @property
     def app(self) -> str:
@@ -300,9 +324,12 @@ class Installation:
 
     def run(self, *words: str, stdin: str | None = None, **settings: str) -> subprocess.CompletedProcess[str]:
         """Run a command to its end, like `run("topics", "--check")`."""
+        env = self.env(**settings)
+        if self.forks and words == ("topics",) and is_there():
+            return nursery().run(("stream", *words), env, self.folder, 120)
         return subprocess.run(
             [sys.executable, "-m", "stream", *words],
-            env=self.env(**settings),
+            env=env,
             input=stdin,
             capture_output=True,
             text=True,
@@ -314,7 +341,11 @@ class Installation:
     def start(self, *words: str, name: str | None = None, **settings: str) -> Process:
         """Start a command that goes on, like `start("worker")`; its output goes to the test's folder."""
         log = self.folder / f"{name or words[0]}-{len(self.processes)}.log"
-        process = Process([sys.executable, "-m", "stream", *words], self.env(**settings), log, self.folder)
+        env = self.env(**settings)
+        if self.forks and words[0] == "worker":
+            process: Process = WorkerProcess(["stream", *words], env, log, self.folder)
+        else:
+            process = Process([sys.executable, "-m", "stream", *words], env, log, self.folder)
         self.processes.append(process.start())
         return process
 

@@ -2,13 +2,12 @@
 
 import re
 import signal
-import sys
 import time
 from collections import Counter
 from dataclasses import dataclass, field
 
 from stream.runtime.embedded import free_port
-from tests.brokers import Installation, Process
+from tests.brokers import Installation, Process, WorkerProcess
 
 ENDED = {0: "stopped", -9: "killed", 70: "ended itself", 3: "no Kafka"}
 NEVER = ("Gap(", "AssertionError", "ValueError", "KeyError", "Unreadable", "TypeError")
@@ -37,8 +36,7 @@ class Crew:
         env["_LEADSTREAM_DRAG"], env["_LEADSTREAM_FAULT"] = str(self.drag_s), fault
         self.started += 1
         log = self.installation.folder / f"worker-{slot}-{self.started:03}.log"
-        command = [sys.executable, "-m", "stream", "worker"]
-        process = Process(command, env, log, self.installation.folder).start()
+        process = WorkerProcess(["stream", "worker"], env, log, self.installation.folder).start()
         self.running[slot] = process
         return process
 

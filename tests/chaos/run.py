@@ -56,7 +56,7 @@ class Run:
         self.plan, self.folder, self.cluster = plan, folder, cluster
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        self.installation = Installation(cluster.broker, folder)
+        self.installation = Installation(cluster.broker, folder, forks=True)
         settings = SETTINGS | {"SESSION_TIMEOUT": f"{session_s:.0f}s", "KAFKA": cluster.fronts}
         if plan.brokers > 1:
             settings["REPLICATION"] = str(plan.brokers)

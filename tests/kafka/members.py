@@ -111,7 +111,7 @@ def _compare_worth(folds: Sequence[Accounts], visitors: Mapping[bytes, Visitor],
     wanted: dict[str, float] = defaultdict(float)
     for person in people.rows.persons():
         view = people.leads.view(person)
-        known = view.profile.account(person.as_of) if person.identified else None
+        known = view.profile.account(max(person.as_of, people.clock or 0)) if person.identified else None
         if known is not None:
             wanted[known["id"]] += view.outlook(person.as_of).part("total", at)
     for key, row in visitors.items():

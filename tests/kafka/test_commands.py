@@ -21,6 +21,7 @@ def ready(installation: Installation) -> Installation:
 
 
 def test_topics_are_made_once_and_are_then_as_they_should_be(installation: Installation) -> None:
+    installation.forks = False  # typed as an operator does
     first = installation.run("topics")
     second = installation.run("topics")
     check = installation.run("topics", "--check")

@@ -87,13 +87,7 @@ def check_all(installation: Installation) -> None:
 
 
 def test_what_is_due_comes_at_its_own_instant_also_when_no_worker_lived_then(installation: Installation) -> None:
-    worker = run_worker(installation)
-    ask(installation, "gone", "back")
-    due = promoted(installation, "gone", "back")
-    worker.kill(installation)
-    ask(installation, "back")  # nobody reads it before `back` would have fallen
-    assert time.time() * 1000 < due, "this machine is too slow for these seconds"
-    wait_until_past(due + 500)
+    gone, back = _asked_while_no_worker_lives(installation)
     worker = run_worker(installation)
     ask(installation, "quiet")
     due = promoted(installation, "quiet")
@@ -104,13 +98,29 @@ def test_what_is_due_comes_at_its_own_instant_also_when_no_worker_lived_then(ins
     assert 0 <= fall.timestamp_ms - due <= WITHIN_MS, "it comes though nobody visits"
     check_all(installation)
     records = installation.read("stage-changes")
-    assert moves(records, "gone") == moves(records, "back") == ["mql", "lead"]
+    assert moves(records, gone) == moves(records, back) == ["mql", "lead"]
     assert worker.process.stop() == 0
+
+
+def _asked_while_no_worker_lives(installation: Installation) -> tuple[str, str]:
+    """Return two who fall due while no worker lives, the second of whom asked again before; a busy machine takes some tries."""
+    for attempt in range(6):
+        gone, back = f"gone-{attempt}", f"back-{attempt}"
+        worker = run_worker(installation)
+        ask(installation, gone, back)
+        due = promoted(installation, gone, back)
+        worker.kill(installation)
+        ask(installation, back)  # nobody reads it before `back` would have fallen
+        asked_ms = time.time() * 1000
+        wait_until_past(due + 500)
+        if asked_ms < due:
+            return gone, back
+    pytest.fail("this machine is too slow for these seconds")
 
 
 @pytest.mark.kafka
 def test_a_worker_that_lags_stops_the_clock(kafka: Broker, tmp_path: Path) -> None:
-    installation = prepared(Installation(kafka, tmp_path))
+    installation = prepared(Installation(kafka, tmp_path, forks=True))
     installation.settings["SESSION_TIMEOUT"] = "20s"
     reader, user, due = split(installation)
     reader.process.signal(signal.SIGSTOP)

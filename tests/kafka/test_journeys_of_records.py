@@ -26,7 +26,7 @@ HEADERS = {"trace": b"\x00\xff", "sender": "tracker-ü".encode(), "leadstream-hi
 def shared(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     """One installation for all tests of this file, on both brokers in turn."""
     broker: Broker = request.getfixturevalue(request.param)
-    made = Installation(broker, tmp_path_factory.mktemp("records"))
+    made = Installation(broker, tmp_path_factory.mktemp("records"), forks=True)
     assert made.run("topics").returncode == 0
     yield made
     made.close()

@@ -20,7 +20,7 @@ def own_kafka(tmp_path: Path) -> Iterator[Installation]:
     node = KafkaNode(tmp_path / "kafka", kafka_jars())
     node.format()
     node.start()
-    made = Installation(Broker(node.address, "kafka", node), tmp_path)
+    made = Installation(Broker(node.address, "kafka", node), tmp_path, forks=True)
     made.run("topics")
     yield made
     made.close()

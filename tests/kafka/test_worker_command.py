@@ -20,6 +20,7 @@ def _row(installation: Installation, key: bytes) -> visitor.Visitor:
 
 
 def test_it_makes_its_topics_works_and_ends_with_0(installation: Installation) -> None:
+    installation.forks = False  # started as an operator does
     worker = installation.worker()
     worker.wait_for_line(READY)
 

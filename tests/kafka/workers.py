@@ -1,7 +1,6 @@
 """A worker of an installation, and what it answers."""
 
 import json
-import sys
 import time
 from collections import Counter
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from stream.runtime.embedded import free_port
 from stream.runtime.producer import partition_of
 from stream.web.peers import HOP
-from tests.brokers import Installation, Process, wait_until
+from tests.brokers import Installation, Process, WorkerProcess, wait_until
 from tests.oracle.facts import instant_text
 
 KINDS = ("applied", "duplicates", "echoes", "forwarded", "dead_letters", "own")
@@ -109,8 +108,8 @@ def end_history(installation: Installation, partitions: int) -> int:
 def hanging(installation: Installation, way: str, **settings: str) -> Process:
     """Start a worker that will hang in this way when the folder's file `hang` is there."""
     env = installation.env(**({"WEB_PORT": str(free_port())} | settings)) | {"_HANG": str(trigger(installation))}
-    command = [sys.executable, "-m", "tests.kafka.hanging", way, "worker"]
-    process = Process(command, env, installation.folder / f"{way}.log", installation.folder)
+    words = ["tests.kafka.hanging", way, "worker"]
+    process = WorkerProcess(words, env, installation.folder / f"{way}.log", installation.folder)
     installation.processes.append(process.start())
     return process
 
