@@ -6,7 +6,7 @@ events that nearly all are.
 """
 
 from collections.abc import Collection, Mapping
-from typing import Any, Final
+from typing import Any, Final, final
 
 import msgspec
 import orjson
@@ -33,8 +33,12 @@ _FEW_BYTES: Final = 5 * MAX_MEMBERS  # a member takes five bytes at least: `"":0
 _TYPES: Final = frozenset(EVENT_TYPES)
 
 
+@final
 class Rejected(msgspec.Struct, frozen=True):
-    """Why a record is a dead letter: `reason` is typed, `stage` is decode, validate, identify or apply."""
+    """Why a record is a dead letter: `reason` is typed, `stage` is decode, validate, identify or apply.
+
+    The hot path asks `type(read) is Rejected`: that costs a sixth of `isinstance`.
+    """
 
     reason: str
     message: str
@@ -47,8 +51,8 @@ def decode(value: bytes | None, stages: Collection[str] | None = None) -> RawEve
     `stages` are the names of the ruleset in force, for a CRM's stage events; None: any name will do.
     """
     plain = None if value is None else read_plain(value)
-    if plain is not None and (plain.event or plain.type != "track"):
-        return _of_known_type(plain, stages)
+    if plain is not None and (plain.type != "track" or plain.event):
+        return plain if plain.event is None or plain.event != LEAD_STAGE_CHANGED else _of_known_type(plain, stages)
     document = _document(value)
     return document if isinstance(document, Rejected) else _accept(document, stages)
 

@@ -14,7 +14,9 @@ def happened_at(raw: RawEvent, r: int) -> int:
 
     BadInstant where a field that is used is no instant, or the result is before 2000.
     """
-    t = min(_told(raw, r), r)
+    t = r
+    if raw.timestamp is not None or raw.original_timestamp is not None:
+        t = min(_told(raw, r), r)
     if t < YEAR_2000:
         raise BadInstant(f"{t} ms is before the year 2000")
     return t

@@ -19,6 +19,8 @@ from stream.domain.ids import (
 )
 
 _USUAL_LENGTH: Final = 64
+_SAY_NO_MORE: Final = frozenset({"page", "track", "screen", "group"})
+"""Types of events that carry no identity beside their own ids."""
 
 
 def identities(raw: RawEvent, phone_region: str | None = None) -> list[str]:
@@ -26,8 +28,10 @@ def identities(raw: RawEvent, phone_region: str | None = None) -> list[str]:
 
     `phone_region` is the country of telephone numbers that name none.
     """
-    user = () if raw.user_id is None else _plain("user", raw.user_id)
     cookie = _plain("anon", raw.anonymous_id)
+    if raw.user_id is None and raw.type in _SAY_NO_MORE and (raw.context is None or not raw.context.external_ids):
+        return [*cookie]
+    user = () if raw.user_id is None else _plain("user", raw.user_id)
     if raw.context is not None and raw.context.external_ids:
         external = _by_class(raw.context.external_ids, phone_region)
         nodes = [*user, *external["A"], *external["lead"], *external["B"], *cookie, *external["C"]]
@@ -49,8 +53,6 @@ def value_in(kind: str, value: object, phone_region: str | None) -> str | None:
 
 
 def _plain(kind: str, value: object) -> tuple[str, ...]:
-    if value is None:
-        return ()
     return _remembered(kind, value) if isinstance(value, str) and len(value) <= _USUAL_LENGTH else _node(kind, value)
 
 

@@ -4,7 +4,7 @@ It accepts a part of what `schemas.event` accepts and reads the same values. Wha
 nothing is passed over: every member is one that the usual clients send, and nests no deeper than they do.
 """
 
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 import msgspec
 
@@ -66,6 +66,7 @@ class PlainContext(RawContext, frozen=True, rename="camel", gc=False, forbid_unk
 class PlainEvent(RawEvent, frozen=True, rename="camel", gc=False, forbid_unknown_fields=True):
     """An event whose every member is known."""
 
+    type: Literal["track", "page", "screen", "identify", "group", "alias"]
     anonymous_id: Id = None
     user_id: Id = None
     previous_id: Id = None
@@ -87,7 +88,7 @@ class PlainEvent(RawEvent, frozen=True, rename="camel", gc=False, forbid_unknown
 _decode = msgspec.json.Decoder(PlainEvent).decode
 
 
-def read_plain(value: bytes) -> RawEvent | None:
+def read_plain(value: bytes) -> PlainEvent | None:
     """Return the event; None: it is none of these, and somebody else has to look.
 
     >>> read_plain(b'{"type":"page","anonymousId":"9f2c"}').anonymous_id

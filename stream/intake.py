@@ -10,7 +10,7 @@ from schemas.event import LEAD_STAGE_CHANGED, RawEvent, Rejected, decode, identi
 from schemas.event_times import happened_at, has_own_time, received_at, recorded_at
 from schemas.keys import kind_in
 from schemas.raw_event import RawContext, RawPage
-from stream.collected import is_browsers, told_company
+from stream.collected import COMPANY, TRUST, is_browsers, told_company
 from stream.domain import places
 from stream.domain.event import Company, Event, Group, Link
 from stream.domain.ids import email_of, id_of, kind_of, text_of, value_of
@@ -22,6 +22,8 @@ HASH_BYTES: Final = 6
 
 _NO_CONTEXT: Final = RawContext()
 _NO_PAGE: Final = RawPage()
+_NOTHING_YET: Final = blake2b(digest_size=HASH_BYTES)
+"""The hash of nothing: to copy it costs a third less than to make it."""
 
 Headers = Iterable[tuple[str, bytes]]
 
@@ -65,13 +67,11 @@ class Intake:
         An echo of ours is never a dead letter: it may come without a key (`node` empty) or a readable time.
         """
         raw = decode(value, self.stages)
-        if isinstance(raw, Rejected):
+        if type(raw) is Rejected:
             return raw
-        event = self._event(raw, value, timestamp_ms, history=bool(headers) and _has_history(headers))
-        if headers and isinstance(event, Event):
-            event.browser = is_browsers(headers)
-            if not event.bot and (told := told_company(headers)):
-                event.company = told[0]
+        event = self._event(raw, value, timestamp_ms)
+        if headers and type(event) is Event:
+            _hear(event, headers)
         return event
 
     def read_line(self, value: bytes, before_ms: int | None) -> Event | Rejected:
@@ -86,42 +86,39 @@ class Intake:
         return self._event(raw, value, before_ms if received_ms is None else received_ms, recorded=True)
 
     def _event(
-        self,
-        raw: RawEvent,
-        value: bytes | None,
-        timestamp_ms: int | None,
-        *,
-        recorded: bool = False,
-        history: bool = False,
-    ) -> Event | Rejected:
+        self, raw: RawEvent, value: bytes | None, timestamp_ms: int | None, *, recorded: bool = False
+    ) -> Event | Rejected:  # fmt: skip
         """Return the event; `recorded`: the record's timestamp is its receive time."""
         nodes = identities(raw, self._phone_region)
-        if raw.event == LEAD_STAGE_CHANGED and is_echo(raw):
+        moves = raw.event is not None and raw.event == LEAD_STAGE_CHANGED
+        if moves and is_echo(raw):
             return _echo(raw, nodes, value, timestamp_ms or 0)
         if not nodes:
             return Rejected("no_identity", "no userId, anonymousId or externalIds that exist", "identify")
         if timestamp_ms is None:
             return Rejected("bad_timestamp", "no readable receive time, and no line before to take it from", "apply")
         try:
-            r = timestamp_ms if recorded else received_at(raw, timestamp_ms)
+            r = timestamp_ms if recorded or raw.received_at is None else received_at(raw, timestamp_ms)
             t = happened_at(raw, r)
         except BadInstant as error:
             return Rejected("bad_timestamp", str(error), "apply")
-        event = Event(
-            node=nodes[0], type=raw.type, t=t, r=r, message=_message(raw, value, timestamp_ms), event=raw.event, history=history
-        )
-        if raw.properties:
-            event.properties = raw.properties
-            event.crm_stage = _crm_stage(raw)
         context = raw.context or _NO_CONTEXT
-        _tell_place(event, context)
-        event.bot = self._lookups.is_bot(context.user_agent)
-        if _carries_words(raw, context):
+        page, properties, campaign = context.page or _NO_PAGE, raw.properties or {}, context.campaign or {}
+        url = places.of_url(page.url) if page.url else _other_place(page, properties)
+        channel = _medium(campaign) if campaign and context.channel is None else context.channel
+        bot = self._lookups.is_bot(context.user_agent)
+        company = None if bot or context.ip is None else self._lookups.company(context.ip)
+        event = Event(  # by position: names cost four times as much
+            nodes[0], raw.type, t, r, _message(raw, value, timestamp_ms), raw.event, properties, campaign,
+            page.title, page.search, url, channel, page.referrer, company, bot,
+        )  # fmt: skip
+        if moves and raw.type == "track":
+            event.crm_stage = str(properties["stage"])
+        if context.external_ids is not None or context.traits is not None or raw.traits is not None:
             self._tell_kinds(event, raw, nodes)
         elif len(nodes) > 1:
             event.links = _linking(event, [Link(node) for node in nodes])
-        if not event.bot:
-            event.company = None if context.ip is None else self._lookups.company(context.ip)
+        if not bot and (raw.type == "group" or context.group_id is not None):
             event.group = _group(raw, context)
         return event
 
@@ -156,13 +153,13 @@ class Intake:
                 return ""
 
 
-def _carries_words(raw: RawEvent, context: RawContext) -> bool:
-    """Tell whether there may be an address or a number among ids and traits."""
-    return context.external_ids is not None or context.traits is not None or raw.traits is not None
-
-
-def _has_history(headers: Headers) -> bool:
-    return any(name == HISTORY_HEADER for name, _ in headers)
+def _hear(event: Event, headers: Headers) -> None:
+    """Set what the headers say of an event."""
+    names = dict(headers)
+    event.history = HISTORY_HEADER in names
+    event.browser = TRUST in names and is_browsers(headers)
+    if not event.bot and COMPANY in names and (told := told_company(headers)):
+        event.company = told[0]
 
 
 def _echo(raw: RawEvent, nodes: list[str], value: bytes | None, timestamp_ms: int) -> Event:
@@ -174,7 +171,9 @@ def _echo(raw: RawEvent, nodes: list[str], value: bytes | None, timestamp_ms: in
 def _message(raw: RawEvent, value: bytes | None, timestamp_ms: int) -> bytes:
     """Return the hash of the messageId, or of the event itself where it has none."""
     name = raw.message_id or _derived_id(raw, value, timestamp_ms)
-    return blake2b(name.encode(), digest_size=HASH_BYTES).digest()
+    digest = _NOTHING_YET.copy()
+    digest.update(name.encode())
+    return digest.digest()
 
 
 def _derived_id(raw: RawEvent, value: bytes | None, timestamp_ms: int) -> str:
@@ -187,17 +186,10 @@ def _derived_id(raw: RawEvent, value: bytes | None, timestamp_ms: int) -> str:
     return sha256(canonical).hexdigest()
 
 
-def _tell_place(event: Event, context: RawContext) -> None:
-    """Set where it happened, and what brought the visitor there."""
-    page = context.page or _NO_PAGE
-    event.title, event.search, event.referrer = page.title, page.search, page.referrer
-    event.url = places.of_url(page.url) if page.url else _other_place(page, event.properties)
-    event.channel = context.channel
-    if context.campaign:
-        event.campaign = context.campaign
-        medium = context.campaign.get("medium")
-        if context.channel is None and isinstance(medium, str):
-            event.channel = medium
+def _medium(campaign: Mapping[str, Any]) -> str | None:
+    """Return the channel of a campaign: what brought the visitor, where the context does not say it."""
+    medium = campaign.get("medium")
+    return medium if isinstance(medium, str) else None
 
 
 def _other_place(page: RawPage, properties: Mapping[str, Any]) -> str | None:
@@ -206,12 +198,6 @@ def _other_place(page: RawPage, properties: Mapping[str, Any]) -> str | None:
     if isinstance(url, str) and url:
         return places.of_url(url)
     return None if page.path is None else places.of_path(page.path)
-
-
-def _crm_stage(raw: RawEvent) -> str | None:
-    if raw.type != "track" or raw.event != LEAD_STAGE_CHANGED or raw.properties is None:
-        return None
-    return str(raw.properties["stage"])
 
 
 def _group(raw: RawEvent, context: RawContext) -> Group | None:

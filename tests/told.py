@@ -7,12 +7,12 @@ from typing import Any
 import msgspec
 import orjson
 
-from stream.domain import documents, visitor
+from stream.domain import decay, documents, visitor
 from stream.domain.event import Event, Link
 from stream.domain.ids import lead_id
 from stream.domain.instants import parse
 from stream.domain.leads import Out
-from stream.domain.log import Deployment, Record, Tick, Wake, decode, encode
+from stream.domain.log import Deployment, Record, Said, Tick, Wake, decode, encode
 from stream.domain.people import People
 from stream.domain.person import Person
 from stream.domain.ruleset.load import load
@@ -87,6 +87,21 @@ def happened(name: str, node: str, t: int, **more: Any) -> Event:
     return Event(**{"node": node, "t": t, "r": t, "message": message, "links": links, **what, **more})
 
 
+def row_after(*events: Event, ruleset: Ruleset | None = None) -> Visitor:
+    """Return the row that a visitor's events leave."""
+    row: Visitor | None = None
+    ruleset = ruleset or rules()
+    for position, event in enumerate(events, 1):
+        row = visitor.apply(row, event, position, ruleset).row
+    assert row is not None
+    return row
+
+
+def worth(row: Visitor, at: int, sums: str = "points") -> dict[str, float]:
+    """Return what each name in a row's sums is worth."""
+    return decay.worth(getattr(row.state, sums), row.state.landmark, at)
+
+
 class Log:
     """Visitors' rows and the people log that their snapshots make; wakes are answered at once."""
 
@@ -123,6 +138,9 @@ class Log:
         made = self.people.take_out()
         self.out += made
         for wake in [decode(out.value) for out in made if out.topic == "wakes" and out.value is not None]:
+            if isinstance(wake, Said):
+                visitor.remember(self.visitors.setdefault(wake.node, Visitor()), wake)
+                continue
             assert isinstance(wake, Wake)
             self.visitors[wake.node], snapshot = visitor.wake(self.visitors.get(wake.node), wake.node, wake.r, self.rules)
             self.append(snapshot)

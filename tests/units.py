@@ -23,10 +23,12 @@ def values(name: str, key: str) -> list[str]:
 
 
 def environment(name: str, instance: str, runtime: Path) -> dict[str, str]:
-    """Return what a unit's process gets, the shipped example of the file of settings included."""
+    """Return what a unit's process gets, the shipped examples of the files of settings included."""
     specifiers = {"%i": instance, "%H": "host", "%t": str(runtime)}
     words = [word for value in values(name, "Environment") for word in shlex.split(value)]
-    words += [line for line in (FOLDER / "leadstream.env").read_text().splitlines() if "=" in line and not line.startswith("#")]
+    shipped = [FOLDER / Path(file.removeprefix("-")).name for file in values(name, "EnvironmentFile")]
+    lines = [line for file in shipped if file.exists() for line in file.read_text().splitlines()]
+    words += [line for line in lines if "=" in line and not line.startswith("#")]
     made = dict(word.split("=", 1) for word in words)
     for mark, value in specifiers.items():
         made = {key: told.replace(mark, value) for key, told in made.items()}

@@ -5,8 +5,9 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from stream.domain.accounts.member import account_of, visitor_id, visitor_member
+from stream.domain.event import Company
 from stream.domain.log import Member, Members, encode
-from stream.domain.state import NEVER
+from stream.domain.state import NEVER, State
 from stream.domain.visitor import Visitor
 from stream.runtime.lanes import Message
 from stream.runtime.producer import partition_of
@@ -25,9 +26,15 @@ partition_of_account = lru_cache(maxsize=100_000)(partition_of)
 """murmur2 in Python costs what all else does here."""
 
 
-def counted_in(row: Visitor | None) -> str:
-    """Return the account that a visitor counts for here; "" where that is none, or somebody listens to it."""
-    return "" if row is None or row.listened else account_of(row.state)
+def counted_in(row: Visitor | None) -> Company | str | None:
+    """Return by what a visitor counts for an account here: its company, or a group's account; None where somebody listens.
+
+    The account's name is made only where it may have changed: nearly every event leaves it as it is.
+    """
+    if row is None or row.listened:
+        return None
+    state = row.state
+    return account_of(state) if state.groups else state.account
 
 
 class Waiting:
@@ -68,19 +75,21 @@ class Anonymous:
         self._waiting[part.changelog.partition] = Waiting()
         part.taking = lambda: self._hand_on(part, None)
 
-    def note(self, part: "RowPart[Visitor]", key: bytes, was: str, row: Visitor) -> None:
-        """Remember a row that an event changed, which counted for the account `was`; it leaves at the event that says so."""
+    def note(self, part: "RowPart[Visitor]", key: bytes, was: Company | str | None, row: Visitor) -> None:
+        """Remember a row that an event changed, which counted by `was`; it leaves its account at the event that says so."""
         now = counted_in(row)
-        if was and was != now and was != account_of(row.state):
-            self._leave(part, key, was, row)
-        if now:
+        if was is not None and was is not now:
+            account = was if isinstance(was, str) else account_of(State(account=was))
+            if account != account_of(row.state):
+                self._leave(part, key, account, row)
+        if now is not None:
             self._waiting[part.changelog.partition].visitors[key] = None
 
     def let_go(self, part: "RowPart[Visitor]", key: bytes) -> None:
         """Let a visitor whose row goes leave its account."""
         row = part.get(key)
-        if row is not None and (account := counted_in(row)):
-            self._leave(part, key, account, row)
+        if row is not None and counted_in(row) is not None:
+            self._leave(part, key, account_of(row.state), row)
 
     def _leave(self, part: "RowPart[Visitor]", key: bytes, account: str, row: Visitor) -> None:
         gone = Member(visitor_id(key.decode()), row.position, left=True)
@@ -112,8 +121,8 @@ class Anonymous:
         for key in keys:
             del waiting.visitors[key]
             row = part.get(key)
-            account = counted_in(row)
-            if row is None or not account:
+            if row is None or counted_in(row) is None:
                 continue
-            found.append((account, visitor_member(visitor_id(key.decode()), row.state, row.position, floor), row.state.as_of))
+            member = visitor_member(visitor_id(key.decode()), row.state, row.position, floor)
+            found.append((account_of(row.state), member, row.state.as_of))
         return found

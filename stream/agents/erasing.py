@@ -40,6 +40,11 @@ class Graveyard:
         """Return the grave of an identity."""
         return self._part.get(graves.key_of(self.salt, key)) if self.salt else None
 
+    def risen(self, key: bytes) -> Visitor | None:
+        """Return the row of a new life out of an identity's grave; None: it has none."""
+        grave = self.grave(key)
+        return None if grave is None else visitor.rise(grave)
+
     def wake(self, key: bytes, place: int) -> Visitor | None:
         """Let a grave know that somebody listens; returns a row of nothing to answer with, None where that is long known.
 

@@ -33,13 +33,24 @@ def add(sums: Sums, name: str, h: float, amount: float, t: int, landmark: int) -
 
     Returns whether the name is new under this half-life.
     """
-    part = sums.get(h)
-    if part is None:
-        part = sums[h] = {}
-    known = part.get(name)
     made = amount * 2.0 ** ((t - landmark) / h)
-    part[name] = made if known is None else known + made
-    return known is None
+    try:
+        part = sums[h]
+    except KeyError:
+        part = sums[h] = {}
+    if name in part:
+        part[name] += made
+        return False
+    part[name] = made
+    return True
+
+
+def count(sums: Sums) -> int:
+    """Return how many values the sums are made of."""
+    values = 0
+    for part in sums.values():
+        values += len(part)
+    return values
 
 
 def rebase(sums: Sums, landmark: int, to: int) -> None:
@@ -52,7 +63,9 @@ def rebase(sums: Sums, landmark: int, to: int) -> None:
 
 def left(age_ms: int, h: float) -> float:
     """Return the share that is left at an age; before its time (a clock may lie behind it) at most `2 ** FAR`."""
-    return 2.0 ** min(-age_ms / h, FAR)  # type: ignore[no-any-return]  # a float of floats
+    halvings = -age_ms / h
+    at_most = halvings if halvings < FAR else FAR  # noqa: FURB136 - min() costs as much as the rest: asked 15 times at a merge
+    return 2.0**at_most  # type: ignore[no-any-return]  # a float of floats
 
 
 def worth(sums: Sums, landmark: int, at: int) -> dict[str, float]:

@@ -47,8 +47,8 @@ class Group(msgspec.Struct, array_like=True, frozen=True, gc=False):
     traits: dict[str, Any] = {}
 
 
-class Event(msgspec.Struct, kw_only=True, array_like=True, gc=False):
-    """One accepted event.
+class Event(msgspec.Struct, array_like=True, gc=False):
+    """One accepted event; first what nearly every one tells.
 
     Times are integer milliseconds UTC: `t` when it happened, `r` when it was received (t <= r).
     `node` is the key identity (`kind:scope:value`), `links` every other identity it carries, in key order.
@@ -66,8 +66,6 @@ class Event(msgspec.Struct, kw_only=True, array_like=True, gc=False):
     r: int
     message: bytes
     event: str | None = None
-    node_kind: str = ""
-    links: tuple[Link, ...] = ()
     properties: dict[str, Any] = {}
     campaign: dict[str, Any] = {}
     title: str | None = None
@@ -75,16 +73,18 @@ class Event(msgspec.Struct, kw_only=True, array_like=True, gc=False):
     url: str | None = None
     channel: str | None = None
     referrer: str | None = None
+    company: Company | None = None
+    bot: bool = False
+    history: bool = False
+    node_kind: str = ""
+    links: tuple[Link, ...] = ()
     traits: dict[str, Any] = {}
     group: Group | None = None
     email_kind: str | None = None
     phone_kind: str | None = None
     trait_email_kind: str | None = None
     trait_phone_kind: str | None = None
-    company: Company | None = None
-    bot: bool = False
     crm_stage: str | None = None
     echo: bool = False
-    history: bool = False
     match: Any = None
     browser: bool = False

@@ -1,11 +1,11 @@
 """What files say of an event: the company behind its address, machines by user agent, mailboxes, telephone numbers."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from schemas import phone
-from stream.domain.event import Company
 from stream.lookups.asn import AsnTable
 from stream.lookups.companies import Companies, Source
 from stream.lookups.errors import BadLookupFile, CorruptDatabase
@@ -16,6 +16,9 @@ from stream.lookups.networks import NetworkTable
 from stream.lookups.ranges import read_ranges
 from stream.lookups.robots import Robots
 from stream.lookups.words import WordLists
+
+if TYPE_CHECKING:
+    from stream.domain.event import Company
 
 __all__ = ["BadLookupFile", "CorruptDatabase", "Lookups"]
 
@@ -37,7 +40,8 @@ class Lookups:
     ) -> None:
         words = WordLists(Path(lists) if lists else None)
         self._mailboxes = Mailboxes(words)
-        self._robots = Robots(words)
+        self.is_bot: Callable[[str | None], bool] = Robots(words).is_bot
+        """Tells whether a user agent is a crawler's or a mail scanner's."""
         # A third of the start: needed only where an organisation can be named, or to judge lists of one's own.
         self._named = bool(ranges or mmdb or asn)
         self._networks = read_networks(words) if self._named or lists else NetworkTable()
@@ -46,15 +50,8 @@ class Lookups:
         self._asn = self._asn_table(Path(asn)) if asn else None
         self._ranges_path = Path(ranges) if ranges else None
         self._ranges_seen = self._ranges_stamp()
-        self._companies = self._read_companies()
-
-    def company(self, ip: str) -> Company | None:
-        """Return the company behind an address as a client or proxy wrote it; None where nothing names one."""
-        return self._companies.find(ip) if self._named else None
-
-    def is_bot(self, user_agent: str | None) -> bool:
-        """Tell whether a user agent is a crawler's or a mail scanner's."""
-        return self._robots.is_bot(user_agent)
+        self.company: Callable[[str], Company | None] = self._read_companies().find if self._named else _nobody
+        """Gives the company behind an address as a client or proxy wrote it; None where nothing names one."""
 
     def email_kind(self, address: str) -> EmailKind | None:
         """Return the first that fits of role, disposable, free, business; None where it is no address."""
@@ -75,7 +72,7 @@ class Lookups:
             return False
         self._ranges_seen = stamp
         try:
-            self._companies = self._read_companies()
+            self.company = self._read_companies().find
         except BadLookupFile as error:
             logger.error("The old ranges stay in force: %s", error)  # noqa: TRY400 - one line says it all
             return False
@@ -110,3 +107,7 @@ class Lookups:
         if path.suffix == ".mmdb":
             return self._database(path)
         return AsnTable(path, is_hosting=self._hosting_asns.__contains__)
+
+
+def _nobody(_ip: str) -> None:
+    """Name no company: there is no file that does."""

@@ -16,8 +16,10 @@ from stream.agents.rules import RULESET_KEY, RulesInForce
 from stream.agents.topics import Topics
 from stream.agents.visitors import Visitors
 from stream.app import shipped_ruleset
+from stream.collected import company_header
 from stream.domain import leads, log, visitor
 from stream.domain.editions import Edition, read
+from stream.domain.event import Company
 from stream.domain.people import People
 from stream.intake import Intake
 from stream.lookups import Lookups
@@ -131,6 +133,20 @@ async def test_an_anonymous_event_changes_a_row_and_nothing_else(bench: Bench) -
     bench.events(record(b"anon::c1", told(anonymousId="c1")))
     assert bench.counted() == {"applied": 1, "events": 1}
     assert bench.flow.sent == []
+
+
+async def test_who_comes_back_as_somebody_new_and_of_no_company_leaves_the_account(bench: Bench) -> None:
+    bench.flow.counts["members"] = PARTITIONS
+    later = NOW + int(shipped_ruleset().idle_horizon_ms) + 1
+    acme = company_header(Company("Acme", "acme.example", "business", 1.0, "ranges", "192.0.2.0/24", ""))
+    bench.events(
+        record(b"anon::c1", told("first", anonymousId="c1"), acme),
+        record(b"anon::c1", told("second", anonymousId="c1"), company_header(None), at=later),
+    )
+    bench.visitors.tick(partition_of(b"anon::c1", PARTITIONS), later)
+    (left,) = (log.decode(message.value or b"") for message in bench.flow.take("members"))
+    assert isinstance(left, log.Members)
+    assert (left.account, [member.left for member in left.changed]) == ("account::acme.example", [True])
 
 
 async def test_a_known_visitor_sends_a_snapshot_behind_a_tick_that_does_not_claim_its_time(bench: Bench) -> None:

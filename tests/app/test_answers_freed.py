@@ -26,7 +26,9 @@ def test_an_answer_that_is_read_is_freed_at_once() -> None:
     fetched = SimpleNamespace(_partition_records=answer(tp), check_assignment=lambda _: True, _update_position=lambda: None)
     fetched.has_more = lambda: fetched._partition_records is not None
     fetcher: Any = SimpleNamespace(_records={tp: fetched}, _notify=lambda _: None, _wait_consume_future=None)
-    thread: Any = SimpleNamespace(consumer=SimpleNamespace(_is_changelog_tp=lambda _: False))
+    thread: Any = SimpleNamespace(
+        consumer=SimpleNamespace(_is_changelog_tp=lambda _: False, flow=SimpleNamespace(patient=frozenset()))
+    )
     held = weakref.ref(fetched._partition_records)
 
     gc.disable()
@@ -36,5 +38,5 @@ def test_an_answer_that_is_read_is_freed_at_once() -> None:
     finally:
         gc.enable()
 
-    assert [record.value for record in batch.records] == [b"value"]
+    assert [record.value for record in batch.records()] == [b"value"]
     assert fetcher._records == {}

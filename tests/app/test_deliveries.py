@@ -8,9 +8,11 @@ import pytest
 from faust.types import TP
 from mode import Service
 
-from stream.runtime.batches import Batch
+from stream.runtime.batches import ALL, Batch, fingerprint, unpack
 from stream.runtime.consumer import BatchConsumer
 from stream.runtime.fatal import Gap
+from stream.runtime.resume import Mark, Resume
+from tests.unit.test_batches import SIZE, fetched
 
 EVENTS = TP("events", 0)
 
@@ -38,7 +40,8 @@ class Delivering:
 async def deliver(start: int, to: int, seeks: int = 7, one: Delivering | None = None) -> list[tuple[int, int]]:
     one = one or Delivering()
     records: Any = [SimpleNamespace(offset=offset) for offset in range(start, to)]
-    await BatchConsumer._deliver(cast("BatchConsumer", one), [Batch(EVENTS, start, to, records)], seeks)
+    batches: Any = [Batch(EVENTS, start, to, records)]
+    await BatchConsumer._deliver(cast("BatchConsumer", one), batches, seeks)
     return [(batch.start, batch.next) for batch in one.handed]
 
 
@@ -80,6 +83,15 @@ async def test_what_was_fetched_before_a_seek_and_follows_may_come_twice() -> No
     assert await deliver(120, 130, one=one) == [(100, 120), (120, 130)]
     with pytest.raises(Gap):
         await deliver(0, 50, one=one)
+
+
+async def test_what_was_read_to_prove_the_last_record_is_handed_on() -> None:
+    unread = unpack(EVENTS, fetched(1), ALL)
+    last = next(unpack(EVENTS, fetched(1), ALL).records())
+    proof = Resume(0, 1, Mark(last=0, print=fingerprint(last)))
+    one: Any = SimpleNamespace(_proofs={EVENTS: proof})
+    found: Any = BatchConsumer._proven(one, unread)
+    assert (found.start, found.next, [record.offset for record in found.records]) == (1, SIZE, [*range(1, SIZE)])
 
 
 class Handing(Service):

@@ -53,7 +53,15 @@ class Kafka:
         self.pending.append(sent)
         return sent
 
-    async def send_many(self, _topic: str, _partition: int, rows: Sequence[Pair], _at: int) -> list[tuple[Any, int]]:
+    async def send_many(
+        self,
+        _topic: str,
+        _partition: int,
+        rows: Sequence[Pair],
+        _at: int,
+        *,
+        whole: bool,  # noqa: ARG002 - one size for all
+    ) -> list[tuple[Any, int]]:
         pieces = [list(rows[i : i + self.size]) for i in range(0, len(rows), self.size)]
         acks = []
         for piece in pieces:

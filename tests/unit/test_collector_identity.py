@@ -58,12 +58,10 @@ def test_a_company_that_has_the_rest_of_the_network_is_not_taken_for_the_visitor
     header = Addresses("truncate", Names()).kept(event("203.0.113.77"))
     assert header == (COMPANY, b"null")
 
-    class Neighbour(Lookups):
-        def company(self, ip: str) -> Company | None:  # noqa: ARG002 - whose address does not matter
-            return ACME
-
+    neighbour = Lookups()
+    neighbour.company = lambda _ip: ACME
     value = b'{"type":"page","anonymousId":"9f2c","context":{"ip":"203.0.113.0"}}'
-    read = Intake(Neighbour()).read(value, 1_700_000_000_000, [header])
+    read = Intake(neighbour).read(value, 1_700_000_000_000, [header])
     assert isinstance(read, Event)
     assert read.company is None
 

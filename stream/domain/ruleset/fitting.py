@@ -59,7 +59,7 @@ class Fitting:
         """Return the conditions that hold."""
         traits, columns = who.traits, self._traits
         mask = 0
-        for path in columns.keys() & traits.keys():
+        for path in columns.keys() & traits.keys() if traits else ():
             mask |= columns[path].bits(traits[path].value)
         asked = self._kinds
         if who.is_placed:

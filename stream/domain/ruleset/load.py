@@ -6,6 +6,7 @@ import tomllib
 from hashlib import sha256
 from zoneinfo import ZoneInfo
 
+from stream.domain.decay import FAR
 from stream.domain.ruleset.committee import read_committee
 from stream.domain.ruleset.days import days_of, zone_of
 from stream.domain.ruleset.durations import UNITS_MS
@@ -110,7 +111,7 @@ def _read(root: Table, text: bytes) -> Ruleset:
         timezone=zone.key,
         half_life_ms=half_life_ms,
         longest_half_life_ms=longest_ms,
-        shortest_half_life_ms=min(half_life_ms, *own_ms) if own_ms else half_life_ms,
+        far_ms=FAR * min([half_life_ms, *own_ms]),
         max_tags=decay.whole("max_tags", 64, 1, 1000),
         behaviours={behaviour.name: behaviour for _, behaviour in behaviours},
         tag_order={tag.name: position for position, tag in enumerate(tags)},
@@ -129,9 +130,10 @@ def _read(root: Table, text: bytes) -> Ruleset:
         accounts=_accounts(root),
         traits_out=_traits_out(root),
         dwell=read_dwell(root),
-        match=Matcher(read_where(root), behaviours, tags, sources, half_life_ms),
+        match=Matcher(read_where(root), behaviours, tags, sources, half_life_ms).match,
         day_of=days_of(zone),
         sequenced=frozenset(step for sequence in sequences.values() for step in sequence.steps),
+        direct=frozenset(behaviour.name for _, behaviour in behaviours if behaviour.intent == "direct"),
         committee=read_committee(root),
         freshness=read_freshness(root),
         idle_horizon_ms=read_horizon(root, longest_ms),

@@ -16,6 +16,8 @@ from stream.domain.ruleset.topics import Source, Tag, Where
 from stream.domain.ruleset.values import Reader, reader
 
 LONGEST_TAG = 64
+Given = tuple[tuple[Any, ...], ...]
+"""What an event says where the `from` rules look, in their order; only the texts among it count."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +30,7 @@ class Plan:
 
 
 class Matcher:
-    """`Matcher(event)` gives its Match: the first touch point, the first behaviour, every tag once."""
+    """`match(event)` gives its Match: the first touch point, the first behaviour, every tag once."""
 
     def __init__(
         self,
@@ -47,7 +49,7 @@ class Matcher:
         self._own = {tag.name: tag.half_life_ms for _, tag in self._tags if tag.half_life_ms is not None}
         self._default = self._sources[0][1][1] if self._sources else default_half_life_ms
         self._plans: dict[int, Plan] = {}
-        self._named: dict[tuple[int, tuple[tuple[str, ...], ...]], Match] = {}
+        self._named: dict[tuple[int, Given], Match] = {}
         self._shapes: dict[tuple[Any, ...], int] = {}
         self._split(columns.by_key)
 
@@ -56,38 +58,44 @@ class Matcher:
         plain = [key for key in by_key if "." not in key]
         self._members = attrgetter(*plain)
         self._member_columns = [by_key[key] for key in plain]
-        self._properties: list[tuple[str, Column]] = []
+        self._properties: dict[str, Column] = {}
         self._others: list[tuple[Reader, Column]] = []
         for key, column in by_key.items():
             first, _, name = key.partition(".")
             if first == "properties" and "." not in name:
-                self._properties.append((name, column))
+                self._properties[name] = column
             elif name:
                 self._others.append((reader(key), column))
 
-    def __call__(self, event: Event) -> Match:
+    def match(self, event: Event) -> Match:
         """Match an event."""
-        mask = self._mask(event)
-        plan = self._plans.get(mask) or self._learn(mask)
-        if not plan.sources:
-            return plan.match
-        given = tuple([_texts(read(event)) for read, _ in plan.sources])
-        return self._named.get((mask, given)) or self._learn_named(mask, plan, given)
-
-    def _mask(self, event: Event) -> int:
         members = self._members(event)
         mask = self._shapes.get(members)
         if mask is None:
             mask = self._learn_shape(members)
-        if properties := event.properties:
-            for name, column in self._properties:
-                value = properties.get(name)
-                if value is not None:
-                    mask |= column.bits(value)
+        if self._properties and event.properties:
+            mask |= self._asked(event.properties)
         for read, column in self._others:
             value = read(event)
             if value is not None:
                 mask |= column.bits(value)
+        plan = self._plans.get(mask) or self._learn(mask)
+        if not plan.sources:
+            return plan.match
+        given: Given = ()
+        for read, _ in plan.sources:
+            given += (_texts(read(event)),)
+        try:
+            known = self._named.get((mask, given))
+        except TypeError:  # an object stands among the texts
+            known = None
+        return known or self._learn_named(mask, plan, given)
+
+    def _asked(self, properties: dict[str, Any]) -> int:
+        """Return what the properties say that some rule asks for; a page has few, rules ask for many."""
+        mask = 0
+        for name in properties.keys() & self._properties.keys():
+            mask |= self._properties[name].bits(properties[name])
         return mask
 
     def _learn_shape(self, members: tuple[str | None, ...]) -> int:
@@ -118,30 +126,29 @@ class Matcher:
         self._plans[mask] = plan
         return plan
 
-    def _learn_named(self, mask: int, plan: Plan, given: tuple[tuple[str, ...], ...]) -> Match:
+    def _learn_named(self, mask: int, plan: Plan, given: Given) -> Match:
         match = Match(plan.match.where, plan.match.behaviour, self._topics(plan, given))
-        if sum(len(text) for texts in given for text in texts) <= LONGEST_TEXT:
+        texts = [text for some in given for text in some]
+        if all(isinstance(text, str) for text in texts) and sum(map(len, texts)) <= LONGEST_TEXT:
             if len(self._named) >= REMEMBERED:
                 self._named.clear()
             self._named[mask, given] = match
         return match
 
-    def _topics(self, plan: Plan, given: tuple[tuple[str, ...], ...]) -> tuple[Topic, ...]:
+    def _topics(self, plan: Plan, given: Given) -> tuple[Topic, ...]:
         """Join the explicit tags and those of the `from` rules; of two such rules the first says how a tag fades."""
         half_lives = {tag.name: self._default for tag in plan.tags}
         named: dict[str, float] = {}
         for (_, half_life_ms), texts in zip(plan.sources, given, strict=True):
             for text in texts:
-                name = text.strip().lower()
+                name = text.strip().lower() if isinstance(text, str) else ""
                 if 1 <= len(name) <= LONGEST_TAG:
                     named.setdefault(name, half_life_ms)
         half_lives.update(named)
         return tuple(Topic(name, self._own.get(name, half_life_ms)) for name, half_life_ms in half_lives.items())
 
 
-def _texts(value: Any) -> tuple[str, ...]:
-    if value is None:
-        return ()
-    if isinstance(value, str):
-        return (value,)
-    return tuple([each for each in value if isinstance(each, str)]) if isinstance(value, (list, tuple)) else ()
+def _texts(value: Any) -> tuple[Any, ...]:
+    if isinstance(value, list):
+        return tuple(value)
+    return (value,) if isinstance(value, str) else ()

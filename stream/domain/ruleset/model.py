@@ -1,5 +1,6 @@
 """The ruleset as the engine uses it: parsed, checked, compiled. Durations are milliseconds."""
 
+from bisect import bisect_right
 from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, field
 from math import inf
@@ -9,6 +10,8 @@ from stream.domain.conditions import Pair
 from stream.domain.event import Event
 from stream.domain.ruleset.fitting import Fitting
 
+NUMBERS = frozenset({int, float})
+"""What JSON makes of a number; `true` is none."""
 Bound = float | str | bool
 Bounds = Mapping[str, Bound]
 """What a stage asks: identified, interest, fit, timing, total (numbers: at least) and grade (letter: at least)."""
@@ -61,18 +64,21 @@ class Dwell:
 
     property: str
     steps: tuple[tuple[float, float], ...]
+    starts: tuple[float, ...] = field(init=False, repr=False, compare=False)
+    factors: tuple[float, ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Lay the steps out for a search: before the first one its factor holds, too."""
+        starts, factors = zip(*self.steps, strict=True)
+        object.__setattr__(self, "starts", starts)
+        object.__setattr__(self, "factors", (factors[0], *factors))
 
     def factor(self, properties: Mapping[str, Any]) -> float:
         """Return the factor of the last step reached; 1.0 without a finite number >= 0."""
-        seconds = properties.get(self.property)
-        if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not 0 <= seconds < inf:
+        seconds: Any = properties.get(self.property)
+        if type(seconds) not in NUMBERS or not 0 <= seconds < inf:
             return 1.0
-        factor = self.steps[0][1]
-        for at, value in self.steps:
-            if seconds < at:
-                break
-            factor = value
-        return factor
+        return self.factors[bisect_right(self.starts, seconds)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +190,7 @@ class Ruleset:
     timezone: str
     half_life_ms: float
     longest_half_life_ms: float
-    shortest_half_life_ms: float
+    far_ms: float  # past the landmark, after which it moves: `decay.FAR` of the shortest half-life
     max_tags: int
     behaviours: Mapping[str, Behaviour]
     tag_order: Mapping[str, int]
@@ -205,6 +211,7 @@ class Ruleset:
     match: Callable[[Event], Match]  # memoised
     day_of: Callable[[int], int]  # event time (ms) -> ordinal of its calendar day in `timezone`
     sequenced: frozenset[str] = field(default_factory=frozenset)  # behaviours that some sequence names
+    direct: frozenset[str] = field(default_factory=frozenset)  # behaviours that show direct intent
     gone: Mapping[str, Stage] = field(default_factory=dict)  # stages of former ladders: leads may still stand there
     committee: Committee = field(default_factory=Committee)
     freshness: Freshness | None = None

@@ -17,6 +17,8 @@ def reader(key: str) -> Reader:
     if first == "company":
         return lambda event: company_value(event.company, name)
     mapping = attrgetter(first)
+    if first == "properties" and "." not in name:
+        return lambda event: event.properties.get(name)  # what nearly every event is asked for
     if "." not in name or first == "traits":
         return lambda event: mapping(event).get(name)
     return lambda event: value_at(mapping(event), name)

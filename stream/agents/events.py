@@ -1,0 +1,112 @@
+"""What one record of `events` becomes: a change of a row, and what somebody listens to; or a letter, or nothing."""
+
+from schemas.event import Rejected
+from stream.agents.anonymous import Anonymous, counted_in
+from stream.agents.dead_letters import dead_letter, erased_letter
+from stream.agents.headers import FORWARDED, HISTORY, INTERNAL, Headers, forwarded_from, replayed_from
+from stream.agents.opened import Open
+from stream.agents.own_records import OwnRecords
+from stream.agents.topics import Topics
+from stream.domain import canary
+from stream.domain.event import Event
+from stream.domain.trust import doubt
+from stream.domain.visitor import apply, is_erased
+from stream.ops.metrics import Metrics
+from stream.runtime.batches import Record
+from stream.runtime.flow import Flow
+from stream.runtime.lanes import Message
+from stream.runtime.producer import partition_of
+
+
+class Events:
+    """Part of the visitors' agent; the hot path."""
+
+    def __init__(self, flow: Flow, topics: Topics, own: OwnRecords, anonymous: Anonymous, metrics: Metrics) -> None:
+        self._flow, self._topics, self._own, self._anonymous, self._metrics = flow, topics, own, anonymous, metrics
+
+    def take(self, record: Record, to: Open) -> None:
+        """Make exactly one of `VERDICTS` of a record."""
+        headers = record.headers
+        if headers:
+            names = dict(headers)
+            if INTERNAL in names:
+                to.counts["own"] += 1
+                self._own.apply(record, to)
+                return
+            to.history = to.history or HISTORY in names
+        event = to.intake.read(record.value, record.timestamp, headers)
+        if type(event) is Rejected:
+            self._refuse(record, event, to)
+        elif event.echo:
+            to.counts["echo"] += 1
+            if (seen := canary.seen(event.node)) is not None:
+                to.say(seen)
+        else:
+            to.received.append(event.r)
+            to.counts[self._apply(record, event, to)] += 1
+
+    def _apply(self, record: Record, event: Event, to: Open) -> str:
+        part, key, position = to.part, event.node.encode(), to.base + record.offset
+        row = part.changed.get(key) or part.get(key)  # who is on the site now has nearly always changed already
+        if row is None:  # a row that is here is in the right partition; murmur2 in Python costs what three rows do
+            if partition_of(key, self._flow.counts[to.topic]) != to.partition:
+                self._forward(record, key, to)
+                return "forwarded"
+            row = to.graves.risen(key)
+        if row is not None and position <= row.position:
+            return "duplicate"
+        if row is not None and row.erased is not None and is_erased(row, event.t):
+            self._send_letter(to, None, "erased", erased_letter(to.topic, to.partition, record))
+            return "dead letter"
+        if event.links:
+            _count_links(event, to)
+        was = counted_in(row)
+        headers = record.headers
+        forwarded, replayed = _ways(headers, to.base) if headers else (None, None)
+        outcome = apply(row, event, position, to.rules, forwarded, replayed)
+        after = outcome.row
+        if after is None or outcome.verdict != "applied":
+            return outcome.verdict
+        part.changed[key] = after
+        if outcome.late:
+            to.counts["late"] += 1
+        state = after.state
+        if state.account is not None or state.groups or was is not None:  # two of three visitors are no company's
+            self._anonymous.note(part, key, was, after)
+        if outcome.snapshot is not None:
+            to.told_bytes += to.say(outcome.snapshot)
+            to.told_at.append(event.r)
+        return "applied"
+
+    def _refuse(self, record: Record, why: Rejected, to: Open) -> None:
+        self._send_letter(to, record.key, why.reason, dead_letter(to.topic, to.partition, record, why))
+        to.received.append(record.timestamp)
+        to.counts["dead letter"] += 1
+
+    def _send_letter(self, to: Open, key: bytes | None, reason: str, message: Message) -> None:
+        topic = self._topics.dead_letters
+        count = self._flow.counts[topic]
+        partition = to.partition % count if key is None else partition_of(key, count)
+        to.part.sent(self._flow.outbox.put(topic, partition, [message]))
+        self._metrics.dead_letters.labels(reason).inc()
+
+    def _forward(self, record: Record, key: bytes, to: Open) -> None:
+        found = (FORWARDED, f"{to.partition}:{record.offset}".encode())
+        headers = [*((name, value) for name, value in record.headers if name != FORWARDED), found]
+        to.part.sent(self._flow.put(to.topic, key, Message(key, record.value, headers, record.timestamp)))
+
+
+def _count_links(event: Event, to: Open) -> None:
+    """Leave an event the links that count."""
+    if event.browser:
+        doubt(event, to.rules)
+    if to.graves.salt:
+        event.links = to.graves.made_since(event)
+
+
+def _ways(headers: Headers, base: int) -> tuple[tuple[int, int] | None, tuple[str, int, int] | None]:
+    """Return where a record was forwarded from, and of which dead letter it is the replay."""
+    forwarded = forwarded_from(headers)
+    if forwarded is not None:  # an offset of a recreated topic is newer than those that rows remember
+        forwarded = forwarded[0], forwarded[1] + base - 1
+    return forwarded, replayed_from(headers)
