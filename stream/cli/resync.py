@@ -9,12 +9,13 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from stream.agents.headers import RESYNC
 from stream.agents.rules import RULESET_KEY
 from stream.cli.connections import admin_client, consumer_client, producer_client, read_to_end, run
+from stream.cli.lost_tables import empty
 from stream.domain import editions, log
 from stream.errors import UsageError
 from stream.ops import group
 from stream.ops.crm_moves import Moves
 from stream.ops.lead_states import newest_numbers, refused, restored
-from stream.ops.survey import Looked, Survey, let_go_on, require_no_worker
+from stream.ops.survey import Survey, let_go_on, require_no_worker
 from stream.runtime.adopting import turned
 from stream.runtime.misfits import FOLD_CUT, FOLD_LOST, RECORD_FORMAT, misfit
 from stream.runtime.topics import changelog, create_missing, topic_table
@@ -40,20 +41,22 @@ async def _resync(settings: Settings) -> None:
         await create_missing(admin, topic_table(settings))
         survey = Survey(settings, admin, consumer)
         if await group.members(admin, settings.app) and not await survey.says_people_are_lost():
-            leads = 0
+            leads = parted = 0
             await _ask_visitors(settings, producer, name)
         else:
             await require_no_worker(admin, settings)
-            leads = await _resync_alone(settings, consumer, producer, survey, name)
+            leads, parted = await _resync_alone(settings, consumer, producer, survey, name)
     if leads:
         click.echo(f"{leads} leads stand again as lead-states shows them")
+    if parted:
+        click.echo(f"{parted} identities stay apart from others, as operators said")
     click.echo("every linked visitor sends its sums again, as soon as a worker reads that")
 
 
 async def _resync_alone(
     settings: Settings, consumer: AIOKafkaConsumer, producer: AIOKafkaProducer, survey: Survey, name: str
-) -> int:  # fmt: skip
-    """Bring lost people back, while no worker lives; return how many leads."""
+) -> tuple[int, int]:  # fmt: skip
+    """Bring lost people back, while no worker lives; return how many leads, and of how many identities an operator's word."""
     looked = await survey.look()
     lost = [one for one in looked if {met.kind for met in one.met} & {FOLD_LOST, FOLD_CUT}]
     others = [met for one in looked if one not in lost for met in one.met]
@@ -62,11 +65,12 @@ async def _resync_alone(
     records: list[log.Record] = await _people_again(settings, consumer, survey, name) if lost else []
     start = await _append(producer, f"{settings.topic_prefix}people", records)
     for one in lost:
-        await _empty(consumer, producer, one)
+        await empty(consumer, producer, one.changelog)
     await _ask_visitors(settings, producer, name)
     if lost:
         await let_go_on(settings, producer, [(one, *turned(one.found, {met.kind for met in one.met}, start)) for one in lost])
-    return sum(isinstance(record, log.Restored) and bool(record.stage) for record in records)
+    leads = sum(isinstance(record, log.Restored) and bool(record.stage) for record in records)
+    return leads, sum(isinstance(record, log.Said) for record in records)
 
 
 async def _people_again(settings: Settings, consumer: AIOKafkaConsumer, survey: Survey, name: str) -> list[log.Record]:
@@ -80,8 +84,8 @@ async def _people_again(settings: Settings, consumer: AIOKafkaConsumer, survey: 
     again: list[log.Record] = [] if rules is None else [log.Deployment(rules.text)]
     leads = restored(standing, newest_numbers([*facts, *standing.values()]))
     moves = await _moves(settings, consumer)
-    pairs = [pair for pair in refused(facts) if moves.knows(pair)]
-    return [*again, log.Settling(name), *leads, *pairs, *moves.told()]
+    pairs = [pair for pair in refused(facts, moves.unshared()) if moves.knows(pair)]
+    return [*again, log.Settling(name), *moves.said(), *leads, *pairs, *moves.told()]
 
 
 async def _moves(settings: Settings, consumer: AIOKafkaConsumer) -> Moves:
@@ -95,16 +99,6 @@ async def _moves(settings: Settings, consumer: AIOKafkaConsumer) -> Moves:
                 where = f"{record.topic}-{record.partition}"
                 raise UsageError(str(misfit(RECORD_FORMAT, where=where, offset=record.offset, what=error))) from error
     return moves
-
-
-async def _empty(consumer: AIOKafkaConsumer, producer: AIOKafkaProducer, lost: Looked) -> None:
-    """Remove the rows that are left of a table: half of it is none."""
-    topic, partition = lost.changelog
-    keys = {record.key: record.value async for record in read_to_end(consumer, topic, partition + 1)}
-    for key, value in keys.items():
-        if key is not None and value is not None:
-            await producer.send(topic, None, key=key, partition=partition)
-    await producer.flush()
 
 
 async def _append(producer: AIOKafkaProducer, topic: str, records: Sequence[log.Record]) -> int:

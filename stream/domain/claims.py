@@ -6,7 +6,7 @@ A claim grows old ([freshness]): one that is too old for an instant names nobody
 from typing import Any, NamedTuple
 
 from stream.domain.event import Company
-from stream.domain.freshness import confidence, counts
+from stream.domain.freshness import ALWAYS, confidence, counts, counts_until
 from stream.domain.ruleset.model import Freshness
 
 SOURCES = ("group", "email", "address")
@@ -31,6 +31,13 @@ def standing(claims: list[Claim], rules: Freshness | None, at: int) -> list[Clai
     """Return the claims that still count at `at`, for the account that the first of them names, best first."""
     fresh = [claim for claim in claims if counts(rules, claim.told_at, at)]
     return [claim for claim in fresh if claim.account["id"] == fresh[0].account["id"]]
+
+
+def stand_until(claims: list[Claim], rules: Freshness | None) -> int:
+    """Return the first ms at which one of the claims counts no longer; `ALWAYS` where that never comes."""
+    if rules is None or not claims:
+        return ALWAYS
+    return counts_until(rules, min([claim.told_at for claim in claims]))
 
 
 def account_of(company: Company) -> str:

@@ -21,26 +21,26 @@ def first_below(curve: Curve, base: int, threshold: float, start: int, end: int)
     limit = threshold - MARGIN
     if value(curve, base, start) < limit:
         return start
-    if not any(a < 0 for a in curve.values()):
+    if min(curve.values(), default=0.0) >= 0:
         return _falling(curve, base, limit, start, end)
     return _first_true(lambda t: value(curve, base, t) < limit, lambda a, b: _least(curve, base, a, b) >= limit, start, end)
 
 
 def _falling(curve: Curve, base: int, limit: float, start: int, end: int) -> int | None:
     """Find the fall of a sum of positive parts, which is not below `limit` at `start`."""
-    if limit <= 0:
-        return None
 
     def below(t: int) -> bool:
         return value(curve, base, t) < limit
 
+    if limit <= 0 or not below(end - 1):
+        return None
     parts = [(h, a) for h, a in curve.items() if a > 0]
-    longest = max(h for h, _ in parts)
-    last = base + ceil(longest * log2(sum(a for _, a in parts) / limit)) + 1
-    if len(parts) == 1 and last < end:
-        return _settle(below, max(start, last))
-    high = min(last, end - 1)
-    return _settle(below, min(_approach(parts, base, limit, start), high)) if below(high) else None
+    if len(parts) == 1:
+        ((h, a),) = parts
+        guess = max(start, base + ceil(h * log2(a / limit)))
+    else:
+        guess = _approach(parts, base, limit, start)
+    return _settle(below, min(guess, end - 1))
 
 
 def _approach(parts: Sequence[tuple[float, float]], base: int, limit: float, start: int) -> int:

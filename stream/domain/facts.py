@@ -7,7 +7,6 @@ import orjson
 
 from stream.domain.accounts.account import Account
 from stream.domain.accounts.score import AccountScore
-from stream.domain.ids import kind_of, parse, value_of
 from stream.domain.instants import write as to_text
 from stream.domain.person import Person
 from stream.domain.ruleset.model import Stage
@@ -99,23 +98,35 @@ def envelope(app: str, type_: str, person: Person | Account, time: int, recorded
 
 def lead_block(view: View) -> dict[str, Any]:
     """Return who the lead is: its ids by kind, sorted, and the traits the ruleset lets out."""
-    nodes = sorted([(kind_of(m.node), value_of(m.node), m.node) for m in view.members])
-    users = [value for kind, value, _ in nodes if kind == "user"]
+    users, devices, others = [], [], []
+    for kind, value, _, scope in sorted([_parts(member.node) for member in view.members]):
+        if kind == "user":
+            users.append(value)
+        elif kind == "anon":
+            devices.append(value)
+        elif kind != "lead":
+            others.append({"type": kind, "id": value, "scope": scope} if scope else {"type": kind, "id": value})
     return {
         "id": view.person.id,
         "userId": users[0] if users else None,
-        "anonymousIds": [value for kind, value, _ in nodes if kind == "anon"],
-        "externalIds": [external(node) for kind, _, node in nodes if kind not in ("user", "anon", "lead")],
+        "anonymousIds": devices,
+        "externalIds": others,
         "previousIds": sorted(view.person.previous),
-        "traits": {name: value for name in view.rules.traits_out if (value := trait_out(view, name)) is not None},
+        "traits": _traits_out(view),
     }
 
 
-def external(node: str) -> dict[str, str]:
-    """Return a node as an externalId; `scope` only where there is one."""
-    shown = {"type": kind_of(node), "id": value_of(node)}
-    scope = parse(node).scope
-    return {**shown, "scope": scope} if scope else shown
+def _parts(node: str) -> tuple[str, str, str, str]:
+    """Return an id's kind and value, and what orders two that are alike in both: itself, and its scope."""
+    kind, scope, value = node.split(":", 2)
+    return kind, value, node, scope
+
+
+def _traits_out(view: View) -> dict[str, Any]:
+    profile = view.profile
+    if not profile.traits and profile.group is None:
+        return {}
+    return {name: value for name in view.rules.traits_out if (value := trait_out(view, name)) is not None}
 
 
 def trait_out(view: View, name: str) -> Any:

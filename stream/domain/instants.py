@@ -1,7 +1,7 @@
 """Instants: RFC 3339 at the edges, integer milliseconds UTC inside."""
 
 import re
-from datetime import UTC, date, datetime, timedelta
+from datetime import date
 from functools import lru_cache
 from typing import Final
 
@@ -17,7 +17,7 @@ _MINUTE_LENGTH: Final = 17
 _SHOWN: Final = 64
 _SECONDS: Final = {f"{second:02d}.": second * 1000 for second in range(60)}
 _DECIMALS: Final = {f"{ms:03d}Z": ms for ms in range(1000)}
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MINUTES: Final = [f"T{minute // 60:02d}:{minute % 60:02d}:" for minute in range(24 * 60)]
 _EPOCH_DAY: Final = date(1970, 1, 1).toordinal()
 _CYCLE_YEARS: Final = 400
 _CYCLE_DAYS: Final = 146_097
@@ -60,19 +60,19 @@ def write(ms: int) -> str:
     >>> write(1795341600000)
     '2026-11-22T10:00:00.000Z'
     """
-    minute, rest = divmod(ms, 60_000)
-    return f"{_minute_text(minute)}{rest // 1000:02d}.{rest % 1000:03d}Z"
+    minutes, rest = divmod(ms, 60_000)
+    days, minute = divmod(minutes, len(_MINUTES))
+    return f"{_day_text(days)}{_MINUTES[minute]}{rest // 1000:02d}.{rest % 1000:03d}Z"
 
 
 @lru_cache(maxsize=4096)
-def _minute_text(minutes: int) -> str:
-    """Return `YYYY-MM-DDTHH:MM:` of so many minutes since 1970."""
+def _day_text(days: int) -> str:
+    """Return `YYYY-MM-DD` of so many days since 1970."""
     try:
-        moment = _EPOCH + timedelta(minutes=minutes)
-    except OverflowError as error:
-        msg = f"{minutes} minutes from 1970 are outside the years 1 to 9999"
+        return date.fromordinal(_EPOCH_DAY + days).isoformat()
+    except (ValueError, OverflowError) as error:
+        msg = f"{days} days from 1970 are outside the years 1 to 9999"
         raise BadInstant(msg) from error
-    return moment.isoformat()[:_MINUTE_LENGTH]
 
 
 @lru_cache(maxsize=4096)

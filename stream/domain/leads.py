@@ -16,7 +16,7 @@ from stream.domain.ruleset.model import Ruleset
 from stream.domain.scoring import Outlook
 from stream.domain.stages import Move, Standing
 from stream.domain.state import NEVER
-from stream.domain.timers import Timers
+from stream.domain.timers import LeadTimers
 from stream.domain.view import View
 
 
@@ -56,10 +56,11 @@ class Leads:
         rows: identities and persons.
         app: the name in every fact's `source`.
         in_force: the ruleset in force.
+        accounts: whether accounts are told of leads.
     """
 
-    def __init__(self, rows: Rows, app: str, in_force: InForce) -> None:
-        self.rows, self.app = rows, app
+    def __init__(self, rows: Rows, app: str, in_force: InForce, *, accounts: bool = False) -> None:
+        self.rows, self.app, self._accounts = rows, app, accounts
         self.out: list[Out] = []
         self.cause: Cause | None = None
         """Of the record that is being applied, where it may change a member of an account."""
@@ -77,13 +78,16 @@ class Leads:
 
     # -- the ruleset
 
-    def arming(self, in_force: InForce, timers: Timers) -> Iterator[None]:
+    def arming(self, in_force: InForce, timers: LeadTimers) -> Iterator[None]:
         """Set the timers of all leads there are as a ruleset wants them; pauses after every few."""
         for number, person in enumerate(self.rows.persons(), 1):
             if person.identified:
                 members = [self.rows.identity(node) or Identity(node) for node in person.members]
-                due = in_force.next_due(View(person, members, in_force.rules))
+                view = View(person, members, in_force.rules)
+                due = in_force.next_due(view)
                 timers.arm(person.id, due.at if due is not None else None)
+                if self._accounts and person.account:
+                    timers.ages.arm(person.id, view.profile.stands_until(person.placed_at))
             if number % AT_ONCE == 0:
                 self._forget_all()
                 yield
@@ -93,14 +97,14 @@ class Leads:
         self.forget()  # what was read of a person belongs to the person as it was decoded
         self.rows.forget()
 
-    def armed(self, in_force: InForce) -> Timers:
+    def armed(self, in_force: InForce) -> LeadTimers:
         """Return the timers of all leads there are as a ruleset wants them."""
-        timers = Timers()
+        timers = LeadTimers()
         for _ in self.arming(in_force, timers):
             pass
         return timers
 
-    def put_in_force(self, in_force: InForce, timers: Timers) -> None:
+    def put_in_force(self, in_force: InForce, timers: LeadTimers) -> None:
         """Judge by a ruleset from now on."""
         self.in_force, self.timers = in_force, timers
         self.forget()
@@ -120,8 +124,9 @@ class Leads:
 
     def identify(self, person: Person, cause: Cause) -> Person:
         """Make a lead of a person that has a member of class A or B, under the id of the first."""
-        strong = (n for n in person.members if class_of(kind_of(n), self.rules.typed_email) in ("A", "B"))
-        first = None if person.identified else next(strong, None)
+        if person.identified:
+            return person
+        first = next((n for n in person.members if class_of(kind_of(n), self.rules.typed_email) in ("A", "B")), None)
         if first is None:
             return person
         lead = Person(lead_id(first), person.born, members=person.members, identified=cause.offset + 1, as_of=cause.r)

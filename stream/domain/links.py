@@ -30,10 +30,11 @@ class Links:
 
         `person` is the key's; a shared key has one too, the one it gave its past to.
         """
+        again = snap.wake and self.leads.settling
         for link in snap.links:
             other = self.rows.identity(link.node) or Identity(link.node)
             theirs = self.rows.person(other.person) if other.person else None
-            code = self._refusal(key, person, theirs, other)
+            code = self._refusal(key, person, theirs, other, again=again)
             if code is not None:
                 if code:
                     self._refuse(key, other, code, cause)
@@ -46,17 +47,27 @@ class Links:
                 person = self.unite(person, theirs, cause)
         return person
 
-    def _refusal(self, key: Identity, ours: Person, theirs: Person | None, other: Identity) -> str | None:
-        """Return why a link does not hold: a code to be told, "" for nothing to be said; None: it holds."""
+    def _refusal(self, key: Identity, ours: Person, theirs: Person | None, other: Identity, *, again: bool) -> str | None:
+        """Return why a link does not hold: a code to be told, "" for nothing to be said; None: it holds.
+
+        `again`: it is told again after a loss, so that whether it shares was said when its refusal came back.
+        """
         if theirs is ours:
             return "" if key.shared or other.shared else None
         if apart.are_apart((key,), (other,)):
             return ""
         code = self.clash(ours, theirs, other)
         if code == "class_a":
-            self.share(key, other)
-            return "" if self._was_told(key, other) else code
-        if key.shared or other.shared or (code is not None and self._was_told(key, other)) or self._are_apart(ours, theirs):
+            known = self._was_told(key, other)
+            if not (again and known):
+                self.share(key, other)
+            return "" if known else code
+        if (
+            key.shared
+            or other.shared
+            or (code is not None and self._was_told(key, other))
+            or self._are_apart(ours, theirs, other)
+        ):
             return ""
         return code
 
@@ -65,13 +76,15 @@ class Links:
             other.name_at(snap.t, cause.offset)
             other.kind = link.kind or other.kind
             self.rows.keep(other)
-            owner = self.rows.person(other.person)
-            if link.kind and owner is not None:
+            owner = self.rows.person(other.person) if link.kind else None
+            if owner is not None:
                 self.leads.told_anew(owner)
 
-    def _are_apart(self, ours: Person, theirs: Person | None) -> bool:
-        """Tell whether an operator keeps one of a person's identities from one of another's."""
-        return theirs is not None and apart.are_apart(self.identities(ours), self.identities(theirs))
+    def _are_apart(self, ours: Person, theirs: Person | None, other: Identity) -> bool:
+        """Tell whether an operator keeps one of a person's identities from one of another's, or from one that nobody has."""
+        if theirs is None and not other.apart:
+            return False
+        return apart.are_apart(self.identities(ours), (other,) if theirs is None else self.identities(theirs))
 
     def identities(self, person: Person) -> list[Identity]:
         """Return a person's members."""
@@ -80,9 +93,11 @@ class Links:
     def clash(self, ours: Person, theirs: Person | None, other: Identity) -> str | None:
         """Return why two persons (or one and an identity nobody has) must not become one, or None."""
         coming = theirs.members if theirs is not None else [other.node]
-        known = {kind: n for n in ours.members if class_of(kind := kind_of(n)) == "A"}
-        if known and any(known.get(kind, n) != n for n in coming if class_of(kind := kind_of(n)) == "A"):
-            return "class_a"
+        unique = {n: kind for n in coming if class_of(kind := kind_of(n)) == "A"}
+        if unique:
+            known = {kind: n for n in ours.members if class_of(kind := kind_of(n)) == "A"}
+            if any(known.get(kind, n) != n for n, kind in unique.items()):
+                return "class_a"
         return "max_members" if len(ours.members) + len(coming) > self.leads.rules.max_members else None
 
     def remember(self, key: Identity, other: Identity) -> None:

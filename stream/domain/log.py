@@ -4,6 +4,7 @@ import msgspec
 
 from stream.domain.event import Link
 from stream.domain.freshness import ALWAYS
+from stream.domain.person import Cut
 from stream.domain.state import NEVER, State
 
 FORMAT = b"\x01"
@@ -151,8 +152,12 @@ class Member(msgspec.Struct, array_like=True, gc=False):
     told_at: list[int] = []
 
 
+BY_ITSELF = "decay"
+"""The code of members that change by time alone: who falls by it was moved by no event."""
+
+
 class Members(msgspec.Struct, array_like=True, tag="members"):
-    """All that one record changes in one account; `r` is its receive time, `code` why it moves a stage ("": by itself)."""
+    """All that one record changes in one account; `r` is its receive time, `code` why it moves a stage ("": it says itself)."""
 
     account: str
     r: int
@@ -224,6 +229,20 @@ class Refused(msgspec.Struct, array_like=True, tag="refused"):
     code: str
 
 
+class Said(msgspec.Struct, array_like=True, tag="said"):
+    """What the newest word of an operator left of an identity, for its row to remember in case people are lost.
+
+    `place` is the word's offset in `people` + 1, `apart` what keeps it from others by now, `unshared` up to when (ms) it is no
+    more shared for what was refused before. `linked` is whom the word linked it to.
+    """
+
+    node: str
+    place: int
+    apart: list[Cut]
+    unshared: int = NEVER
+    linked: str = ""
+
+
 class GoOn(msgspec.Struct, array_like=True, tag="go on"):
     """More leads were due than one record moves: the next ones follow here."""
 
@@ -250,6 +269,7 @@ Record = (
     | Told
     | Refused
     | GoOn
+    | Said
 )
 
 _encoder = msgspec.msgpack.Encoder()
@@ -284,6 +304,6 @@ def decode(data: bytes) -> Record:
     if data[:1] != FORMAT:
         raise Unreadable(f"record of format {data[:1].hex() or 'none'}: this release reads format {FORMAT.hex()}")
     try:
-        return _decoder.decode(memoryview(data)[1:])
+        return _decoder.decode(data[1:])  # most are small: a copy costs a third of a view
     except msgspec.MsgspecError as error:
         raise Unreadable(f"record cannot be read: {error}") from error

@@ -5,15 +5,19 @@ counted by its own partition. One record an account holds all that one record of
 """
 
 from stream.domain.accounts.member import account_of, alone_id, lead_member, place_of, visitor_id, visitor_member
+from stream.domain.claims import Claim, stand_until
+from stream.domain.freshness import ALWAYS
 from stream.domain.ids import is_device, kind_of
 from stream.domain.leads import Cause, Leads, Out
-from stream.domain.log import Member, Members, NewRuleset, Snapshot, Tick, encode
+from stream.domain.log import BY_ITSELF, Member, Members, NewRuleset, Snapshot, Tick, encode
 from stream.domain.person import Identity, Person
 
 WALK = 200
 """How many leads one tick tells anew, where all must be."""
 WALKED = "~"
 """Behind every lead id: all were told."""
+AGED = 200
+"""How many leads one record takes from accounts because what names these has become too old."""
 
 
 class Membership:
@@ -31,6 +35,8 @@ class Membership:
         self._changes: dict[str, list[Member]] = {}
         self._now = 0
         self._walk: list[str] | None = None
+        self.waiting = False
+        """Whether leads wait for the next record to leave: accounts must not be told the clock before."""
         self.rows.touched, self.rows.gone = {}, []
 
     def hears(self, identity: Identity, snap: Snapshot) -> None:
@@ -63,7 +69,7 @@ class Membership:
 
     def clock(self, partitions: int) -> int | None:
         """Return up to when everything was handed on to `members` (ms); None until each partition said so."""
-        return min(self.ticks.values()) if len(self.ticks) == partitions else None
+        return min(self.ticks.values()) if len(self.ticks) == partitions and not self.waiting else None
 
     def forget(self) -> None:
         """Forget what was touched by a record that changes no account."""
@@ -79,11 +85,16 @@ class Membership:
     def _change(self, account: str, member: Member) -> None:
         self._changes.setdefault(account, []).append(member)
 
-    def _person(self, person: Person, version: int) -> None:
+    def _person(self, person: Person, version: int, at: int | None = None) -> None:
+        """Tell a lead to the account that is named as of `at` (ms; None: as of its clock, or what was known later)."""
         place, view = None, None
         if person.identified and not person.into:
             view = self.leads.view(person)
-            place = place_of(view.profile.standing(person.as_of))
+            known_at = max(person.as_of, person.aged) if at is None else at
+            claims = view.profile.standing(known_at)
+            place = place_of(claims)
+            self._watch(person, claims, known_at)
+            self._now = max(self._now, person.as_of) if at is None else at
         named = place.account if place is not None else ""
         if person.account and person.account != named:
             self._change(person.account, Member(person.id, version, left=True))
@@ -91,8 +102,54 @@ class Membership:
             person.account = named
             self.rows.keep(person)
         if view is not None and place is not None:
-            self._now = max(self._now, person.as_of)
             self._change(named, lead_member(view, place, version))
+
+    def _watch(self, person: Person, claims: list[Claim], known_at: int) -> None:
+        """Look again when one of the claims has become too old; an instant that is set already and earlier does as well."""
+        until = stand_until(claims, self.leads.rules.freshness)
+        if (until != ALWAYS or person.account) and person.aged != known_at:
+            person.aged = known_at
+            self.rows.keep(person)
+        if until == ALWAYS:
+            return
+        ages = self.leads.timers.ages
+        armed = ages.at(person.id)
+        if armed is None or until < armed:
+            ages.arm(person.id, until)
+
+    # -- what grows old
+
+    def grow_old(self, offset: int, clock: int) -> bool:
+        """Let what names accounts become too old up to `clock` (ms), each at its own instant; tell whether some must wait.
+
+        An account hears of one change of a member a record, so that a lead which is due again waits, and who is due behind it.
+        """
+        ages, done = self.leads.timers.ages, set[str]()
+        for at, id_ in ages.due(clock):
+            if id_ in done or len(done) == AGED:
+                ages.arm(id_, at)
+                break
+            person = self.rows.person(id_)
+            if person is None or person.id != id_ or not person.account:
+                continue
+            until = self._too_old_at(person)
+            if until is not None and until <= at:
+                done.add(id_)
+                self._grow_old(person, until, offset)
+            else:
+                ages.arm(id_, until)
+        self.waiting = ages.is_due(clock)
+        return self.waiting
+
+    def _too_old_at(self, person: Person) -> int | None:
+        """Return when the first of what names a lead's account becomes too old: under a new ruleset not before it came."""
+        until = self.leads.view(person).profile.stands_until(person.placed_at)
+        return None if until is None else max(until, self.leads.in_force.since)
+
+    def _grow_old(self, person: Person, at: int, offset: int) -> None:
+        self._now = at
+        self._person(person, offset + 1, at)
+        self._send(Cause(offset, at, BY_ITSELF))
 
     def _identity(self, identity: Identity, version: int, snap: Snapshot | None) -> None:
         """Count an identity that is nobody's alone."""

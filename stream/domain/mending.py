@@ -5,11 +5,12 @@ It stands in the log of people like everything that decides about them, and has 
 
 from stream.domain import apart, graph, words
 from stream.domain.ids import is_device, kind_of, lead_id, value_of
-from stream.domain.leads import Cause
+from stream.domain.leads import Cause, Out
 from stream.domain.links import Links
-from stream.domain.log import Linking, Unlinking
+from stream.domain.log import Linking, Said, Unlinking, encode
 from stream.domain.ownrows import LogRow
 from stream.domain.person import Identity, Person
+from stream.domain.state import NEVER
 from stream.domain.unlinking import Unlinking as Split
 
 
@@ -58,8 +59,14 @@ class Mending:
         cause = self.leads.cause = Cause(offset, self._now(clock, ours, theirs))
         for device in shared:
             self._unshare(device, cause)
+        cuts = self._cuts(ours, theirs)
         person = self._unite(one, other, ours, theirs, cause)
         self._judge(person, cause)
+        unshared = {device.node for device in shared}
+        for known in self.links.identities(person):
+            if known.node in {one.node, *unshared} or len(known.apart) < cuts.get(known.node, 0):
+                linked = other.node if known.node == one.node else ""
+                self._remember(known, cause, cause.r if known.node in unshared else NEVER, linked)
         gone = theirs if person is ours else ours
         merged = f"; {gone.id} was merged into it" if cause.code == "merge" and gone is not None else ""
         return f"they are one person now, {_name(person)}{merged}{'; shared no more' if shared else ''}"
@@ -113,7 +120,21 @@ class Mending:
             raise Refused("nothing is done: they are not one person")
         cause = self.leads.cause = Cause(offset, self._now(clock, person))
         split = self._split.split(person, one, other, cause)
+        for side in (person, split):
+            for known in self.links.identities(side):
+                self._remember(known, cause)
         return f"they are two persons now, {_name(person)} and {_name(split)}"
+
+    # -- in case people are lost
+
+    def _cuts(self, *persons: Person | None) -> dict[str, int]:
+        """Return from how many cuts each identity is kept apart."""
+        return {known.node: len(known.apart) for one in persons if one is not None for known in self.links.identities(one)}
+
+    def _remember(self, known: Identity, cause: Cause, unshared: int = NEVER, linked: str = "") -> None:
+        """Let an identity's row remember what the word left of it."""
+        said = Said(known.node, cause.offset + 1, known.apart, unshared, linked)
+        self.leads.out.append(Out("wakes", known.node.encode(), encode(said), cause.r))
 
     # -- who is meant
 

@@ -24,6 +24,7 @@ from stream.domain.log import (
     Refused,
     Remembered,
     Restored,
+    Said,
     Settled,
     Settling,
     Snapshot,
@@ -39,7 +40,7 @@ from stream.domain.restoring import bring_back, hear_again
 from stream.domain.rows import Rows
 from stream.domain.ruleset.model import Ruleset
 from stream.domain.state import NEVER, State
-from stream.domain.timers import Timers
+from stream.domain.timers import LeadTimers
 
 
 class People:
@@ -60,12 +61,12 @@ class People:
         self.partitions = partitions
         self.log = self.rows.log()
         in_force = rules if isinstance(rules, InForce) else InForce(self.rows.editions(rules.text), rules)
-        self.leads = Leads(self.rows, app, in_force)
+        self.leads = Leads(self.rows, app, in_force, accounts=accounts)
         self.links = Links(self.leads)
         self.mending = Mending(self.links)
         self.erasures = Erasures(self.leads, self.log, partitions)
         self.membership = Membership(self.leads) if accounts else None
-        self._prepared: tuple[int, InForce, Timers] | None = None
+        self._prepared: tuple[int, InForce, LeadTimers] | None = None
         self.leads.settling = bool(self.log.settling)
 
     # -- the log
@@ -110,13 +111,13 @@ class People:
         """Apply the record at `offset`; raises `Unreadable` for one that this release cannot read."""
         record = decode(value)
         self.leads.cause = None
-        if isinstance(record, Tick | GoOn):
-            self._tick(offset, record)
-        elif isinstance(record, Snapshot):
+        if isinstance(record, Snapshot):
             self._snapshot(offset, record)
+        elif isinstance(record, Tick | GoOn):
+            self._tick(offset, record)
         elif isinstance(record, Deployment):
             self._deploy(offset, record)
-        elif isinstance(record, Settling | Restored | Told | Refused | Settled):
+        elif isinstance(record, Settling | Restored | Told | Refused | Said | Settled):
             self._come_back(offset, record)
         elif isinstance(record, Erasing):
             self.erasures.erase(record, offset, self.clock)
@@ -138,11 +139,14 @@ class People:
             return
         if cause is None:
             membership.forget()
+            clock = self.clock if isinstance(record, Tick | GoOn) and not self.leads.settling else None
+            if clock is not None and membership.grow_old(offset, clock):
+                self.leads.left = True
         else:
             membership.tell(cause, record if isinstance(record, Snapshot) else None, settling=self.leads.settling)
         if isinstance(record, Tick):
             membership.tick(record)
-            if not self.leads.settling:
+            if not self.leads.settling and not membership.waiting:
                 code = "ruleset_change" if self.in_force.place else None
                 if not self.log.told and self.in_force.place:
                     membership.pass_on(NewRuleset(self.in_force.place, self.rules.text), self.partitions)
@@ -164,9 +168,9 @@ class People:
 
     # -- what was lost comes back
 
-    def _come_back(self, offset: int, record: Settling | Restored | Told | Refused | Settled) -> None:
+    def _come_back(self, offset: int, record: Settling | Restored | Told | Refused | Said | Settled) -> None:
         """Let leads stand where the CRM knows them, and wait for the sums of every partition before anybody moves down."""
-        if isinstance(record, Restored | Told | Refused):
+        if isinstance(record, Restored | Told | Refused | Said):
             bring_back(self.links, record, offset)
         elif isinstance(record, Settling):
             self.log.run, self.log.settling = record.run, list(range(self.partitions))
@@ -185,11 +189,11 @@ class People:
         """Do beforehand what takes long at the deployment at `offset`, the next to be applied; pauses after every few leads."""
         record = decode(value)
         if isinstance(record, Deployment) and record.text != self.rules.text:
-            in_force, timers = self._followed_by(offset, record), Timers()
+            in_force, timers = self._followed_by(offset, record), LeadTimers()
             yield from self.leads.arming(in_force, timers)
             self._prepared = offset, in_force, timers
         elif isinstance(record, Settled) and self.log.settling == [record.partition] and record.run == self.log.run:
-            timers = Timers()
+            timers = LeadTimers()
             yield from self.leads.arming(self.in_force, timers)
             self._prepared = offset, self.in_force, timers
 

@@ -87,6 +87,8 @@ class Person(msgspec.Struct, array_like=True, gc=False):
 
     `born` is the log position that made it, `identified` that of its identification (0: not a lead), `crm_t` the newest CRM
     move's event time, `sequence` that of its newest fact, `rules` the place of the ruleset under which it was judged last.
+    `aged` is the instant (ms) as of which it is known what names its `account`, where such things grow old: its clock when it was
+    last told, or when something of that was last found too old.
     """
 
     id: str
@@ -106,6 +108,12 @@ class Person(msgspec.Struct, array_like=True, gc=False):
     rules: int = 0
     account: str = ""
     joined: Joined | None = None
+    aged: int = NEVER
+
+    @property
+    def placed_at(self) -> int:
+        """The instant (ms) as of which its account is known; `aged` in a row of the release before is not."""
+        return self.as_of if self.aged == NEVER else self.aged
 
 
 def stage_named(rules: Ruleset, name: str) -> Stage:

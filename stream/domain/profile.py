@@ -4,15 +4,19 @@ from collections.abc import Sequence
 from typing import Any
 
 from stream.domain import scoring
-from stream.domain.claims import Claim, account_of, standing
+from stream.domain.claims import Claim, account_of, stand_until, standing
 from stream.domain.committee import Post, post_of
 from stream.domain.event import Company
+from stream.domain.freshness import ALWAYS
 from stream.domain.ids import kind_of, value_of
 from stream.domain.person import Identity
 from stream.domain.ruleset.fitting import remember
 from stream.domain.ruleset.model import Fit, Ruleset
 from stream.domain.scoring import Explained
 from stream.domain.state import GroupCall, Trait
+
+KINDS = {"email_kind": "email", "phone_kind": "phone"}
+"""The keys that ask what word lists say of an address or a number."""
 
 
 class Profile:
@@ -43,12 +47,12 @@ class Profile:
 
     def get(self, key: str) -> Any:
         """Return the value of a condition's key (traits.*, company.*, email_kind, phone_kind); None when absent."""
+        if key in KINDS:
+            return self._kind(KINDS[key])
         head, _, name = key.partition(".")
         if head == "traits":
             return self.trait(name)
-        if head == "company":
-            return self._company(name)
-        return self._kind(head.removesuffix("_kind")) if head in ("email_kind", "phone_kind") else None
+        return self._company(name) if head == "company" else None
 
     def trait(self, path: str) -> Any:
         """Return a merged trait; a group's traits stand in for a missing `company.*`."""
@@ -68,6 +72,11 @@ class Profile:
     def standing(self, at: int) -> list[Claim]:
         """Return what still counts for the account as of `at`, best first."""
         return standing(self.claims(), self.rules.freshness, at)
+
+    def stands_until(self, at: int) -> int | None:
+        """Return the first ms at which one of those claims counts no longer; None where that never comes."""
+        until = stand_until(self.standing(at), self.rules.freshness)
+        return None if until == ALWAYS else until
 
     def claims(self) -> list[Claim]:
         """Return the newest claim of each source, however old, highest authority first."""
@@ -91,7 +100,7 @@ class Profile:
         return Claim("group", id_, call.t, account)
 
     def _of_mail(self) -> Claim | None:
-        mails = [m for m in self.members if kind_of(m.node) == "email" and m.kind == "business"]
+        mails = [m for m in self.members if m.kind == "business" and kind_of(m.node) == "email"]
         if not mails:
             return None
         newest = max(mails, key=_named)
@@ -100,12 +109,13 @@ class Profile:
         return Claim("email", domain, newest.named_t, account)
 
     def _of_address(self) -> Claim | None:
-        newest = max(self.members, key=lambda m: (m.state.account_t, m.state.account_stamp), default=None)
-        company = newest.state.account if newest is not None else None
+        known = [m.state for m in self.members if m.state.account is not None]
+        newest = max(known, key=lambda state: (state.account_t, state.account_stamp), default=None)
+        company = newest.account if newest is not None else None
         if newest is None or company is None:
             return None
         account = _account(account_of(company), company.name, company.domain or None, company.kind, company.confidence)
-        return Claim("address", company.network, newest.state.account_t, account)
+        return Claim("address", company.network, newest.account_t, account)
 
     def _told(self, path: str) -> Any:
         told = self.group[1].traits.get(path) if self.group is not None else None
@@ -127,12 +137,13 @@ class Profile:
         return max(named, key=_named).kind if named else None
 
     def _newest_group(self) -> tuple[str, GroupCall] | None:
-        groups = [group for m in self.members if (group := m.state.group()) is not None]
+        groups = [group for m in self.members if m.state.groups and (group := m.state.group()) is not None]
         return max(groups, key=lambda group: (group[1].t, group[1].stamp), default=None)
 
     def _newest_company(self) -> Company | None:
-        newest = max(self.members, key=lambda m: (m.state.company_t, m.state.company_stamp), default=None)
-        return newest.state.company if newest is not None else None
+        known = [m.state for m in self.members if m.state.company is not None]
+        newest = max(known, key=lambda state: (state.company_t, state.company_stamp), default=None)
+        return newest.company if newest is not None else None
 
     def _merged_traits(self) -> dict[str, Trait]:
         merged: dict[str, Trait] = {}

@@ -1,20 +1,24 @@
 """Leads of a table that was lost: as the CRM knows them they stand again, until the visitors' sums have come back.
 
-What the CRM said holds on, and what was refused stays refused: both before the sums, which may lift a lead.
+What the CRM said holds on, what was refused stays refused, and whom an operator took apart stays apart: all before the sums,
+which bring links with them, and may lift a lead.
 """
 
-from stream.domain.ids import kind_of, value_of
+from stream.domain import apart
+from stream.domain.ids import kind_of, lead_id, value_of
 from stream.domain.leads import Leads
 from stream.domain.links import Links
-from stream.domain.log import Refused, Restored, Snapshot, Told
+from stream.domain.log import Refused, Restored, Said, Snapshot, Told
 from stream.domain.person import Identity, Person, stage_named
 from stream.domain.state import NEVER
 
 
-def bring_back(links: Links, told: Restored | Told | Refused, offset: int) -> None:
+def bring_back(links: Links, told: Restored | Told | Refused | Said, offset: int) -> None:
     """Let people know again what they lost."""
     if isinstance(told, Restored):
         _restore(links.leads, told, offset)
+    elif isinstance(told, Said):
+        _part_again(links.leads, told)
     elif isinstance(told, Told):
         _obey_again(links.leads, told)
     else:
@@ -58,12 +62,31 @@ def _refuse_again(links: Links, told: Refused) -> None:
     pair = [rows.identity(node) or Identity(node) for node in (told.key, told.other)]
     for identity, id_ in zip(pair, told.leads, strict=False):
         person = rows.person(id_) if len(told.leads) == len(pair) else None
-        if person is not None and person.identified and not identity.person:
+        if person is None or not person.identified or identity.person:
+            continue
+        if not apart.are_apart((identity,), links.identities(person)):
             person.members.append(identity.node)
             links.leads.belong(identity, person)
     links.remember(*pair)
     if told.code == "class_a":
         links.share(*pair)
+
+
+def _part_again(leads: Leads, told: Said) -> None:
+    """Let an identity stay apart from those that an operator took it from."""
+    identity = leads.rows.identity(told.node) or Identity(told.node)
+    identity.apart = told.apart
+    leads.rows.keep(identity)
+
+
+def _still(leads: Leads, told: Restored) -> tuple[list[Identity], dict[str, int]]:
+    """Return a lead's members, and the ids merged into it, without those that an operator has taken from it since it was told."""
+    members = [leads.rows.identity(node) or Identity(node) for node in told.members]
+    made_of = [member for member in members if lead_id(member.node) == told.lead]
+    left = {member.node for member in members if apart.are_apart(made_of, (member,))}
+    own = {lead_id(node) for node in left}
+    previous = {id_: sequence for id_, sequence in told.previous.items() if id_ not in own}
+    return [member for member in members if member.node not in left], previous
 
 
 def _restore(leads: Leads, told: Restored, offset: int) -> None:
@@ -79,11 +102,11 @@ def _restore(leads: Leads, told: Restored, offset: int) -> None:
     if not told.stage:
         return
     person.identified, person.as_of, person.rules = offset + 1, told.as_of, leads.in_force.place
-    person.stage, person.entered_at, person.previous = told.stage, told.entered_at, list(told.previous)
-    for node in told.members:
-        identity = rows.identity(node) or Identity(node)
+    members, previous = _still(leads, told)
+    person.stage, person.entered_at, person.previous = told.stage, told.entered_at, list(previous)
+    for identity in members:
         if not identity.person:
-            person.members.append(node)
+            person.members.append(identity.node)
             leads.belong(identity, person)
-    for id_, sequence in told.previous.items():
+    for id_, sequence in previous.items():
         rows.keep(Person(id_, born=offset + 1, into=told.lead, sequence=sequence))

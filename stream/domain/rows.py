@@ -39,10 +39,12 @@ class Rows(OwnRows):
     def identity(self, node: str) -> Identity | None:
         """Return a known identity."""
         known = self._identities.get(node)
-        if known is None and (data := self.stored.get(b"i:" + node.encode())) is not None:
-            known = self._identities[node] = self.decoded(_identities, data)
-            if (sums := self.stored.get(b"s:" + node.encode())) is not None:
-                known.state = self.decoded(_states, sums)
+        if known is None:
+            key = node.encode()
+            if (data := self.stored.get(b"i:" + key)) is not None:
+                known = self._identities[node] = self.decoded(_identities, data)
+                if (sums := self.stored.get(b"s:" + key)) is not None:
+                    known.state = self.decoded(_states, sums)
         return known
 
     def stub(self, id_: str) -> Person | None:
@@ -54,7 +56,7 @@ class Rows(OwnRows):
 
     def person(self, id_: str) -> Person | None:
         """Return a person, the survivor's where it was merged away."""
-        known = self.stub(id_)
+        known = self._persons.get(id_) or self.stub(id_)
         while known is not None and known.into:
             known = self.stub(known.into)
         return known
@@ -75,12 +77,14 @@ class Rows(OwnRows):
                 if self.touched.get(id_) is row:
                     continue  # the record that is being applied has kept it already
                 self.touched[id_] = row
+            key = (b"i:" if isinstance(row, Identity) else b"p:") + id_.encode()
+            if self._changed.get(key) is row:
+                continue  # half of all calls
             if isinstance(row, Identity):
                 self._identities[id_] = row
-                self._mark(b"i:" + id_.encode(), row)
             else:
                 self._persons[id_] = row
-                self._mark(b"p:" + id_.encode(), row)
+            self._mark(key, row)
 
     def keep_sums(self, identity: Identity) -> None:
         """Remember that an identity's sums changed, and itself."""
@@ -155,12 +159,8 @@ class Rows(OwnRows):
 
     def forget(self) -> None:
         """Drop what was decoded and not changed."""
-        for cache in (self._identities, self._persons):
-            cache.clear()
-        touched, self.touched = self.touched, None
-        for row in self._changed.values():
-            self.keep(row)
-        self.touched = touched
+        self._identities = {row.node: row for row in self._changed.values() if isinstance(row, Identity)}
+        self._persons = {row.id: row for row in self._changed.values() if isinstance(row, Person)}
 
 
 def _body(key: bytes, row: Identity | Person) -> bytes:

@@ -13,6 +13,8 @@ from stream.domain.ruleset.model import Bound, Bounds, Idle, Ruleset
 
 LETTERS = "ABCD"
 PARTS = ("interest", "fit", "timing", "total")
+CURVED = ("interest", "timing", "total")
+"""What time alone changes."""
 
 
 class Explained(msgspec.Struct, frozen=True, gc=False):
@@ -79,7 +81,7 @@ class Outlook:
     def only_falls(self) -> bool:
         """Whether the score can but fall: no negative part fades before a positive one."""
         parts = [*self.interest.items(), *self.timing.items()]
-        soonest = min((h for h, v in parts if v < 0), default=None)
+        soonest = min([h for h, v in parts if v < 0], default=None)
         return soonest is None or all(h <= soonest for h, v in parts if v > 0)
 
     def part(self, key: str, at: int, periods: int | None = None) -> float:
@@ -104,6 +106,8 @@ class Outlook:
 
     def below(self, key: str, bound: Bound, at: int, periods: int | None = None) -> bool:
         """Tell whether one part is below its bound."""
+        if key == "interest":  # nearly always: asked six times at a change of a stage
+            return self.interest_at(at, periods) < float(bound) - MARGIN
         if key == "grade":
             return LETTERS.index(self.grade) > LETTERS.index(str(bound))
         if key == "identified":
@@ -116,16 +120,14 @@ class Outlook:
             return start
         if start < self.likely and self._falls_first(bounds, self.likely):
             return self.likely
-        keys = {key: float(bound) for key, bound in bounds.items() if key in ("interest", "timing", "total")}
-        found: int | None = None
         for a, b in self._stretches(start):
-            if self.falls(bounds, a):
+            if a > start and self.falls(bounds, a):  # at `start` they are not missed
                 return a
-            falls = [self._fall(key, x, a, b) for key, x in keys.items()]
-            found = min((t for t in falls if t is not None), default=None)
+            falls = [self._fall(key, float(x), a, b) for key, x in bounds.items() if key in CURVED]
+            found = min([t for t in falls if t is not None], default=None)
             if found is not None:
-                break
-        return found
+                return found
+        return None
 
     def _falls_first(self, bounds: Bounds, at: int) -> bool:
         return self.only_falls and self.falls(bounds, at) and not self.falls(bounds, at - 1)
@@ -153,7 +155,7 @@ class Outlook:
         if idle is None or self.active < 0 or idle.points >= 0:
             yield start, END
             return
-        positive = sum(v for v in self.interest.values() if v > 0)
+        positive = sum([v for v in self.interest.values() if v > 0])
         while start < END:
             n = self.periods(start)
             if positive + self._idle_points(n) <= self.rules.floor:
@@ -187,7 +189,7 @@ def idle_row(idle: Idle | None, periods: int) -> list[Explained]:
 
 def ledger(rows: list[Explained], floor: float, beside: list[Explained]) -> list[Explained]:
     """Return interest rows with the floor's, and the rows beside them, heaviest first; rows of 0 left out."""
-    missing = floor - sum(row.points for row in rows)
+    missing = floor - sum([row.points for row in rows])
     lifted = [Explained("floor", 1, missing)] if missing > MARGIN else []
     shown = [row for row in rows + lifted + beside if abs(row.points) > MARGIN]
     return shown if len(shown) < 2 else sorted(shown, key=lambda row: (-row.points, row.rule))

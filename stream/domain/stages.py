@@ -67,5 +67,7 @@ def _leaves(stage: Stage, score: Score, at: int) -> bool:
 
 
 def _landing(ladder: Sequence[Stage], left: Stage, score: Score, at: int) -> Stage:
-    below = (stage for stage in reversed(ladder[: left.order - 1]) if stage.owner == "engine")
-    return next((stage for stage in below if not _leaves(stage, score, at)), VISITOR)
+    for stage in reversed(ladder[: left.order - 1]):
+        if stage.owner == "engine" and not _leaves(stage, score, at):
+            return stage
+    return VISITOR

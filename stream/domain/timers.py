@@ -41,3 +41,11 @@ class Timers:
             if self._armed.get(lead) == at:
                 del self._armed[lead]
                 yield at, lead
+
+
+class LeadTimers(Timers):
+    """Of leads: when a stage may change, and in `ages` when what names an account may have grown too old."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ages = Timers()

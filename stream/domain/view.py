@@ -11,7 +11,7 @@ from stream.domain.ruleset.model import Ruleset, Stage
 from stream.domain.scoring import Explained, Outlook
 from stream.domain.sequences import completed_at
 from stream.domain.stages import Move, Standing
-from stream.domain.state import State
+from stream.domain.state import NEVER, State
 
 
 class View:
@@ -47,7 +47,8 @@ class View:
     @property
     def journey(self) -> str | None:
         """The journey stage of the newest event that has one."""
-        newest = max(self.states, key=lambda s: (s.journey_t, s.journey_stamp), default=None)
+        told = [state for state in self.states if state.journey is not None]
+        newest = max(told, key=lambda state: (state.journey_t, state.journey_stamp), default=None)
         return newest.journey if newest is not None else None
 
     def outlook(self, base: int) -> Outlook:
@@ -58,10 +59,12 @@ class View:
 
     def _outlook(self, base: int) -> Outlook:
         look = Outlook(base, self.rules, self.profile.fit, self.profile.grade, self.identified)
+        look.active = max([state.active for state in self.states], default=NEVER)
         for state in self.states:
-            decay.accumulate(look.interest, state.points, state.landmark, base)
-            decay.accumulate(look.timing, state.timing, state.landmark, base)
-            look.active = max(look.active, state.active)
+            if state.points:
+                decay.accumulate(look.interest, state.points, state.landmark, base)
+            if state.timing:
+                decay.accumulate(look.timing, state.timing, state.landmark, base)
         for bonus in self.person.bonuses.values():
             worth = bonus.points * decay.left(base - bonus.t, bonus.half_life_ms)
             look.interest[bonus.half_life_ms] = look.interest.get(bonus.half_life_ms, 0.0) + worth
@@ -137,16 +140,13 @@ class View:
         return "nurture"
 
     def _direct_points(self, at: int) -> float:
-        points = 0.0
+        points, direct = 0.0, self.rules.direct
         for state in self.states:
             for h, part in state.points.items():
-                direct = sum([value for name, value in part.items() if self._is_direct(name)])
-                points += direct * decay.left(at - state.landmark, h)
+                if not direct.isdisjoint(part):
+                    found = sum([value for name, value in part.items() if name in direct])
+                    points += found * decay.left(at - state.landmark, h)
         return points
-
-    def _is_direct(self, name: str) -> bool:
-        behaviour = self.rules.behaviours.get(name)
-        return behaviour is not None and behaviour.intent == "direct"
 
 
 def heaviest(weights: Iterable[dict[str, float]]) -> list[tuple[str, float]]:
@@ -165,18 +165,21 @@ def heaviest(weights: Iterable[dict[str, float]]) -> list[tuple[str, float]]:
 
 def points_rows(states: Iterable[State], at: int) -> list[Explained]:
     """Return the ledger's behaviour rows, summed over identities."""
-    return _rows("behaviours.", "", [(s, decay.worth(s.points, s.landmark, at)) for s in states])
+    return _rows("behaviours.", "", [(s.counts, decay.worth(s.points, s.landmark, at)) for s in states if s.points])
 
 
 def timing_rows(states: Iterable[State], at: int) -> list[Explained]:
     """Return the ledger's timing rows, summed over identities."""
-    return _rows("timing.", "timing.", [(s, decay.worth(s.timing, s.landmark, at)) for s in states])
+    return _rows("timing.", "timing.", [(s.counts, decay.worth(s.timing, s.landmark, at)) for s in states if s.timing])
 
 
-def _rows(prefix: str, counted: str, parts: list[tuple[State, dict[str, float]]]) -> list[Explained]:
+def _rows(prefix: str, counted: str, parts: list[tuple[dict[str, int], dict[str, float]]]) -> list[Explained]:
+    if len(parts) == 1:  # nothing to add up: of most leads one identity alone did something
+        ((counts, worth),) = parts
+        return [Explained(prefix + name, counts.get(counted + name, 0), points) for name, points in worth.items()]
     total: dict[str, tuple[int, float]] = {}
-    for state, worth in parts:
+    for counts, worth in parts:
         for name, points in worth.items():
             count, sum_ = total.get(name, (0, 0.0))
-            total[name] = count + state.counts.get(counted + name, 0), sum_ + points
+            total[name] = count + counts.get(counted + name, 0), sum_ + points
     return [Explained(prefix + name, count, points) for name, (count, points) in total.items()]

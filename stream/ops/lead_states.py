@@ -9,6 +9,7 @@ import orjson
 from stream.domain.ids import node_of
 from stream.domain.instants import parse as read_instant
 from stream.domain.log import Refused, Restored
+from stream.domain.state import NEVER
 
 
 class _Numbered(msgspec.Struct):
@@ -33,32 +34,38 @@ def restored(states: Mapping[str, bytes], numbers: Mapping[str, int]) -> list[Re
 
     `states` are the values of `lead-states` by lead id, `numbers` the newest of all facts.
     """
-    leads = [_restored(orjson.loads(value), numbers) for _, value in sorted(states.items())]
+    leads = [_restored(orjson.loads(value), states, numbers) for _, value in sorted(states.items())]
     known = {lead.lead for lead in leads} | {id_ for lead in leads for id_ in lead.previous}
     return leads + [Restored(id_, number) for id_, number in sorted(numbers.items()) if id_ not in known]
 
 
-def refused(facts: Iterable[bytes]) -> list[Refused]:
-    """Return the links that the CRM was told are refused, in the order told; none of a lead that was erased since."""
+def refused(facts: Iterable[bytes], unshared: Mapping[str, int] | None = None) -> list[Refused]:
+    """Return the links that the CRM was told are refused, in the order told; none of a lead that was erased since.
+
+    One without a code shares nothing any more: an operator has ended that, `unshared` says up to when (ms) of which devices.
+    """
+    ended = unshared or {}
     pairs: dict[tuple[str, str], Refused] = {}
     for value in facts:
         fact = orjson.loads(value)
         if fact["type"] == "identity.conflict.v1":
             (key, other), data = fact["data"]["ids"], fact["data"]
-            pairs[key, other] = Refused(key, other, data["leads"], data["code"])
+            r = read_instant(fact["recordedtime"])
+            code = "" if any(ended.get(node, NEVER) >= r for node in (key, other)) else data["code"]
+            pairs[key, other] = Refused(key, other, data["leads"], code)
         elif fact["type"] == "lead.erased.v1":
             pairs = {ids: pair for ids, pair in pairs.items() if fact["subject"] not in pair.leads}
     return list(pairs.values())
 
 
-def _restored(fact: dict[str, Any], numbers: Mapping[str, int]) -> Restored:
+def _restored(fact: dict[str, Any], states: Mapping[str, bytes], numbers: Mapping[str, int]) -> Restored:
     data, id_ = fact["data"], fact["subject"]
     lead, stage = data["lead"], data["stage"]
     return Restored(
         id_,
         max(int(fact["sequence"]), numbers.get(id_, 0)),
         members_of(lead),
-        {before: numbers.get(before, 0) for before in lead["previousIds"]},
+        {id_: numbers.get(id_, 0) for id_ in lead["previousIds"] if id_ not in states},  # else it is on its own again
         stage["to"]["name"],
         read_instant(stage["enteredAt"]),
         read_instant(data["freshness"]["asOf"]),

@@ -126,9 +126,11 @@ class Survey:
             while await self._consumer.position(place) < ends[place]:
                 for record in (await self._consumer.getmany(place, timeout_ms=READ_MS)).get(place, []):
                     key, value = record.key or b"", record.value
-                    if value and key[:1] == b"\x00":
+                    if key[:1] == b"\x00":
                         rows = heads.setdefault(TP(*place), {})
-                        if value[1:9] >= rows.get(key, b"")[1:9]:
+                        if not value:
+                            rows.pop(key, None)
+                        elif value[1:9] >= rows.get(key, b"")[1:9]:
                             rows[key] = value
         return heads
 

@@ -4,11 +4,12 @@ import asyncio
 import json
 from typing import Any
 
+import msgspec
 import pytest
 from faust.types import TP
 
 from stream.agents.accounts import AccountsLog
-from stream.agents.anonymous import AT_ONCE, Anonymous, Waiting
+from stream.agents.anonymous import AT_ONCE, Anonymous, Waiting, counted_in
 from stream.agents.to_accounts import ToAccounts
 from stream.app import shipped_ruleset
 from stream.domain import log, visitor
@@ -71,7 +72,7 @@ async def anonymous(flow: Slow, part: RowPart[Visitor]) -> Anonymous:
 def came(
     part: RowPart[Visitor], anonymous: Anonymous, key: bytes = b"anon::a", company: Company = ACME, position: int = 1
 ) -> None:
-    was = "" if (known := part.get(key)) is None or known.state.account is None else f"account::{known.state.account.domain}"
+    was = counted_in(known := part.get(key))
     row = known or Visitor()
     row.state.account, row.position, row.state.as_of = company, position, NOW
     part.put(key, row)
@@ -130,6 +131,14 @@ async def test_whoever_changes_company_leaves_the_old_one_at_that_event(
     assert ("account::acme.example", visitor_id("anon::a"), 2, True) in found
     assert ("account::other.example", visitor_id("anon::a"), 3, True) in found
     assert ("account::acme.example", visitor_id("anon::a"), 3, False) in found
+
+
+async def test_the_same_company_of_another_look_up_is_no_change(flow: Slow, part: RowPart[Visitor], anonymous: Anonymous) -> None:
+    came(part, anonymous)
+    came(part, anonymous, company=msgspec.structs.replace(ACME, network="192.0.2.0/25"), position=2)
+    anonymous.tick(part, NOW)
+
+    assert heard(flow) == [("account::acme.example", visitor_id("anon::a"), 2, False)]
 
 
 async def test_whom_somebody_listens_to_meanwhile_is_told_by_the_people(

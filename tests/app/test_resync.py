@@ -5,11 +5,13 @@ from typing import Any
 import pytest
 from faust.types import TP
 
+from stream.agents.erasing import ERASE
 from stream.agents.headers import RESYNC
 from stream.domain import log, visitor
+from stream.domain.person import Cut
 from stream.runtime.fatal import Misfit
 from stream.runtime.producer import partition_of
-from tests.app.test_agents import PARTITIONS, Bench, record, told
+from tests.app.test_agents import NOW, PARTITIONS, Bench, record, told
 
 USER, COOKIE = b"user::42", b"anon::c1"
 HERE = partition_of(USER, PARTITIONS)
@@ -84,3 +86,34 @@ async def test_a_record_forwarded_in_a_new_epoch_is_no_repeat_of_one_forwarded_b
     earlier = ("leadstream-forwarded-from", b"2:7")
     bench.events(record(USER, told("b", userId="42"), earlier), record(USER, told("c", userId="42"), earlier))
     assert bench.counted() == {"applied": 2, "duplicates": 1, "events": 3}
+
+
+# -- an operator's words
+
+
+def said(bench: Bench, key: bytes, told: log.Said) -> visitor.Visitor | None:
+    partition = partition_of(key, PARTITIONS)
+    bench.visitors.take_wakes(bench.batch("wakes", partition, [record(key, log.encode(told))]))
+    return bench.visitors.table.open(partition).get(key)
+
+
+async def test_a_row_remembers_an_operators_word_and_says_nothing_to_it(bench: Bench) -> None:
+    bench.events(record(USER, told(userId="42", anonymousId="c1")))
+    sent(bench)
+    cut = Cut(9, left=True, size=2)
+    row = said(bench, USER, log.Said("user::42", 9, [cut], linked="email::a@b.example"))
+    assert row is not None
+    assert (row.said, list(row.links or ())) == ((9, [cut], -1), ["anon::c1", "email::a@b.example"])
+    assert said(bench, USER, log.Said("user::42", 8, [])) == row
+    unseen = said(bench, COOKIE, log.Said("anon::c1", 9, [cut]))
+    assert unseen is not None
+    assert (unseen.listened, unseen.state.events, unseen.said) == (True, 0, (9, [cut], -1))
+    assert sent(bench) == []
+
+
+async def test_a_word_from_before_an_erasure_is_about_nobody_any_more(bench: Bench) -> None:
+    bench.events(record(USER, told(userId="42")))
+    erase = log.Erase(9, NOW + 1, b"0123456789abcdef", ["user::42"])
+    bench.events(record(None, log.encode(erase), ERASE), partition=HERE)
+    assert said(bench, USER, log.Said("user::42", 8, [])) is None
+    assert said(bench, USER, log.Said("user::42", 11, [])) is None, "nor does it make a row of nothing"

@@ -1,6 +1,5 @@
 """The oracle's reading of the logs, which shares no code with the engine, and what it says of tables and outputs."""
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -19,7 +18,9 @@ from tests.chaos.plain import Deed
 from tests.chaos.told import Told
 from tests.kafka.replay import Held
 from tests.oracle.compare import compare
+from tests.oracle.facts import account as named_account
 from tests.oracle.facts import instant_text, lead_document, visitor_document
+from tests.oracle.people import Person
 
 PROMPT_MS = 1000
 """Within so long of its receive time a record must have reached its partition: then no tick is ahead of it."""
@@ -42,7 +43,7 @@ def wrong_visitors(told: Told, held: Held, rules: Ruleset) -> Iterator[str]:
 
 def wrong_facts(told: Told, stage_changes: Iterable[Record]) -> Iterator[str]:
     """Compare what came out with what the oracle decided, id by id; none missing, none beyond."""
-    there = {fact["id"]: fact for fact in (json.loads(record.value or b"{}") for record in stage_changes)}
+    there = {fact["id"]: fact for fact in (orjson.loads(record.value or b"{}") for record in stage_changes)}
     wanted = {str(fact["id"]): fact for fact in told.facts}
     for id_ in wanted.keys() | there.keys():
         if id_ not in there or id_ not in wanted:
@@ -69,12 +70,23 @@ def wrong_people(told: Told, people: People, at: int) -> Iterator[str]:
             yield f"{id_}: only {'in the table' if id_ in ours else 'the oracle'} has it"
             continue
         person, lead = theirs[id_]
+        yield from _wrong_place(told, person, ours[id_].account)
         told.due(person, at)
         people.leads.advance(ours[id_], at, 0)
         found: list[str] = []
         document = documents.lead(people.leads.view(ours[id_]), at, at, decided=False)
         compare(f"lead {id_}", lead_document(person, lead, told.rules, at), orjson.loads(orjson.dumps(document)), found)
         yield from found
+
+
+def _wrong_place(told: Told, person: Person, account: str) -> Iterator[str]:
+    """Compare the account that a lead is counted in with who is named when it was looked at last, or by the clock since."""
+    lead = person.lead
+    assert lead is not None
+    named = named_account(person, told.rules, max(lead.as_of, told.clock_since(person)))
+    wanted = "" if named is None else named["id"]
+    if account != wanted:
+        yield f"lead {lead.id} counts for {account or 'no account'}, should for {wanted or 'none'}"
 
 
 @dataclass(frozen=True)

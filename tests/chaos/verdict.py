@@ -1,18 +1,16 @@
 """What is promised, against what lies in Kafka after a schedule."""
 
-import json
 from collections import defaultdict
 from functools import cache
 from pathlib import Path
 
-from schemas.event import Rejected
-from stream.agents.headers import INTERNAL
+import orjson
+
 from stream.agents.latch import keep_flags
 from stream.domain import log
 from stream.domain.people import People
 from stream.domain.ruleset.load import load
 from stream.domain.ruleset.model import Ruleset
-from stream.intake import Intake
 from stream.lookups import Lookups
 from stream.runtime.producer import partition_of
 from stream.runtime.resume import MARK_KEY
@@ -46,6 +44,13 @@ def rules() -> Ruleset:
     return load(RULESET.read_bytes(), RULESET.name)
 
 
+@cache
+def lookups() -> Lookups:
+    """Return the look-ups of all schedules."""
+    return Lookups(RANGES)
+
+
+@cache
 def next_ruleset() -> str:
     """Return the ruleset that is deployed in the middle."""
     text = RULESET.read_text()
@@ -57,20 +62,18 @@ def next_ruleset() -> str:
 
 def judge(copy: Copy) -> Verdict:
     """Compare everything; what is wrong is in `wrong`."""
-    lookups = Lookups(RANGES)
-    verdict = verify(copy, PARTITIONS, rules(), lookups)
+    verdict = verify(copy, PARTITIONS, rules(), lookups())
     verdict.note(wrong=sum(verdict.counts.values()) != verdict.events, what=f"{verdict.events} records, counted {verdict.counts}")
     verdict.wrong += beyond(copy, PARTITIONS)
     verify_accounts(copy, PARTITIONS, rules(), verdict)
-    _dead_letters(copy, Intake(lookups, None, frozenset(stage.name for stage in rules().stages)), verdict)
+    _dead_letters(copy, verdict)
     _one_content_per_id(copy, verdict)
     _ticks(copy, verdict)
-    _oracle(copy, lookups, verdict)
-    lookups.close()
+    _oracle(copy, verdict)
     return verdict
 
 
-def _oracle(copy: Copy, lookups: Lookups, verdict: Verdict) -> None:
+def _oracle(copy: Copy, verdict: Verdict) -> None:
     """Let the oracle read the logs, and compare."""
     plain = rules_of(RULESET.read_bytes())
     done = deeds(copy.read("events"), plain, RANGES.read_text(), PARTITIONS, copy.delays)
@@ -82,22 +85,18 @@ def _oracle(copy: Copy, lookups: Lookups, verdict: Verdict) -> None:
     in_force = load(next_ruleset().encode()) if told.place else rules()
     verdict.wrong += wrong_visitors(told, visitors, in_force)
     verdict.wrong += wrong_facts(told, copy.read("stage-changes"))
-    verdict.wrong += wrong_alone(copy, alone, in_force, lookups)
+    verdict.wrong += wrong_alone(copy, alone, in_force, lookups())
     rows = newest_rows(copy.read(f"{copy.app}-people-changelog"))
     stored = {key: row for key, row in rows.items() if not key.startswith(MARK_KEY)}
     people = People(stored, PARTITIONS, copy.app, rules())
     verdict.wrong += wrong_people(told, people, max((person.as_of for person in people.rows.persons()), default=0))
 
 
-def _dead_letters(copy: Copy, intake: Intake, verdict: Verdict) -> None:
+def _dead_letters(copy: Copy, verdict: Verdict) -> None:
     """Each poison has its dead letter, bytes and reason, and nothing else has one; repeats are the same."""
     wanted: dict[tuple[str, ...], tuple[bytes | None, bytes | None, str]] = {}
-    for record in copy.read("events"):
-        if INTERNAL in record.headers:
-            continue
-        read = intake.read(record.value, record.timestamp_ms, list(record.headers.items()))
-        if isinstance(read, Rejected):
-            wanted[copy.topic("events"), str(record.partition), str(record.offset)] = (record.key, record.value, read.reason)
+    for record, reason in verdict.refused:
+        wanted[copy.topic("events"), str(record.partition), str(record.offset)] = (record.key, record.value, reason)
     seen = set()
     for letter in copy.read("dead-letters"):
         told = {name: value.decode() for name, value in letter.headers.items() if name.startswith("leadstream-")}
@@ -114,7 +113,7 @@ def _one_content_per_id(copy: Copy, verdict: Verdict) -> None:
     contents: dict[str, bytes] = {}
     for record in copy.read("stage-changes"):
         value = record.value or b""
-        id_ = json.loads(value)["id"]
+        id_ = orjson.loads(value)["id"]
         verdict.note(wrong=contents.setdefault(id_, value) != value, what=f"{id_} has two contents")
 
 

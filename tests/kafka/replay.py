@@ -14,7 +14,7 @@ from stream.domain.people import People
 from stream.domain.ruleset.load import load
 from stream.domain.ruleset.model import Ruleset
 from stream.domain.trust import doubt
-from stream.domain.visitor import Visitor, apply, decode, encode, wake
+from stream.domain.visitor import Visitor, apply, decode, encode, remember, wake
 from stream.intake import Intake
 from stream.lookups import Lookups
 from stream.runtime.partstore import Merge
@@ -54,6 +54,8 @@ class Verdict:
     switches: dict[int, dict[int, int]] = field(default_factory=dict)
     """By partition of `events`: at which offset what came at a place of `people` was met first."""
     wrong: list[str] = field(default_factory=list)
+    refused: list[tuple[Record, str]] = field(default_factory=list)
+    """The records of `events` that cannot be processed, with the reasons why."""
     visitors: dict[bytes, Visitor] = field(default_factory=dict)
     """The rows that the logs make."""
     people: People | None = None
@@ -156,6 +158,7 @@ def _replay_events(
             switching.own(record)
         elif isinstance(event, Rejected):
             verdict.counts["dead letter"] += 1
+            verdict.refused.append((record, event.reason))
         elif event.echo:
             verdict.counts["echo"] += 1
         elif partition_of(event.node.encode(), partitions) != record.partition:
@@ -174,6 +177,9 @@ def _replay_events(
 def _replay_wakes(records: Iterable[Record], rows: dict[bytes, Visitor], rules: Ruleset) -> None:
     for record in records:
         told = log.decode(record.value or b"")
+        if isinstance(told, log.Said):
+            remember(rows.setdefault(told.node.encode(), Visitor()), told)
+            continue
         assert isinstance(told, log.Wake)
         rows[told.node.encode()], _ = wake(rows.get(told.node.encode()), told.node, told.r, rules)
 

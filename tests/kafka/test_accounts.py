@@ -121,7 +121,7 @@ class Journey:
 
 @pytest.fixture(scope="module")
 def journey(kafka: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Journey]:
-    installation = Installation(kafka, tmp_path_factory.mktemp("accounts"))
+    installation = Installation(kafka, tmp_path_factory.mktemp("accounts"), forks=True)
     yield Journey(installation)
     installation.close()
 
@@ -245,7 +245,7 @@ def test_all_of_it_is_what_the_logs_say_from_scratch(journey: Journey) -> None:
 
 
 def test_a_lost_table_of_accounts_is_refused_and_comes_back_from_their_log(journey: Journey) -> None:
-    installation = journey.installation
+    installation, told = journey.installation, journey.facts(ACME)
     recreate(installation, "accounts-changelog", PARTITIONS)
     assert "`leadstream topics --adopt`" in refused(installation)
     adopted = installation.run("topics", "--adopt")
@@ -255,3 +255,6 @@ def test_a_lost_table_of_accounts_is_refused_and_comes_back_from_their_log(journ
     journey.workers[:] = [run_worker(installation)]
     document = journey.until(ACME, anonymous=21)
     assert len(document["people"]) == 8
+    wait_until(lambda: len(journey.facts(ACME)) > len(told), 30, "what is told again")
+    again = journey.facts(ACME)
+    assert again[: len(told)] == told, "no id is used twice, and no number goes back"

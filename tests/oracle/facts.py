@@ -49,7 +49,7 @@ def stage_fact(
     falls = score.next_fall(lead, at, None)
     return {
         "lead": lead_summary(person, lead, rules),
-        "account": account(person, rules),
+        "account": account(person, rules, at),
         "stage": {
             "from": {"name": left["name"], "order": left["order"]},
             "to": {"name": to["name"], "order": to["order"]},
@@ -94,20 +94,20 @@ def lead_summary(person: Person, lead: Lead, rules: Rules) -> dict[str, Any]:
     }
 
 
-def account(person: Person, rules: Rules) -> dict[str, Any] | None:
-    """Return the account: of a group, else of a business e-mail, else of an address."""
+def account(person: Person, rules: Rules, at: int) -> dict[str, Any] | None:
+    """Return the account: of a group, else of a business e-mail, else of an address; what is too old at `at` names none."""
     group = person.group()
-    if group is not None:
+    if group is not None and rules.counts(group.t, at):
         return {"id": f"account:group:{ids.cleaned(group.body['groupId'])}"}
     business = [mail for mail in person.named("email") if ids.email_kind(mail) == "business"]
-    if business:
+    if business and rules.counts(person.named_at("email", business[-1]), at):
         domain = business[-1].partition("@")[2]
         return {"id": f"account::{domain}", "domain": domain}
     kinds = rules.part("accounts").get("kinds", ["business"])
     least = rules.part("accounts").get("min_confidence", 0.6)
     naming = [e for e in person.deeds() if e.company and e.company["kind"] in kinds and e.company["confidence"] >= least]
     found = person.newest(naming)
-    if found is None or found.company is None:
+    if found is None or found.company is None or not rules.counts(found.t, at):
         return None
     return {
         "id": f"account::{found.company['domain']}",
@@ -133,7 +133,7 @@ def lead_document(person: Person, lead: Lead, rules: Rules, at: int) -> dict[str
         "journey": person.journey(),
         "route": score.route(at, lead.stage["name"]),
         "tags": score.tags(at),
-        "account": account(person, rules),
+        "account": account(person, rules, at),
         "explain": score.explain(at),
         "nextCrossingAt": instant_text(falls),
         "nextStageIfIdle": below(score, rules, lead, falls),

@@ -164,6 +164,10 @@ class Person:
         rows = [row for row in self.members if ids.kind_of(row.id) == kind]
         return [ids.value_of(row.id) for row in sorted(rows, key=lambda row: row.named)]
 
+    def named_at(self, kind: str, value: str) -> int:
+        """Return when an identity was named last."""
+        return next(row.named[0] for row in self.members if ids.kind_of(row.id) == kind and ids.value_of(row.id) == value)
+
     def journey(self) -> str | None:
         """Return the journey stage of the newest event that has one."""
         found = self.newest([event for event in self.deeds() if event.journey])

@@ -4,6 +4,7 @@ import ipaddress
 import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cache, lru_cache
 from typing import Any
 
 import orjson
@@ -13,6 +14,7 @@ from tests.oracle import identities as ids
 TYPES = frozenset({"track", "page", "screen", "identify", "group", "alias"})
 RFC3339 = re.compile(r"(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d):(\d\d)(?:\.(\d+))?(?:([Zz])|([+-])(\d\d):(\d\d))")
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+network, ip_address = cache(ipaddress.ip_network), lru_cache(10_000)(ipaddress.ip_address)
 YEAR_2000 = 946_684_800_000
 TIMES = ("receivedAt", "timestamp", "sentAt", "originalTimestamp")
 STAGE_EVENT = "Lead Stage Changed"
@@ -239,10 +241,10 @@ def company(raw: Any, ranges: list[dict[str, Any]]) -> dict[str, Any] | None:
     elif text.count(":") == 1:
         text = text.split(":")[0]
     try:
-        address = ipaddress.ip_address(text.split("%")[0])
+        address = ip_address(text.split("%")[0])
     except ValueError:
         return None
     if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
         address = address.ipv4_mapped
-    fitting = [row for row in ranges if address in ipaddress.ip_network(row["network"])]
-    return max(fitting, key=lambda row: ipaddress.ip_network(row["network"]).prefixlen, default=None)
+    fitting = [row for row in ranges if address in network(row["network"])]
+    return max(fitting, key=lambda row: network(row["network"]).prefixlen, default=None)

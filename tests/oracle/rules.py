@@ -57,6 +57,15 @@ class Rules:
         table: dict[str, Any] = self.file.get(name, {})
         return table
 
+    def counts(self, told: int, at: int) -> bool:
+        """Tell whether what was told of a job at one instant is young enough at another: 2^(-age / half-life) >= the least."""
+        if "freshness" not in self.file:
+            return True
+        table = self.file["freshness"]
+        fading = half_life(table, 1461 * UNITS["d"] * math.log(2) / math.log(1 / 0.6)) or 0.0
+        least = table.get("min_confidence", 0.5)
+        return least == 0 or max(0, at - told) <= fading * math.log2(1 / least)
+
     def named_half_lives(self) -> list[float]:
         """Return every half-life that behaviours, tags and sequences name."""
         tables = [t for p in ("behaviours", "tags", "sequences") for t in self.part(p).values()]
@@ -73,10 +82,10 @@ class Rules:
     def explain_event(self, event: Event) -> None:
         """Fill in what the rules say of an event that is no bot's: behaviour, points before caps, timing, tags."""
         get = event_getter(event)
-        matching = [(name, rule) for name, rule in self.part("behaviours").items() if holds(rule["match"], get)]
-        if not matching:
+        matching = ((name, rule) for name, rule in self.part("behaviours").items() if holds(rule["match"], get))
+        name, rule = next(matching, ("", None))
+        if rule is None:
             return
-        name, rule = matching[0]
         event.behaviour = name
         event.intent = rule.get("intent", "contextual")
         event.journey = rule.get("journey")

@@ -135,6 +135,7 @@ def ruleset(seed: int, *, groups: bool) -> bytes:
     parts += [sequences(rng), interest(rng)]
     parts.append(FIT + ("" if groups else FIT_COMPANY) + GRADES)
     parts += [stages(rng), ROUTES if rng.random() < 0.7 else "", rest(rng)]
+    parts.append(freshness(Random(f"fresh {seed}")))  # noqa: S311 - chance, not secrets
     return "".join(parts).encode()
 
 
@@ -250,3 +251,12 @@ def rest(rng: Random) -> str:
     members, typed = rng.choice([3, 5, 64, 64]), rng.choice(["B", "B", "B", "C"])
     text += f'\n[identity]\nmax_members = {members}\ntyped_email = "{typed}"\n'
     return text + ('\n[events]\ntraits = ["email", "title", "phone"]\n' if rng.random() < 0.5 else "")
+
+
+def freshness(rng: Random) -> str:
+    """Return how fast what was told of a job grows old; mostly so fast that it shows."""
+    fading = rng.choice(
+        ['half_life = "1h"', 'half_life = "12h"', 'half_life = "3d"', 'retention = { after = "7d", keep = 0.6 }', ""]
+    )
+    least = rng.choice(["", "min_confidence = 0.25", "min_confidence = 0.9", "min_confidence = 0"])
+    return f"\n[freshness]\n{fading}\n{least}\n" if rng.random() < 0.7 else ""

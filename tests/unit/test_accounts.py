@@ -15,6 +15,7 @@ from stream.domain.accounts.sums import Sums, shape
 from stream.domain.crossing import END
 from stream.domain.instants import parse, write
 from stream.domain.log import Member, Members, NewRuleset, Record, Settling, Tick, Unreadable, encode
+from stream.domain.ownrows import META, LogRow, log_row
 from tests.told import DAY, HOUR, LEAD_1, START, rules
 
 ID = "account::acme.example"
@@ -401,3 +402,41 @@ def test_an_empty_account_has_no_end_of_its_own() -> None:
     assert Log().fold.timers.at(ID) is None
     assert Sums().copy() == Sums()
     assert write(START) < write(END)
+
+
+# -- what grows old
+
+
+def test_an_account_that_falls_because_time_took_a_member_falls_by_itself() -> None:
+    log = Log().hear(lead()).hear(Member("lead_a", 2, left=True), r=START + HOUR, code="decay")
+
+    assert log.moves == [("visitor", "engaged", "threshold_up", 0), ("engaged", "visitor", "decay", HOUR)]
+
+
+def test_an_account_that_rises_by_it_does_so_as_ever() -> None:
+    log = (
+        Log()
+        .hear(lead(), lead("lead_b", points=0.0, fit=-50.0))
+        .hear(Member("lead_b", 2, left=True), r=START + HOUR, code="decay")
+    )
+
+    assert log.moves == [("visitor", "engaged", "threshold_up", HOUR)]
+
+
+# -- a table that was lost
+
+
+def test_facts_of_a_table_made_anew_are_numbered_behind_all_that_were_ever_told() -> None:
+    log = Log()
+    log.stored[META] = log_row(LogRow(0, numbers=41))
+    log.fold = Accounts(log.stored, "leadstream", RULES)
+    log.hear(lead()).reopened().hear(lead(version=2, points=10.0)).hear(lead(points=99.0), id_="account::other.example")
+
+    told = [orjson.loads(out.value or b"")["id"] for out in log.fold.out]
+    assert told == [f"{ID}-0000000043", "account::other.example-0000000042"]
+
+
+def test_a_log_row_of_the_release_before_knows_no_number() -> None:
+    row = log_row(LogRow(7))
+    body = row[:9] + bytes([row[9] - 1]) + row[10:-1]  # an array of one member less, the zero at its end
+    assert AccountRows({META: body}).log() == LogRow(7)

@@ -2,14 +2,16 @@
 
 from typing import Any
 
+import orjson
+
 from stream.domain.accounts.document import account
 from stream.domain.accounts.fold import Accounts
-from stream.domain.event import Company, Event, Link
-from stream.domain.log import Record
+from stream.domain.event import Company, Event, Group, Link
+from stream.domain.log import Erasing, GoOn, Record
 from stream.domain.people import People
 from tests.told import BEHAVIOURS, DAY, LADDER, START, Log, happened, rules
 
-RULES = rules(
+TEXT = (
     BEHAVIOURS
     + LADDER
     + """
@@ -24,6 +26,7 @@ titles = ["ceo", "总经理"]
 titles = ["engineer"]
 """
 )
+ACCOUNT_STAGE = '[[accounts.stages]]\nname = "several"\nenter = { people = 2 }\nexit = { people = 1.5 }\n'
 OLD, NEW = "account::old.example", "account::new.example"
 OFFICE = Company("Office", "office.example", "business", 1.0, "ranges", "192.0.2.0/24", "")
 
@@ -31,10 +34,10 @@ OFFICE = Company("Office", "office.example", "business", 1.0, "ranges", "192.0.2
 class Companies(Log):
     """A people log, and the one partition of accounts that hears of it."""
 
-    def __init__(self) -> None:
-        super().__init__(RULES)
-        self.people = People({}, 1, "leadstream", RULES, accounts=True)
-        self.accounts, self.heard = Accounts({}, "leadstream", RULES), 0
+    def __init__(self, more: str = "") -> None:
+        super().__init__(rules(TEXT + more))
+        self.people = People({}, 1, "leadstream", self.rules, accounts=True)
+        self.accounts, self.heard = Accounts({}, "leadstream", self.rules), 0
 
     def append(self, record: Record) -> None:
         super().append(record)
@@ -95,3 +98,110 @@ def test_an_address_used_long_ago_names_the_account_no_more_then_the_office_does
     assert len(world.of("account::office.example", 101)["people"]) == 1
     world.add(tells(110, mail="a@old.example"))
     assert len(world.of(OLD, 110)["people"]) == 1
+
+
+# -- by the people's clock
+
+
+def test_an_account_is_left_at_the_instant_at_which_what_names_it_is_too_old() -> None:
+    """The clock is enough; the office takes over where it was seen since."""
+    world = Companies()
+    world.add(tells(0, mail="a@old.example"), tells(60, company=OFFICE))
+    world.tick(START + 100 * DAY)
+    assert len(world.of(OLD, 100)["people"]) == 1
+    world.tick(START + 101 * DAY)
+    assert world.of(OLD, 101)["people"] == []
+    assert len(world.of("account::office.example", 101)["people"]) == 1
+    assert world.person("user::1").aged == START + 100 * DAY + 1
+    assert world.person("user::1").as_of == START + 60 * DAY, "nothing happened to the lead"
+    world.tick(START + 161 * DAY)
+    assert world.of("account::office.example", 161)["people"] == []
+    assert world.person("user::1").account == ""
+
+
+def test_a_lead_that_is_due_twice_waits_for_the_next_record_so_that_each_change_of_a_member_counts() -> None:
+    """One version of a member is one change; accounts must not be told the clock meanwhile."""
+    world = Companies()
+    home = Company("Old", "old.example", "business", 1.0, "ranges", "198.51.100.0/24", "")
+    world.add(tells(0, group=Group("g")), tells(1, mail="a@old.example"), tells(50, company=home))
+    world.tick(START + 120 * DAY)
+    assert world.people.leads.left
+    assert world.people.membership is not None
+    assert world.people.membership.clock(1) is None
+    world.append(GoOn())
+    assert not world.people.leads.left
+    assert world.people.membership.clock(1) == START + 120 * DAY
+    assert [proof["source"] for proof in world.of(OLD, 120)["evidence"]] == ["address"]
+    assert world.of("account:group:g", 120)["people"] == []
+
+
+def test_under_a_new_ruleset_nothing_is_too_old_before_it_came() -> None:
+    world = Companies()
+    world.add(tells(0, mail="a@old.example"))
+    world.tick(START + 50 * DAY)
+    world.deploy(rules(TEXT.replace('"100d"', '"10d"')))
+    world.tick(START + 51 * DAY)
+    assert world.of(OLD, 51)["people"] == []
+    assert world.person("user::1").aged == START + 50 * DAY
+    world.deploy(rules(BEHAVIOURS + LADDER))
+    world.add(tells(52, mail="a@old.example"))
+    world.tick(START + 999 * DAY)
+    assert len(world.of(OLD, 999)["people"]) == 1
+
+
+def test_an_erased_or_merged_lead_grows_no_older() -> None:
+    world = Companies()
+    world.add(tells(0, mail="a@old.example"), happened("Met", "crm::9", START + DAY, company=OFFICE))
+    world.add(happened("Met", "user::1", START + 2 * DAY, links=["crm::9"]))
+    world.tick(START + 3 * DAY)
+    world.append(Erasing("w", "user::1", b"salt"))
+    world.tick(START + 999 * DAY)
+    assert not world.people.leads.left
+    assert world.of(OLD, 999)["people"] == world.of("account::office.example", 999)["people"] == []
+
+
+def test_who_looks_ahead_sees_who_will_have_left_by_then_and_stores_nothing() -> None:
+    world = Companies(ACCOUNT_STAGE)
+    home = Company("Old", "old.example", "business", 1.0, "ranges", "198.51.100.0/24", "")
+    world.add(tells(0, mail="a@old.example"), tells(60, company=home), happened("Met", "user::2", START + 70 * DAY, company=home))
+    world.tick(START + 71 * DAY)
+
+    def ahead(day: int) -> tuple[int, list[str], str]:
+        document = account(world.accounts, OLD, START + 71 * DAY, START + day * DAY)
+        assert document is not None
+        return len(document["people"]), [proof["source"] for proof in document["evidence"]], document["stage"]
+
+    days = (99, 101, 161, 171)
+    seen = [ahead(day) for day in days]
+    assert seen == [
+        (2, ["email", "address"], "several"), (2, ["address"], "several"), (1, ["address"], "visitor"), (0, [], "visitor"),
+    ]  # fmt: skip
+    for day, looked_ahead in zip(days, seen, strict=True):
+        world.tick(START + day * DAY)
+        assert looked_ahead == ahead(day), "so it came"
+
+
+def test_what_a_new_ruleset_finds_too_old_already_is_left_as_of_the_leads_own_clock() -> None:
+    stage = '[[accounts.stages]]\nname = "seen"\nenter = { people = 1 }\nexit = { people = 0.5 }\n'
+    world = Companies(stage)
+    world.add(tells(0, mail="a@old.example"), tells(60))
+    world.tick(START + 61 * DAY)
+    world.deploy(rules((TEXT + stage).replace('"100d"', '"10d"')))
+    world.tick(START + 62 * DAY)
+    assert world.of(OLD, 62)["people"] == []
+    up, down = [orjson.loads(out.value or b"") for out in world.accounts.out]
+    assert (up["data"]["stage"]["to"]["name"], down["data"]["stage"]["to"]["name"]) == ("seen", "visitor")
+    assert down["recordedtime"] == down["time"] == "2026-03-06T00:00:00.000Z"
+
+
+def test_a_lead_whose_stage_fell_in_the_same_moment_leaves_all_the_same() -> None:
+    """Its own clock went on to when the stage fell, behind the instant at which its account was to be left."""
+    world = Companies()
+    world.add(happened("Asked", "user::1", START, links=(Link("email::a@old.example", "business"),)))
+    world.add(happened("Asked", "user::1", START + 98 * DAY))
+    world.tick(START + 99 * DAY)
+    world.tick(START + 120 * DAY)
+    lead = world.person("user::1")
+    assert START + 100 * DAY + 1 < lead.as_of < START + 120 * DAY
+    assert lead.account == ""
+    assert world.of(OLD, 120)["people"] == []

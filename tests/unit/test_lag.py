@@ -19,8 +19,8 @@ from stream.domain.state import State
 from stream.errors import UnreachableError
 from stream.ops.clock import Clock, Heard, clock_of, held_since, ticks_among
 from stream.ops.evaluator import Sample, Window
+from stream.ops.judging import judge
 from stream.ops.lag import GroupLag, Lag, Report
-from stream.ops.meter import judge
 from stream.settings import Settings
 from stream.web.service import Web
 from tests.unit.standing_worker import StandingWorker

@@ -8,7 +8,20 @@ import pytest
 from stream.domain import visitor
 from stream.domain.event import Link
 from stream.domain.ids import lead_id
-from stream.domain.log import Deployment, Record, Restored, Resync, Settled, Settling, Tick, Wake, decode, encode, takes_long
+from stream.domain.log import (
+    Deployment,
+    Record,
+    Restored,
+    Resync,
+    Settled,
+    Settling,
+    Tick,
+    Unlinking,
+    Wake,
+    decode,
+    encode,
+    takes_long,
+)
 from stream.domain.people import People
 from stream.domain.visitor import LINKS, say_again
 from stream.ops.lead_states import newest_numbers, restored
@@ -136,6 +149,18 @@ def test_a_lead_that_was_merged_answers_under_the_survivor_and_is_numbered_on() 
     assert gone is not None
     assert gone.id == lead_id(USER)
     assert again.person(USER).previous == [lead_id(MAIL)]
+
+
+def test_a_lead_that_is_on_its_own_again_is_nobodys_former_id_though_an_older_state_says_so() -> None:
+    log = Log()
+    log.add(asked(), asked(MAIL), asked(links=[MAIL]))
+    log.append(Unlinking("w", USER, MAIL))
+    states = {out.key.decode(): out.value for out in log.out if out.topic == "lead-states"}
+    merged = next(
+        out.value for out in reversed(log.out) if out.key.decode() == lead_id(USER) and b'"merge"' in (out.value or b"")
+    )
+    again = restored({lead_id(USER): merged or b"", lead_id(MAIL): states[lead_id(MAIL)] or b""}, {})
+    assert {lead.lead: lead.previous for lead in again} == {lead_id(USER): {}, lead_id(MAIL): {}}
 
 
 def test_a_lead_of_whom_only_a_number_is_known_is_numbered_on() -> None:

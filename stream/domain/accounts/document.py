@@ -1,7 +1,7 @@
 """What look-ups answer about an account: its document as of an instant, nothing stored."""
 
 import re
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
@@ -10,9 +10,9 @@ from stream.domain.accounts.facts import account_block
 from stream.domain.accounts.fold import Accounts
 from stream.domain.accounts.live import Live
 from stream.domain.documents import TooEarly
-from stream.domain.freshness import confidence
+from stream.domain.freshness import confidence, counts_until
 from stream.domain.instants import write as to_text
-from stream.domain.log import Member
+from stream.domain.log import BY_ITSELF, Member, Members, encode
 from stream.domain.ruleset.model import Freshness
 from stream.domain.seats import committee
 from stream.domain.state import NEVER
@@ -44,6 +44,8 @@ def account(fold: Accounts, id_: str, now: int, at: int | None = None) -> dict[s
         return None
     if at is not None and at < known.as_of:
         raise TooEarly(at, known.as_of)
+    if at is not None and copy.rules.freshness is not None:
+        _grow_old(copy, known, copy.rules.freshness, at)
     live, as_of = copy.live(known), known.as_of if at is None else at
     if at is not None:
         copy.advance(known, live, at, 0)
@@ -64,6 +66,24 @@ def _copy(fold: Accounts, id_: str) -> Accounts | None:
     for member in [found for name in names if (found := fold.rows.member(id_, name)) is not None]:
         copy.rows.keep_member(id_, _member(_encode(member)))
     return copy
+
+
+def _grow_old(copy: Accounts, known: Account, rules: Freshness, at: int) -> None:
+    """Let leads leave whom nothing that counts by `at` (ms) names here any more, each at its instant, and old evidence go.
+
+    The sources of one account stand together by authority, so a lead stays as long as the youngest of them counts.
+    """
+    leaving = []
+    for id_ in copy.rows.leads.get(known.id, ()):
+        lead = cast("Member", copy.rows.member(known.id, id_))
+        until = [counts_until(rules, told_at) for told_at in lead.told_at]
+        if until and max(until) <= at:
+            leaving.append((max(until), id_, lead.version))
+        else:
+            old = [one for one, end in zip(lead.evidence, until, strict=False) if end <= at]
+            known.unhear(msgspec.structs.replace(lead, evidence=old, told=None))
+    for end, id_, version in sorted(leaving):
+        copy.apply(0, encode(Members(known.id, end, [Member(id_, version, left=True)], BY_ITSELF)))
 
 
 def _document(fold: Accounts, known: Account, live: Live, at: int, as_of: int) -> dict[str, Any]:

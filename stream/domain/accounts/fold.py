@@ -16,7 +16,7 @@ from stream.domain.accounts.rules import AccountRules
 from stream.domain.crossing import END
 from stream.domain.facts import Change
 from stream.domain.leads import Cause, Out
-from stream.domain.log import Member, Members, NewRuleset, Tick, decode
+from stream.domain.log import BY_ITSELF, Member, Members, NewRuleset, Tick, decode
 from stream.domain.ruleset.model import Ruleset
 from stream.domain.stages import Move
 from stream.domain.state import NEVER
@@ -102,7 +102,9 @@ class Accounts:
             self._replace(account, live, member, record.r)
         if account.sequence or account.sums.people or account.sums.anonymous or self.rows.account(id_) is not None:
             self.rows.keep(account)
-            self._judge(account, live, Cause(offset, record.r, record.code or None))
+            by_itself = record.code == BY_ITSELF
+            code = None if by_itself else record.code or None
+            self._judge(account, live, Cause(offset, record.r, code), by_itself=by_itself)
             self._arm(account, live)
 
     def _is_news(self, account: str, new: Member) -> bool:
@@ -203,12 +205,13 @@ class Accounts:
 
     # -- stages and facts
 
-    def _judge(self, account: Account, live: Live, cause: Cause) -> None:
-        """Do at a record what the stage machine says."""
+    def _judge(self, account: Account, live: Live, cause: Cause, *, by_itself: bool) -> None:
+        """Do at a record what the stage machine says; `by_itself`: nothing happened but time."""
         score = live.score(self.in_force.anonymous)
         move = stages.judge(self.in_force.ladder(account), self.in_force.standing(account), score, account.as_of)
         if move is not None:
-            self._move(account, live, move, cause)
+            fell = by_itself and move.code == "threshold_down"
+            self._move(account, live, Move(move.to, move.at, BY_ITSELF) if fell else move, cause)
         account.rules = self.in_force.place
 
     def _move(self, account: Account, live: Live, move: Move, cause: Cause) -> None:
@@ -221,7 +224,7 @@ class Accounts:
         else:
             text = facts.because(left, move, score) + ("; the ruleset changed" if code == "ruleset_change" else "")
         before, account.stage, account.entered_at = account.entered_at, move.to.name, move.at
-        account.sequence += 1
+        account.sequence = max(account.sequence, self.log.numbers) + 1
         account.rules = self.in_force.place
         change = Change(left, move.to, move.at, move.at, before, code, text, cause.r)
         leads = sorted(self.rows.leads.get(account.id, ()))
