@@ -54,6 +54,8 @@ class Told(World):
             told = msgspec.msgpack.decode((record.value or b"")[1:])
             if told[0] == "tick":
                 self.tick(*told[1:3])
+            elif told[0] == "go on":
+                self.go_on()
             elif told[0] == "snapshot":
                 self.hear(*told[1:4], wake=told[9])
             elif told[0] == "deploy":
@@ -65,8 +67,12 @@ class Told(World):
         return self
 
     def tick(self, partition: int, until: int) -> None:
-        """Let the people's clock run; what is due by it is done when its lead is looked at next: it has its own instant."""
+        """Let the people's clock run."""
         self.ticks[partition] = until
+        self.go_on()
+
+    def go_on(self) -> None:
+        """Let happen what is due by the clock: it is done when its lead is looked at next, for it has its own instant."""
         if len(self.ticks) == self.partitions:
             clock = min(self.ticks.values())
             while self.tops and self.tops[-1][1] <= clock:
