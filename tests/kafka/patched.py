@@ -95,17 +95,30 @@ def no_watchdog() -> None:
 
 
 def freeze_with_facts() -> None:
-    """Stand still (SIGSTOP) with facts that are decided and not sent; once, where a file of this name is there."""
+    """Stand still (SIGSTOP) with facts that are decided and not sent; once, where a file of this name is there.
+
+    No checkpoint is on its way then, and once awake it sends rows a second behind the facts, and no facts of what it reads
+    then: it would see that it is late, or catch up.
+    """
     hand_on, trigger, count = Telling.hand_on, Path(os.environ["_FREEZE"]), [0]
+    append, woken = Changelogs.append, asyncio.Event()
+
+    async def appending(self: Changelogs, work: Any, goes_on: Any) -> None:
+        if woken.is_set():
+            await asyncio.sleep(1)
+        await append(self, work, goes_on)
 
     def handing_on(self: Telling, part: Any, outs: Any) -> None:
+        if woken.is_set():
+            return
         hand_on(self, part, outs)
         count[0] += len(outs)
-        if count[0] >= FACTS and trigger.exists():
+        if count[0] >= FACTS and trigger.exists() and not self._flow.checkpoint.lock.locked():
             trigger.unlink()
             os.kill(os.getpid(), signal.SIGSTOP)
+            woken.set()
 
-    Telling.hand_on = handing_on  # type: ignore[method-assign]
+    Telling.hand_on, Changelogs.append = handing_on, appending  # type: ignore[assignment, method-assign]
 
 
 def freeze_in_the_producer() -> None:
