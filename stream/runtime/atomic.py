@@ -83,6 +83,10 @@ class AtomicPart(Generic[F]):
         """Remember that a batch is folded and its outputs are handed on."""
         self._positions[batch.tp] = Position.behind(batch)
 
+    def stands(self, tp: TP, at: Position) -> None:
+        """Remember where a source stands of which nothing more was read: it is to be committed."""
+        self._positions[tp] = at
+
     @property
     def owes(self) -> bool:
         """Whether a checkpoint has something to do here."""

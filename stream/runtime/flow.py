@@ -241,7 +241,10 @@ class Flow:
         for tp in self.running:
             changelog = self.changelog_of(tp)
             if changelog is not None:
-                self.tables[changelog.topic].open(changelog.partition)  # stale rows are written again, traffic or not
+                part = self.tables[changelog.topic].open(changelog.partition)  # stale rows are written again, traffic or not
+                at = self.positions.unsaid.pop(tp, None)
+                if at is not None and self.progress[tp].applied == at.next:  # nothing may come for long, and lag would be told
+                    part.stands(tp, at)
         self.ready, self.restoring = True, None
         log.info("ready: %d rows in %.2f s, %d partitions", self.restored_rows, self.recovery_s, len(self.running))
 

@@ -34,6 +34,8 @@ class Positions:
         self._flow, self._rules = flow, rules
         self._said: dict[TP, Mark] = {}
         """The mark with which each source partition went on: what an operator decided holds on."""
+        self.unsaid: dict[TP, Position] = {}
+        """Where sources stand by their table alone: who read them ended before the first commit."""
 
     async def decide(self, tps: set[TP]) -> dict[TP, Resume]:
         """Decide where source partitions go on, nowhere if a rebalance begins meanwhile; raises `Misfit`."""
@@ -61,7 +63,11 @@ class Positions:
                 )
             )  # fmt: skip
             flow.progress[tp] = Progress(found[tp].position, mark.until if mark is not None else 0, ends[tp][1])
-            self._said[tp] = msgspec.structs.replace(found[tp].said or Mark(), epoch=found[tp].epoch)
+            said = found[tp].said
+            self._said[tp] = msgspec.structs.replace(said or Mark(), epoch=found[tp].epoch)
+            self.unsaid.pop(tp, None)
+            if at is None and said is not None:
+                self.unsaid[tp] = Position(found[tp].position, said.last, said.print)
         return found
 
     def base(self, tp: TP) -> int:

@@ -73,6 +73,10 @@ class RowPart(Generic[R]):
         """Remember that a batch is applied and its outputs are handed on."""
         self._positions[batch.tp] = Position.behind(batch)
 
+    def stands(self, tp: TP, at: Position) -> None:
+        """Remember where a source stands of which nothing more was read: it is to be committed."""
+        self._positions[tp] = at
+
     def is_behind(self, tp: TP) -> bool:
         """Tell whether something of a source waits for a checkpoint."""
         return tp in self._positions

@@ -53,5 +53,8 @@ class Part(Protocol):
     def owes(self) -> bool:
         """Whether a checkpoint has something to do here."""
 
+    def stands(self, tp: TP, at: Position) -> None:
+        """Remember where a source stands of which nothing more was read."""
+
     def take(self) -> Work:
         """Return what is owed, all of one moment, and owe nothing from now on."""

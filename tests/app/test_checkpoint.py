@@ -36,6 +36,9 @@ class Part:
         self.owes = True
         self.output: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
+    def stands(self, _tp: TP, _at: Position) -> None:
+        """Owe nothing by that."""
+
     def take(self) -> Work:
         self.owes = False
         return Work(CHANGELOG, [self.output], [[(b"k", b"v")]], {EVENTS: Position(7)})
