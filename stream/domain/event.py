@@ -54,9 +54,8 @@ class Event(msgspec.Struct, array_like=True, gc=False):
     `node` is the key identity (`kind:scope:value`), `links` every other identity it carries, in key order.
     `message` is the six-byte hash of its messageId.
     `traits` are leaf paths without the prefix (`company.industry`), null = delete; on `identify` `traits` before
-    `context.traits`. `group_traits` are those of a `group` event.
+    `context.traits`. A `group` has traits where a `group` event names it.
     `browser`: nobody but a browser vouches for it.
-    `match` is what the rules say of it, where that was looked up already (a `Match`).
     `crm_stage` is set on a CRM's "Lead Stage Changed"; `echo` when that is our own coming back.
     """
 
@@ -86,5 +85,4 @@ class Event(msgspec.Struct, array_like=True, gc=False):
     trait_phone_kind: str | None = None
     crm_stage: str | None = None
     echo: bool = False
-    match: Any = None
     browser: bool = False

@@ -194,12 +194,13 @@ class BatchConsumer(driver.Consumer):
         self.stop_flow()
         self.app.flow_control.suspend()
         self.app.flow_control.clear()
-        await self.flow.on_revoked()
+        await self.flow.on_revoked(let_go=self._thread.is_let_go())
         await super().on_partitions_revoked(revoked)
 
     async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
         """Start a life of the group with nothing owed."""
         self.heartbeat_at = time.monotonic()
+        self._thread.left = False
         self.flow.on_assigned()
         if getattr(self.app.assignor, "moved", False) and not self.app.should_stop:
             await self.wait(self._thread.join_anew())  # a thread that is stopping does not answer any more

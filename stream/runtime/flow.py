@@ -208,10 +208,12 @@ class Flow:
         if progress is not None:
             progress.answered(highwater, sent_ms)
 
-    async def on_revoked(self) -> None:
-        """Write what is owed before the group takes partitions away."""
+    async def on_revoked(self, *, let_go: bool = False) -> None:
+        """Write what is owed before the group takes partitions away; `let_go`: others have them, nothing is written."""
         self.ready = self.assigned = False
         await self.faults.reach("revoke")
+        if let_go and self.owes:
+            die(Stale("the group has let this worker go, and others write what it owes"))
         await self.checkpoint.run()
         self.running.clear()
         self.sought.clear()

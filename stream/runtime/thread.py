@@ -42,6 +42,8 @@ class BatchThread(driver.AIOKafkaConsumerThread):
     consumer: "BatchConsumer"
     turned_at = 0.0
     """`time.monotonic()` of the last turn of this thread's loop; 0 before the first."""
+    left = False
+    """Whether this worker has left the group by itself, to join it anew."""
 
     async def on_start(self) -> None:
         """Start the consumer, watched from its first request on."""
@@ -194,8 +196,13 @@ class BatchThread(driver.AIOKafkaConsumerThread):
         await self.call_thread(self._join_anew)
 
     async def _join_anew(self) -> None:
+        self.left = True
         await self._leave_group()
         cast("Any", self._ensure_consumer()._coordinator).reset_generation()
+
+    def is_let_go(self) -> bool:
+        """Tell whether the group knows this worker no more: others may have its partitions. May be asked from any thread."""
+        return self._consumer is not None and not self.left and cast("Any", self._consumer._coordinator).generation <= 0
 
     async def check_membership(self) -> None:
         """Raise what ended the membership, if anything did; aiokafka tells only who reads records its way."""

@@ -64,7 +64,7 @@ def apply(
     state = row.state
     late = _seen(state, event)
     if not event.bot:
-        gather(row, event, event.match or rules.match(event), rules)
+        gather(row, event, rules.match(event), rules)
         if not row.listened and (event.links or not is_device(event.node, rules.typed_email)):
             row.listened = True
         if event.links:
