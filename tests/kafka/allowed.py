@@ -97,4 +97,4 @@ class Crm:
 def done(processes: Mapping[str, Process]) -> None:
     """Wait until each has done what it was asked to."""
     for part, process in processes.items():
-        assert process.wait(90) == 0, f"{part}: {process.output}"
+        assert process.wait(60) == 0, f"{part}: {process.output}"
