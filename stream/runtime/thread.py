@@ -58,10 +58,38 @@ class BatchThread(driver.AIOKafkaConsumerThread):
         self._turning.cancel()
         await super().on_thread_stop()
 
+    def close(self) -> None:
+        """Hang up when a rebalance meets a stop. May be called from any thread.
+
+        Faust closes connections in its own loop: one thread then frees what the other is reading from, which ends the process.
+        """
+        consumer = self._consumer
+        if consumer is not None:
+            consumer._closed = True
+            with suppress(RuntimeError):  # a thread that has ended has hung up
+                self.thread_loop.call_soon_threadsafe(lambda: self.add_future(self._close(consumer)))
+
+    @staticmethod
+    async def _close(consumer: Any) -> None:
+        parts = consumer._client, consumer._coordinator, consumer._fetcher  # connections first: nothing is left to say
+        await asyncio.gather(*(part.close() for part in parts), return_exceptions=True)
+
     async def _turn(self) -> None:
         while True:
             self.turned_at = time.monotonic()
+            self._know_topics()
             await asyncio.sleep(TURN_S)
+
+    def _know_topics(self) -> None:
+        """Ask what partitions there are while that is unknown of any topic that is read.
+
+        aiokafka asks five minutes after a question that failed: that long would a group share nothing whose leader came up while
+        its broker did.
+        """
+        consumer = self._ensure_consumer()
+        known = consumer._client.cluster.partitions_for_topic
+        if not all(known(topic) for topic in consumer._subscription.topics):
+            consumer._client.force_metadata_update()
 
     def _create_worker_consumer(self, transport: Any) -> AIOKafkaConsumer:
         consumer = hangs_up(super()._create_worker_consumer(transport))
@@ -184,7 +212,7 @@ class BatchThread(driver.AIOKafkaConsumerThread):
 
     async def _leave_group(self) -> None:
         coordinator = cast("Any", self._ensure_consumer()._coordinator)
-        if coordinator.generation <= 0 or coordinator._group_instance_id is None:
+        if coordinator.generation < 0 or coordinator._group_instance_id is None:
             return
         try:
             await coordinator._send_req(LeaveGroupRequest(coordinator.group_id, coordinator.member_id))
@@ -201,8 +229,11 @@ class BatchThread(driver.AIOKafkaConsumerThread):
         cast("Any", self._ensure_consumer()._coordinator).reset_generation()
 
     def is_let_go(self) -> bool:
-        """Tell whether the group knows this worker no more: others may have its partitions. May be asked from any thread."""
-        return self._consumer is not None and not self.left and cast("Any", self._consumer._coordinator).generation <= 0
+        """Tell whether the group knows this worker no more: others may have its partitions. May be asked from any thread.
+
+        A group's first generation is 1 with Apache Kafka and 0 with the embedded broker; aiokafka forgets it with -1.
+        """
+        return self._consumer is not None and not self.left and cast("Any", self._consumer._coordinator).generation < 0
 
     async def check_membership(self) -> None:
         """Raise what ended the membership, if anything did; aiokafka tells only who reads records its way."""

@@ -53,7 +53,7 @@ async def test_who_was_let_go_writes_nothing_of_what_it_owes(
 
 
 @pytest.mark.parametrize(
-    ("generation", "left", "let_go"), [(7, False, False), (-1, False, True), (-1, True, False), (0, False, True)]
+    ("generation", "left", "let_go"), [(7, False, False), (0, False, False), (-1, False, True), (-1, True, False)]
 )
 def test_a_worker_knows_that_the_group_does_not_know_it(generation: int, *, left: bool, let_go: bool) -> None:
     thread = SimpleNamespace(left=left, _consumer=SimpleNamespace(_coordinator=SimpleNamespace(generation=generation)))
