@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from confluent_kafka import Consumer, KafkaException, TopicPartition
 from xdist.scheduler import LoadFileScheduling
 
-from tests.brokers import Broker, Installation, KafkaNode, kafka_jars, start_embedded
+from tests.brokers import Broker, Installation, KafkaNode, kafka_jars, start_embedded, wait_until
 
 CHAOS = "chaos "
 
@@ -62,9 +63,24 @@ def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
     node.format()
     try:
         node.start()
+        _have_commits(node.address)
         yield Broker(node.address, "kafka", node)
     finally:
         node.process.kill()
+
+
+def _have_commits(address: str) -> None:
+    """Let the topic of commits come to be: who asks about a group before may wait a minute for the answer."""
+    consumer = Consumer({"bootstrap.servers": address, "group.id": "first"})
+
+    def told() -> bool:
+        try:
+            return bool(consumer.committed([TopicPartition("first", 0)], timeout=5))
+        except KafkaException:
+            return False
+
+    wait_until(told, 60, "the group's coordinator")
+    consumer.close()
 
 
 @pytest.fixture(scope="session")

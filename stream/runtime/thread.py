@@ -44,6 +44,7 @@ class BatchThread(driver.AIOKafkaConsumerThread):
     """`time.monotonic()` of the last turn of this thread's loop; 0 before the first."""
     left = False
     """Whether this worker has left the group by itself, to join it anew."""
+    _closing: asyncio.Future[None] | None = None
 
     async def on_start(self) -> None:
         """Start the consumer, watched from its first request on."""
@@ -56,23 +57,28 @@ class BatchThread(driver.AIOKafkaConsumerThread):
     async def on_thread_stop(self) -> None:
         """End what was started."""
         self._turning.cancel()
+        if self._closing is not None:
+            await self._closing
         await super().on_thread_stop()
 
     def close(self) -> None:
-        """Hang up when a rebalance meets a stop. May be called from any thread.
+        """Leave the group and hang up when a rebalance meets a stop: all is written then. May be called from any thread.
 
         Faust closes connections in its own loop: one thread then frees what the other is reading from, which ends the process.
         """
-        consumer = self._consumer
-        if consumer is not None:
-            consumer._closed = True
-            with suppress(RuntimeError):  # a thread that has ended has hung up
-                self.thread_loop.call_soon_threadsafe(lambda: self.add_future(self._close(consumer)))
+        with suppress(RuntimeError):  # a thread that has ended has hung up
+            self.thread_loop.call_soon_threadsafe(self._begin_to_close)
 
-    @staticmethod
-    async def _close(consumer: Any) -> None:
-        parts = consumer._client, consumer._coordinator, consumer._fetcher  # connections first: nothing is left to say
-        await asyncio.gather(*(part.close() for part in parts), return_exceptions=True)
+    def _begin_to_close(self) -> None:
+        if self._consumer is not None and self._closing is None:
+            self._consumer._closed = True
+            self._closing = asyncio.ensure_future(self._close(self._consumer))
+
+    async def _close(self, consumer: Any) -> None:
+        with suppress(TimeoutError):  # who joins just then waits for all others
+            async with asyncio.timeout(LEAVE_S):
+                await asyncio.gather(self._leave_group(), consumer._coordinator.close(), return_exceptions=True)
+        await asyncio.gather(consumer._client.close(), consumer._fetcher.close(), return_exceptions=True)
 
     async def _turn(self) -> None:
         while True:

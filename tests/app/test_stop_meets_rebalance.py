@@ -2,9 +2,8 @@
 
 import asyncio
 import threading
-from collections.abc import Coroutine
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import cast
 
 from stream.runtime.thread import BatchThread
 from tests.brokers import wait_until
@@ -13,26 +12,27 @@ from tests.brokers import wait_until
 class Reading:
     """As much of a consumer thread as closing touches, on a loop that runs in a thread of its own."""
 
-    _close = staticmethod(BatchThread._close)
+    _begin_to_close, _close, _closing = BatchThread._begin_to_close, BatchThread._close, None
 
     def __init__(self) -> None:
         self.thread_loop = asyncio.new_event_loop()
         self.runs = threading.Thread(target=self.thread_loop.run_forever)
-        self.closed_in: dict[str, int | None] = {}
+        self.done: list[tuple[str, int | None]] = []
         parts = {f"_{name}": self._part(name) for name in ("client", "coordinator", "fetcher")}
         self._consumer = SimpleNamespace(_closed=False, **parts)
         self.runs.start()
 
     def _part(self, name: str) -> SimpleNamespace:
         async def close() -> None:
-            self.closed_in[name] = threading.get_ident()
+            self.done.append((name, threading.get_ident()))
             if name == "client":
                 raise ConnectionError
 
         return SimpleNamespace(close=close)
 
-    def add_future(self, closing: Coroutine[Any, Any, None]) -> None:
-        self.closing = asyncio.ensure_future(closing)
+    async def _leave_group(self) -> None:
+        await asyncio.sleep(0.05)
+        self.done.append(("left", threading.get_ident()))
 
     def end(self) -> None:
         self.thread_loop.call_soon_threadsafe(self.thread_loop.stop)
@@ -40,14 +40,16 @@ class Reading:
         self.thread_loop.close()
 
 
-async def test_connections_are_closed_by_the_thread_that_reads_from_them() -> None:
+async def test_connections_are_closed_by_the_thread_that_reads_from_them_once_the_group_knows() -> None:
     reading = Reading()
     try:
-        BatchThread.close(cast("BatchThread", reading))
-        wait_until(lambda: len(reading.closed_in) == 3, 10, "all three parts closed")
+        for _ in range(2):
+            BatchThread.close(cast("BatchThread", reading))
+        wait_until(lambda: len(reading.done) >= 4, 10, "all of it")
     finally:
         reading.end()
-    assert set(reading.closed_in.values()) == {reading.runs.ident}
+    assert [name for name, _ in reading.done] == ["coordinator", "left", "client", "fetcher"]
+    assert {thread for _, thread in reading.done} == {reading.runs.ident}
     assert reading._consumer._closed
 
 
@@ -55,4 +57,4 @@ def test_a_thread_that_has_ended_has_nothing_to_close() -> None:
     reading = Reading()
     reading.end()
     BatchThread.close(cast("BatchThread", reading))
-    assert reading.closed_in == {}
+    assert reading.done == []
