@@ -25,7 +25,7 @@ from stream.runtime.misfits import unreadable
 from stream.runtime.rows import RowPart, RowTable
 
 MAX_CHANGED_ROWS = 100_000
-MAX_TOLD_BYTES = 8 * 1024 * 1024
+MAX_TOLD_BYTES = 4 * 1024 * 1024
 """Snapshots made of one batch before they must be handed on: a lead's sums may be half a megabyte, an event 100 bytes."""
 
 

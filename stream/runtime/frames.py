@@ -105,9 +105,12 @@ class Frames(asyncio.BufferedProtocol):
         return not self._over_tls
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """End what is awaited."""
+        """End what is awaited; a buffer that nobody will read is not left to the garbage collector, which comes rarely."""
         self._end(exc)
         self._reader.feed_eof()
+        if self._have == self._at:
+            self._data = bytearray()
+            self._at = self._have = 0
         if not self._closed.done():
             self._closed.set_result(None)
 

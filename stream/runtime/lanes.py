@@ -9,7 +9,7 @@ from stream.runtime.fatal import die
 from stream.runtime.producer import BatchProducer
 
 Headers = list[tuple[str, bytes]]
-MAX_BYTES = 16 * 1024 * 1024
+MAX_BYTES = 8 * 1024 * 1024
 """How much may wait for its acknowledgement before nothing more is read."""
 TURNS_TO_LEAVE = 6
 """Turns of the loop from a lane over aiokafka's accumulator and sender to the socket: each would wait for another batch to be

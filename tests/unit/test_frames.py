@@ -109,3 +109,15 @@ async def test_an_end_that_kafka_says_ends_what_is_awaited() -> None:
 def test_a_frame_is_read_like_a_file() -> None:
     frame = Frame(memoryview(b"abcdef"))
     assert [frame.read(2), frame.read(0), frame.read(3), frame.read(9), frame.read(1)] == [b"ab", b"", b"cde", b"f", b""]
+
+
+@pytest.mark.parametrize("unread", [0, 3])
+async def test_a_connection_that_is_lost_keeps_no_buffer_but_what_is_unread(unread: int) -> None:
+    async with connection() as (reader, protocol):
+        receive(protocol, b"abcdefg")
+        assert bytes(await reader.readexactly(7 - unread)) == b"abcdefg"[: 7 - unread]
+        protocol.connection_lost(None)
+        assert bool(protocol._data) is bool(unread)
+        assert bytes(await reader.readexactly(unread)) == b"abcdefg"[7 - unread :]
+        with pytest.raises(asyncio.IncompleteReadError):
+            await reader.readexactly(1)
