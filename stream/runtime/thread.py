@@ -1,29 +1,25 @@
 """The consumer thread: fetches whole batches, seeks, commits, and knows when its requests left."""
 
 import asyncio
-import logging
 import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, cast
 
 from aiokafka import AIOKafkaConsumer
-from aiokafka.errors import ConsumerStoppedError, KafkaError
-from aiokafka.protocol.group import LeaveGroupRequest
+from aiokafka.errors import ConsumerStoppedError
 from aiokafka.structs import OffsetAndMetadata, TopicPartition
-from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
 from stream.runtime.batches import ALL, MAX_RECORDS, Unread, take
 from stream.runtime.ends import fetched_ends
 from stream.runtime.hangup import hangs_up
+from stream.runtime.member import Member
 
 if TYPE_CHECKING:
     from stream.runtime.consumer import BatchConsumer
 
-log = logging.getLogger(__name__)
 TURN_S = 0.5
-LEAVE_S = 5.0
 FETCH_WAIT_MS = 50
 """Faust hard-codes 1,500: one fetch a broker is in flight, so idle partitions would hold up all others that long."""
 FETCH_MIN_BYTES = 512 * 1024
@@ -36,15 +32,12 @@ REST_S = 0.02
 events, and no rest at all makes a request for each partition."""
 
 
-class BatchThread(driver.AIOKafkaConsumerThread):
+class BatchThread(Member):
     """Faust's consumer thread with batches instead of records."""
 
     consumer: "BatchConsumer"
     turned_at = 0.0
     """`time.monotonic()` of the last turn of this thread's loop; 0 before the first."""
-    left = False
-    """Whether this worker has left the group by itself, to join it anew."""
-    _closing: asyncio.Future[None] | None = None
 
     async def on_start(self) -> None:
         """Start the consumer, watched from its first request on."""
@@ -57,28 +50,7 @@ class BatchThread(driver.AIOKafkaConsumerThread):
     async def on_thread_stop(self) -> None:
         """End what was started."""
         self._turning.cancel()
-        if self._closing is not None:
-            await self._closing
         await super().on_thread_stop()
-
-    def close(self) -> None:
-        """Leave the group and hang up when a rebalance meets a stop: all is written then. May be called from any thread.
-
-        Faust closes connections in its own loop: one thread then frees what the other is reading from, which ends the process.
-        """
-        with suppress(RuntimeError):  # a thread that has ended has hung up
-            self.thread_loop.call_soon_threadsafe(self._begin_to_close)
-
-    def _begin_to_close(self) -> None:
-        if self._consumer is not None and self._closing is None:
-            self._consumer._closed = True
-            self._closing = asyncio.ensure_future(self._close(self._consumer))
-
-    async def _close(self, consumer: Any) -> None:
-        with suppress(TimeoutError):  # who joins just then waits for all others
-            async with asyncio.timeout(LEAVE_S):
-                await asyncio.gather(self._leave_group(), consumer._coordinator.close(), return_exceptions=True)
-        await asyncio.gather(consumer._client.close(), consumer._fetcher.close(), return_exceptions=True)
 
     async def _turn(self) -> None:
         while True:
@@ -202,51 +174,6 @@ class BatchThread(driver.AIOKafkaConsumerThread):
         """Commit `{partition: (next offset, metadata)}`; raises instead of logging."""
         todo = {TopicPartition(*tp): OffsetAndMetadata(offset, meta) for tp, (offset, meta) in offsets.items()}
         await self.call_thread(self._ensure_consumer().commit, todo)
-
-    async def leave_group(self) -> None:
-        """Tell the group that a static member will not be back; aiokafka never does.
-
-        A thread that has not begun, or is about to end, does not answer: then the group hears of it by the session's end.
-        """
-        if self._consumer is None:
-            return
-        try:
-            async with asyncio.timeout(LEAVE_S):
-                await self.call_thread(self._leave_group)
-        except TimeoutError:
-            log.warning("the group was not told that this worker leaves: no answer in %.0f s", LEAVE_S)
-
-    async def _leave_group(self) -> None:
-        coordinator = cast("Any", self._ensure_consumer()._coordinator)
-        if coordinator.generation < 0 or coordinator._group_instance_id is None:
-            return
-        try:
-            await coordinator._send_req(LeaveGroupRequest(coordinator.group_id, coordinator.member_id))
-        except KafkaError as cause:  # a stop that raises leaves this thread running, and so the process
-            log.warning("the group was not told that this worker leaves: %r", cause)
-
-    async def join_anew(self) -> None:
-        """Leave the group and join it again, so that all members hear of our new address."""
-        await self.call_thread(self._join_anew)
-
-    async def _join_anew(self) -> None:
-        self.left = True
-        await self._leave_group()
-        cast("Any", self._ensure_consumer()._coordinator).reset_generation()
-
-    def is_let_go(self) -> bool:
-        """Tell whether the group knows this worker no more: others may have its partitions. May be asked from any thread.
-
-        A group's first generation is 1 with Apache Kafka and 0 with the embedded broker; aiokafka forgets it with -1.
-        """
-        return self._consumer is not None and not self.left and cast("Any", self._consumer._coordinator).generation < 0
-
-    async def check_membership(self) -> None:
-        """Raise what ended the membership, if anything did; aiokafka tells only who reads records its way."""
-        await self.call_thread(self._check_membership)
-
-    async def _check_membership(self) -> None:
-        cast("Any", self._ensure_consumer()._coordinator).check_errors()
 
     # -- what the watchdog and the ticks need to know
 

@@ -9,9 +9,9 @@ from faust.types import TP
 
 from stream.runtime import flow as module
 from stream.runtime.flow import Flow
+from stream.runtime.member import Member
 from stream.runtime.positions import Positions
 from stream.runtime.resume import MARK_KEY, Mark, mark_row
-from stream.runtime.thread import BatchThread
 from stream.runtime.watchdog import Stale
 from stream.runtime.work import Position
 
@@ -57,7 +57,7 @@ async def test_who_was_let_go_writes_nothing_of_what_it_owes(
 )
 def test_a_worker_knows_that_the_group_does_not_know_it(generation: int, *, left: bool, let_go: bool) -> None:
     thread = SimpleNamespace(left=left, _consumer=SimpleNamespace(_coordinator=SimpleNamespace(generation=generation)))
-    assert BatchThread.is_let_go(cast("BatchThread", thread)) is let_go
+    assert Member.is_let_go(cast("Member", thread)) is let_go
 
 
 class TakenOver:

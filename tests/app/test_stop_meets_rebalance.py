@@ -5,14 +5,14 @@ import threading
 from types import SimpleNamespace
 from typing import cast
 
-from stream.runtime.thread import BatchThread
+from stream.runtime.member import Member
 from tests.brokers import wait_until
 
 
 class Reading:
     """As much of a consumer thread as closing touches, on a loop that runs in a thread of its own."""
 
-    _begin_to_close, _close, _closing = BatchThread._begin_to_close, BatchThread._close, None
+    _begin_to_close, _close, _closing = Member._begin_to_close, Member._close, None
 
     def __init__(self) -> None:
         self.thread_loop = asyncio.new_event_loop()
@@ -44,7 +44,7 @@ async def test_connections_are_closed_by_the_thread_that_reads_from_them_once_th
     reading = Reading()
     try:
         for _ in range(2):
-            BatchThread.close(cast("BatchThread", reading))
+            Member.close(cast("Member", reading))
         wait_until(lambda: len(reading.done) >= 4, 10, "all of it")
     finally:
         reading.end()
@@ -56,5 +56,5 @@ async def test_connections_are_closed_by_the_thread_that_reads_from_them_once_th
 def test_a_thread_that_has_ended_has_nothing_to_close() -> None:
     reading = Reading()
     reading.end()
-    BatchThread.close(cast("BatchThread", reading))
+    Member.close(cast("Member", reading))
     assert reading.done == []
