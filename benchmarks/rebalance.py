@@ -19,7 +19,7 @@ from confluent_kafka.admin import AdminClient
 from benchmarks.kafka import Kafka, kafka, progress
 from benchmarks.probes import Prober
 from benchmarks.product import fill, installation, visitor_rows
-from tests.brokers import Installation, Process, wait_until
+from tests.brokers import Installation, Process, free_port, wait_until
 
 PARTITIONS = 8
 EVENTS_A_ROW = 4
@@ -123,9 +123,10 @@ CASES: Mapping[str, tuple[int, Callable[[Crew, list[Process]], int]]] = {
 def back(kafka: Kafka, rows: int) -> tuple[float, float]:
     """Return seconds from the start of a killed static member to its first record handled, and to the last partition's."""
     with installation(kafka, PARTITIONS, SESSION_TIMEOUT=f"{SESSION_S:.0f}s", COMPANY_RANGES="", INSTANCE="one") as one:
+        port = str(free_port())  # as in an installation: who comes back under another address joins anew
         if rows:
             fill(kafka, one, visitor_rows(EVENTS_A_ROW), rows)
-        worker = one.worker(WEB_PORT="0")
+        worker = one.worker(WEB_PORT=port)
         worker.wait_for_line(r"ready: \d+ rows", 120)
         with Prober(kafka, one, PARTITIONS) as prober:
             _settle(prober)
@@ -133,7 +134,7 @@ def back(kafka: Kafka, rows: int) -> tuple[float, float]:
             one.processes.remove(worker)
             time.sleep(0.5)
             began = time.monotonic()
-            one.worker(WEB_PORT="0")
+            one.worker(WEB_PORT=port)
             wait_until(lambda: prober.all_back(0.0, began), 120, "all probes")
             backs = [p for p in prober.probes() if p.back is not None and p.back > began]
             first: dict[int, float] = {}
