@@ -22,8 +22,8 @@ class Restoring:
 
     def __init__(self, left: tuple[int, ...], *, overtaken: bool = False) -> None:
         self.active_tps, self.in_recovery, self._overtaken = set(LOG), True, overtaken
-        self.active_highwaters = Counter(dict.fromkeys(LOG, 100))
-        self.active_offsets = Counter({tp: 100 - rest for tp, rest in zip(LOG, left, strict=True)})
+        self.active_highwaters = Counter(dict.fromkeys(LOG, 100_000))
+        self.active_offsets = Counter({tp: 100_000 - rest for tp, rest in zip(LOG, left, strict=True)})
         self.resumed: set[TP] = set()
         self.flow: Any = SimpleNamespace(
             consumer=self, assigned=True, life=1, running=set(),
@@ -80,9 +80,17 @@ async def test_what_a_former_recovery_restored_lets_nothing_go_on_in_the_next_li
     assert restoring.flow.running == restoring.resumed == set()
 
 
-def test_the_shortest_changelogs_are_read_first_and_those_that_are_done_no_more() -> None:
-    restoring = Restoring((50, 0, 20, 30))
-    assert restoring.in_turn({*EVENTS, *LOG}) == {*EVENTS, LOG[2], LOG[3]}  # type: ignore[misc]  # likewise
+@pytest.mark.parametrize(
+    ("left", "read"),
+    [
+        pytest.param((50_000, 0, 20_000, 30_000), {2, 3}, id="two of the long ones, the shortest; who is done no more"),
+        pytest.param((50_000, 7, 20_000, 30_000), {1, 2, 3}, id="a short one is no turn of a long one"),
+        pytest.param((7, 900, 1_000, 30_000), {0, 1, 2, 3}, id="short ones all at once"),
+    ],
+)
+def test_short_changelogs_are_read_at_once_and_two_others_the_shortest_first(left: tuple[int, ...], read: set[int]) -> None:
+    restoring = Restoring(left)
+    assert restoring.in_turn({*EVENTS, *LOG}) == {*EVENTS, *(LOG[n] for n in read)}  # type: ignore[misc]  # likewise
     restoring.in_recovery = False
     assert restoring.in_turn({*EVENTS, *LOG}) == {*EVENTS, *LOG}  # type: ignore[misc]  # likewise
 
