@@ -147,7 +147,7 @@ class BatchRecovery(Recovery):
             consumer.resume_partitions(ready)
 
     def in_turn(self, active: set[TP]) -> set[TP]:
-        """Return what is to be read now: the short changelogs, and two others, the shortest, so that their partitions go on soon."""
+        """Return what is to be read now: short changelogs, and two others, the shortest, so that their partitions go on soon."""
         if not self.in_recovery:
             return active
         left = {tp: self._left(tp) for tp in active & self.active_tps}

@@ -5,7 +5,13 @@ import threading
 from types import SimpleNamespace
 from typing import cast
 
+import pytest
+from faust.transport.consumer import ThreadDelegateConsumer
+from faust.transport.drivers import aiokafka as driver
+
+from stream.runtime.consumer import BatchConsumer
 from stream.runtime.member import Member
+from stream.runtime.thread import BatchThread
 from tests.brokers import wait_until
 
 
@@ -40,7 +46,7 @@ class Reading:
         self.thread_loop.close()
 
 
-async def test_connections_are_closed_by_the_thread_that_reads_from_them_once_the_group_knows() -> None:
+def test_connections_are_closed_by_the_thread_that_reads_from_them_once_the_group_knows() -> None:
     reading = Reading()
     try:
         for _ in range(2):
@@ -58,3 +64,24 @@ def test_a_thread_that_has_ended_has_nothing_to_close() -> None:
     reading.end()
     Member.close(cast("Member", reading))
     assert reading.done == []
+
+
+async def test_a_thread_ends_once_what_it_began_to_close_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def stop(_: object) -> None:
+        told.append("thread")
+
+    async def close() -> None:
+        await asyncio.sleep(0)
+        told.append("closed")
+
+    told: list[str] = []
+    monkeypatch.setattr(driver.AIOKafkaConsumerThread, "on_thread_stop", stop)
+    thread = Member.__new__(Member)
+    thread._closing = asyncio.ensure_future(close())
+    await thread.on_thread_stop()
+    assert told == ["closed", "thread"]
+
+
+def test_what_faust_closes_is_closed_so() -> None:
+    assert BatchThread.close is Member.close
+    assert BatchConsumer.close is ThreadDelegateConsumer.close, "it closes its thread"

@@ -17,6 +17,7 @@ from aiokafka.consumer.fetcher import Fetcher
 from aiokafka.consumer.group_coordinator import GroupCoordinator
 from aiokafka.producer.sender import Sender
 from faust.transport.consumer import Consumer
+from faust.types import TP
 
 from stream.cli import main
 from stream.runtime import stalls
@@ -259,21 +260,29 @@ def recovery_is_slow() -> None:
 
 
 def recovery_never_starts() -> None:
-    _restore(0)
+    _restore(lambda: False)
 
 
 def recovery_waits() -> None:
-    _restore(7)  # four of accounts, which are the shortest, that of people, and two of four of visitors
+    """Wait as soon as two changelogs of visitors are restored, whatever came before and between."""
+    restored = set[TP]()
+    real = BatchRecovery._load
+
+    def load(self: BatchRecovery, event: Any) -> None:
+        real(self, event)
+        restored.update(tp for tp in self.active_tps if tp.topic.endswith("visitors-changelog") and not self._left(tp))
+
+    BatchRecovery._load = load  # type: ignore[method-assign]
+    _restore(lambda: len(restored) < 2)
 
 
-def _restore(batches: int) -> None:
-    """Restore so many batches and wait with the next."""
-    real, count = Faults.reach, [0]
+def _restore(goes_on: Callable[[], bool]) -> None:
+    """Load batches as long as that is to go on; then wait."""
+    real = Faults.reach
 
     async def reach(self: Faults, step: str) -> None:
         await real(self, step)
-        count[0] += step == "recovery"
-        if step == "recovery" and count[0] > batches:
+        if step == "recovery" and not goes_on():
             await _until_due()
 
     Faults.reach = reach  # type: ignore[method-assign]

@@ -2,7 +2,7 @@
 
 import asyncio
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaConsumer
@@ -16,7 +16,7 @@ async def test_partitions_are_shared_once_the_broker_answers(on_kafka: Installat
     assert on_kafka.run("topics").returncode == 0
     topic = on_kafka.topic("events")
     consumer = AIOKafkaConsumer(bootstrap_servers=on_kafka.broker.address, group_id=f"{topic}-group")
-    thread = cast("BatchThread", SimpleNamespace(_ensure_consumer=lambda: consumer))
+    thread: Any = SimpleNamespace(_ensure_consumer=lambda: consumer, _know_topics=lambda: BatchThread._know_topics(thread))
     await consumer.start()
     try:
         answered = consumer._client._metadata_update
@@ -27,10 +27,10 @@ async def test_partitions_are_shared_once_the_broker_answers(on_kafka: Installat
         consumer._client._metadata_update = answered
         await asyncio.sleep(2)
         assert consumer.assignment() == set(), "aiokafka asks again by itself: this rule of ours may go"
-        async with asyncio.timeout(20):
-            while not consumer.assignment():
-                BatchThread._know_topics(thread)
-                await asyncio.sleep(0.1)
+        assigned = consumer._subscription.wait_for_assignment()
+        turning = asyncio.ensure_future(BatchThread._turn(thread))
+        await asyncio.wait_for(assigned, 20)
+        turning.cancel()
         assert {tp.topic for tp in consumer.assignment()} == {topic}
     finally:
         await consumer.stop()
