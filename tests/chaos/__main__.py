@@ -2,27 +2,19 @@
 
 import argparse
 import json
+import os
 import sys
 import time
-import traceback
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 from tests.brokers import ROOT
-from tests.chaos.cluster import Clusters
-from tests.chaos.run import Result, Run
-from tests.chaos.schedule import Schedule, schedule
+from tests.chaos.player import Task, results
+from tests.chaos.run import Result
+from tests.chaos.schedule import schedule
 
 FOLDER = ROOT / ".cache" / "chaos"
-
-
-@dataclass(frozen=True)
-class Task:
-    """A schedule of a size."""
-
-    plan: Schedule
-    events: int
 
 
 def arguments() -> argparse.Namespace:
@@ -37,20 +29,25 @@ def arguments() -> argparse.Namespace:
         "--long", type=int, default=1_000_000, metavar="E", help="events of one more, the last (default 1000000; 0: none)"
     )
     asked.add_argument("--long-blows", type=int, default=60, metavar="B", help="failures of that one (default 60)")
+    asked.add_argument(
+        "--jobs", type=int, default=os.cpu_count() or 1, metavar="J", help="so many at a time, each with a Kafka of its own"
+    )
     asked.add_argument("--session", type=float, default=6, metavar="S", help="session timeout in seconds (default 6)")
     asked.add_argument("--folder", type=Path, default=FOLDER, help="for logs and results (default .cache/chaos)")
     return asked.parse_args()
 
 
 def tasks(asked: argparse.Namespace) -> Iterator[Task]:
-    """Yield what there is to do, the long one last; not again what the results name, unless `--from` says so."""
+    """Yield what there is to do, the long one first, for others can run beside it; not again
+    what the results name, unless `--from` says so.
+    """
     done = set() if asked.first is not None else {result["seed"] for result in _results(asked)}
+    if asked.long and f"{asked.seed}-long" not in done:
+        yield Task(schedule(asked.seed, "long", asked.long_blows, asked.session), asked.long)
     first = asked.first or 0
     for number in range(first, first + asked.schedules):
         if f"{asked.seed}-{number}" not in done:
             yield Task(schedule(asked.seed, number, asked.blows, asked.session), asked.events)
-    if asked.long and f"{asked.seed}-long" not in done:
-        yield Task(schedule(asked.seed, "long", asked.long_blows, asked.session), asked.long)
 
 
 def _file(asked: argparse.Namespace) -> Path:
@@ -60,21 +57,6 @@ def _file(asked: argparse.Namespace) -> Path:
 
 def _results(asked: argparse.Namespace) -> list[dict[str, object]]:
     return [json.loads(line) for line in _file(asked).read_text().splitlines()] if _file(asked).exists() else []
-
-
-def play(asked: argparse.Namespace, task: Task, clusters: Clusters) -> Result:
-    """Run one schedule; what breaks the run itself is wrong too."""
-    run = None
-    try:
-        run = Run(task.plan, task.events, asked.folder / task.plan.seed, asked.session, clusters.of(task.plan.brokers))
-        return run.play()
-    except KeyboardInterrupt:
-        raise
-    except BaseException:  # noqa: BLE001 - pytest's outcomes are no Exceptions
-        result = run.result if run is not None else Result(task.plan.seed)
-        result.wrong.append(traceback.format_exc()[-3000:])
-        clusters.stop()
-        return result
 
 
 def bar(done: int, of: int, failed: int, began: float) -> None:
@@ -90,21 +72,18 @@ def main() -> int:
     """Run the schedules; return 1 if one failed."""
     asked, failed, began = arguments(), 0, time.monotonic()
     asked.folder.mkdir(parents=True, exist_ok=True)
-    todo, clusters = list(tasks(asked)), Clusters(asked.folder / f"kafka-{asked.seed}-{int(time.time())}")
+    todo = list(tasks(asked))
     bar(0, len(todo), 0, began)
     try:
-        for done, task in enumerate(todo, 1):
-            result = play(asked, task, clusters)
+        for done, result in enumerate(results(todo, asked.jobs, asked.folder, asked.session), 1):
             failed += bool(result.wrong)
-            with _file(asked).open("a") as results:
-                results.write(json.dumps(asdict(result)) + "\n")
+            with _file(asked).open("a") as lines:
+                lines.write(json.dumps(asdict(result)) + "\n")
             _tell(result)
             bar(done, len(todo), failed, began)
     except KeyboardInterrupt:
         sys.stderr.write("\nsay the same again to go on\n")
         return 130
-    finally:
-        clusters.stop()
     sys.stderr.write("\n")
     return 1 if failed else 0
 
