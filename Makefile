@@ -8,7 +8,7 @@ DEV    := $(VENV)/.dev
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check coverage bench chaos rehearse lock clean
+.PHONY: help install demo bytecode test check coverage bench chaos rehearse lock clean
 
 help:  ## what there is to type
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -29,11 +29,13 @@ $(DEV): requirements-dev.lock $(READY)
 	$(PIP) --require-hashes -r requirements-dev.lock
 	@touch $@
 
-demo: install  ## visitors become leads before your eyes, no Docker needed
+bytecode: $(READY)
+	@$(BIN)/python -m compileall -q stream schemas  # hundreds of commands start, some with PYTHONDONTWRITEBYTECODE set
+
+demo: install bytecode  ## visitors become leads before your eyes, no Docker needed
 	@$(BIN)/leadstream demo
 
-test: $(DEV)  ## all tests, on the embedded broker and on a real Apache Kafka
-	@$(BIN)/python -m compileall -q stream schemas  # hundreds of commands start, some with PYTHONDONTWRITEBYTECODE set
+test: $(DEV) bytecode  ## all tests, on the embedded broker and on a real Apache Kafka
 	$(BIN)/python -m pytest -n 4 --no-loadscope-reorder
 
 check: $(DEV)  ## style, types, arrows, generated files, doctests
@@ -55,7 +57,7 @@ coverage: $(DEV)  ## the tests again, measured, also in the worker processes
 bench: $(DEV)  ## what a core can do, and others on the same job; writes docs/benchmarks.md; ARGS="--help" tells the sizes
 	$(BIN)/python -m benchmarks.run $(ARGS)
 
-chaos: $(DEV)  ## workers and Kafka killed, frozen, stopped: is everything right after it? ARGS="--help" tells the sizes
+chaos: $(DEV) bytecode  ## workers and Kafka killed, frozen, stopped: is everything right after it? ARGS="--help" tells the sizes
 	@$(BIN)/python -m tests.chaos $(ARGS)
 
 rehearse: $(DEV)  ## what the runbook tells an operator to type, typed: repartition, backup and restore

@@ -17,6 +17,7 @@ from typing import Any
 from confluent_kafka.admin import AdminClient
 
 from benchmarks.kafka import Kafka, kafka, progress
+from benchmarks.machine import as_installed
 from benchmarks.probes import Prober
 from benchmarks.product import fill, installation, visitor_rows
 from tests.brokers import Installation, Process, free_port, wait_until
@@ -167,6 +168,7 @@ def main() -> int:
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--cases", nargs="+", choices=[*CASES, "back"])
     options = parser.parse_args()
+    as_installed()
     for line in measure(options.rows, options.runs, options.cases):
         print("  ".join(f"{cell:>26}" for cell in line))
     return 0

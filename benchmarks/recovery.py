@@ -12,6 +12,7 @@ import time
 import psutil
 
 from benchmarks.kafka import Kafka, kafka, progress
+from benchmarks.machine import as_installed
 from benchmarks.measured import cpu_s
 from benchmarks.product import fill, installation, visitor_rows
 from tests.brokers import Installation
@@ -63,6 +64,7 @@ def main() -> int:
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--runs", type=int, default=3)
     options = parser.parse_args()
+    as_installed()
     for line in run(options.rows, options.runs):
         print("  ".join(f"{cell:>20}" for cell in line))
     return 0

@@ -26,7 +26,7 @@ from benchmarks import (
     throughput,
 )
 from benchmarks.kafka import kafka, progress
-from benchmarks.machine import Watch
+from benchmarks.machine import Watch, as_installed
 from benchmarks.report import Section, Table, Target
 
 RECOVERED = 500_000
@@ -123,6 +123,7 @@ def main() -> int:
     )
     parser.add_argument("--dry", action="store_true", help="print only, leave docs/benchmarks.md as it is")
     options = parser.parse_args()
+    as_installed()
     done: list[Section] = []
     for name in options.sections:
         made = _made(name, Sizes(options.scale, options.runs))

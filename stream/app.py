@@ -2,8 +2,6 @@
 
 import gc
 import inspect
-import os
-import sys
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from importlib import resources
@@ -13,7 +11,6 @@ from typing import Any, cast
 import faust
 import faust.app.base
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import KafkaError
 from faust.types import TP
 
 from stream import logs
@@ -35,7 +32,7 @@ from stream.domain.people import People
 from stream.domain.ruleset.load import load as load_ruleset
 from stream.domain.ruleset.mistakes import RulesetError
 from stream.domain.ruleset.model import Ruleset
-from stream.errors import CommandError, UnreachableError, UsageError
+from stream.errors import CommandError, UsageError
 from stream.intake import Intake
 from stream.lookups import Lookups
 from stream.ops.metrics import Metrics
@@ -50,6 +47,7 @@ from stream.runtime.lookout import Lookout
 from stream.runtime.membership import Assignor
 from stream.runtime.memory import reuse_buffers
 from stream.runtime.partstore import Merge, PartStore, Sift
+from stream.runtime.reaching import end, reaching
 from stream.runtime.recovery import BatchTableManager
 from stream.runtime.rows import RowTable
 from stream.runtime.topics import changelog, create_missing, is_embedded, topic_table
@@ -95,32 +93,19 @@ class App(faust.App):
 
     async def _prepare_topics(self) -> None:
         admin = hangs_up(AIOKafkaAdminClient(**self.settings.client()))
-        try:
+        with reaching(self):
             await admin.start()
             try:
                 await create_missing(admin, topic_table(self.settings))
                 self.idempotent = not (self.settings.kafka_embedded or await is_embedded(admin))
             finally:
                 await admin.close()
-        except KafkaError as cause:
-            if not cause.retriable:
-                raise
-            where = ",".join(self.settings.kafka)
-            _end(UnreachableError(f"Kafka at {where} does not answer ({cause!r}): start it, or set LEADSTREAM_KAFKA"))
-        except CommandError as cause:
-            _end(cause)
-
-
-def _end(error: CommandError) -> None:
-    stderr = sys.__stderr__ or sys.stderr  # Faust makes log lines of what goes to the other
-    stderr.write(f"leadstream: {error}\n")
-    stderr.flush()
-    os._exit(error.exit_code)
 
 
 def create(settings: Settings) -> App:
     """Return the app of an installation."""
     transport.register()
+    gc.freeze()  # what was imported is no garbage: to look through it takes 45 ms of a start
     gc.set_threshold(*GC_THRESHOLD)
     gc.enable()
     reuse_buffers()
@@ -298,4 +283,4 @@ def shipped_ruleset() -> Ruleset:
 try:
     app = create(load_settings())
 except CommandError as error:
-    _end(error)
+    end(error)

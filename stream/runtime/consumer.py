@@ -108,12 +108,20 @@ class BatchConsumer(driver.Consumer):
             batch = self._proven(fetched.since(want))
             (self._twice.discard if seeks == self._seeks else self._twice.add)(tp)
             life = self.flow.life
-            if not await self._hand_on(batch) or self.suspend_flow.is_set() or self.flow.life != life:
+            if not await self._hand_on(batch) or self.flow.life != life:
                 return  # likewise; the seek may be over by now
             expected[tp] = batch.next
 
     async def _hand_on(self, batch: Batch | Unread) -> bool:
-        """Put a batch into its agent's queue; False if the consumer stops before there is room."""
+        """Put a batch into its agent's queue; False if the flow or the consumer stops before there is room.
+
+        Where a queue is full Faust leaves a task behind that puts the batch there later, even when the queue was cleared since
+        and what comes before it is gone.
+        """
+        while not self._has_room(batch.tp):
+            await asyncio.sleep(PAUSED_S)
+            if self._is_over():
+                return False
         putting = asyncio.ensure_future(self.callback(self._message(batch)))
         try:
             await asyncio.sleep(0)
@@ -123,7 +131,13 @@ class BatchConsumer(driver.Consumer):
                 await self.wait_first(putting, self.suspend_flow.wait())
         finally:
             putting.cancel()
-        return not (self._stopped.is_set() or self._crashed.is_set())
+        return not self._is_over()
+
+    def _has_room(self, tp: TP) -> bool:
+        return not any(channel.queue.full() for channel in cast("Any", self.app.topics)._tp_index.get(tp, ()))
+
+    def _is_over(self) -> bool:
+        return self._stopped.is_set() or self._crashed.is_set() or self.suspend_flow.is_set()
 
     def _proven(self, batch: Unread) -> Batch | Unread:
         """Compare the record before the commit, if it is in here, and drop it."""

@@ -9,6 +9,7 @@ from faust.transport.drivers import aiokafka as driver
 from stream.runtime.fatal import die
 from stream.runtime.hangup import hangs_up
 from stream.runtime.murmur import murmur2
+from stream.runtime.reaching import reaching
 from stream.runtime.watchdog import Stale
 
 Pair = tuple[bytes | None, bytes | None]
@@ -34,7 +35,8 @@ class BatchProducer(driver.Producer):
 
     async def on_start(self) -> None:
         """Start, and look at the watchdog before each request leaves: what waits in here was put before a freeze."""
-        await super().on_start()
+        with reaching(self.app):
+            await super().on_start()
         client, watchdog = hangs_up(self._ensure_producer()).client, self.app.flow.watchdog  # type: ignore[attr-defined]  # every app of ours has one
         send = client.send
 

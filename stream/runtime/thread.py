@@ -15,6 +15,7 @@ from stream.runtime.batches import ALL, MAX_RECORDS, Unread, take
 from stream.runtime.ends import fetched_ends
 from stream.runtime.hangup import hangs_up
 from stream.runtime.member import Member
+from stream.runtime.reaching import reaching
 
 if TYPE_CHECKING:
     from stream.runtime.consumer import BatchConsumer
@@ -38,10 +39,13 @@ class BatchThread(Member):
     consumer: "BatchConsumer"
     turned_at = 0.0
     """`time.monotonic()` of the last turn of this thread's loop; 0 before the first."""
+    _turning: "asyncio.Future[None] | None" = None
+    """None before the start and where Kafka did not answer then."""
 
     async def on_start(self) -> None:
         """Start the consumer, watched from its first request on."""
-        await super().on_start()
+        with reaching(self.consumer.app):
+            await super().on_start()
         consumer = self._ensure_consumer()
         consumer._fetcher._prefetch_backoff = REST_S
         self._watch(consumer)
@@ -49,7 +53,8 @@ class BatchThread(Member):
 
     async def on_thread_stop(self) -> None:
         """End what was started."""
-        self._turning.cancel()
+        if self._turning is not None:
+            self._turning.cancel()
         await super().on_thread_stop()
 
     async def _turn(self) -> None:

@@ -82,6 +82,16 @@ async def test_a_thread_ends_once_what_it_began_to_close_is_closed(monkeypatch: 
     assert told == ["closed", "thread"]
 
 
+async def test_a_thread_that_has_not_begun_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def stop(_: object) -> None:
+        told.append("thread")
+
+    told: list[str] = []
+    monkeypatch.setattr(driver.AIOKafkaConsumerThread, "on_thread_stop", stop)
+    await BatchThread.__new__(BatchThread).on_thread_stop()
+    assert told == ["thread"]
+
+
 def test_what_faust_closes_is_closed_so() -> None:
     assert BatchThread.close is Member.close
     assert BatchConsumer.close is ThreadDelegateConsumer.close, "it closes its thread"

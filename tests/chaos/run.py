@@ -2,8 +2,8 @@
 
 import shutil
 import time
-from collections.abc import Iterable
 from dataclasses import dataclass, field
+from math import inf
 from pathlib import Path
 
 from tests.brokers import Installation, wait_until
@@ -19,6 +19,8 @@ from tests.chaos.verdict import RANGES, RULESET, judge, next_ruleset
 from tests.kafka.group import committed, ends
 
 SETTLE_S = 180
+"""So long may pass without any progress before it is given up."""
+ROUNDS, POLL_S = 10, 0.1
 SETTINGS = {"CHECKPOINT": "300ms", "RULESET": str(RULESET), "COMPANY_RANGES": str(RANGES)}
 EVENTS_A_USER, EVENTS_A_COOKIE = 100, 16
 """How many people and cookies there are: leads of a size that a plain recomputation can bear."""
@@ -124,56 +126,58 @@ class Run:
 
     def _settle(self) -> None:
         """Let all be read, and end all; once more where somebody who ended later said something that nobody had read."""
-        until = time.monotonic() + SETTLE_S
-        while True:
+        for _ in range(ROUNDS):
             self._read_all()
             self.crew.stop_all()
             if not self._is_left_over():
                 return
-            assert time.monotonic() < until, "accounts are told something new again and again"
             self.crew.start_all()
+        raise AssertionError("accounts are told something new again and again")
 
     def _is_left_over(self) -> bool:
         """Tell whether more than ticks lies behind what accounts have committed."""
-        at = committed(self.installation, "members", PARTITIONS)
+        at = self._committed("members")
         records = self.installation.read("members")
         return any(record.offset >= at.get(record.partition, 0) and not is_tick(record) for record in records)
 
     def _read_all(self) -> None:
         """Wait until all is read and nobody stands still; what a supervisor restarts, we restart."""
+        self._read("everything to be committed", {})
+        for topic in ("people", "members"):  # ticks go on: up to where these logs end now
+            there = ends(self.installation, topic, _partitions(topic))
+            assert there, f"nothing is in {topic}"
+            self._read(f"{topic} to be folded", {topic: there})
 
-        def read(topics: Iterable[str] = ("events", "wakes")) -> bool:
-            self.crew.reap()
-            return not self.crew.frozen and all(
-                committed(self.installation, topic, PARTITIONS) == ends(self.installation, topic, PARTITIONS) for topic in topics
-            )
+    def _read(self, what: str, to: dict[str, dict[int, int]]) -> None:
+        """Wait until events and wakes are committed to their ends, and others up to there, for as long as it goes on."""
+        until, least = time.monotonic() + SETTLE_S, inf
+        while left := self._left(to):
+            if left < least:
+                until, least = time.monotonic() + SETTLE_S, left
+            assert time.monotonic() < until, f"waited {SETTLE_S} s in vain for {what}: {left} left"
+            time.sleep(POLL_S)
 
-        wait_until(read, SETTLE_S, "everything to be committed")
-        people = ends(self.installation, "people", 1)
+    def _left(self, to: dict[str, dict[int, int]]) -> int:
+        """Return how many records are not committed, and workers that stand still."""
+        self.crew.reap()
+        left = len(self.crew.frozen)
+        for topic in ("events", "wakes"):
+            at = self._committed(topic)
+            left += sum(abs(end - at.get(number, 0)) for number, end in ends(self.installation, topic, PARTITIONS).items())
+        for topic, there in to.items():
+            at = self._committed(topic)
+            left += sum(max(0, end - at.get(number, 0)) for number, end in there.items())
+        return left
 
-        def folded() -> bool:
-            self.crew.reap()
-            return committed(self.installation, "people", 1).get(0, 0) >= people.get(0, 0) and read()
-
-        wait_until(folded, SETTLE_S, "people to be folded")
-        members = ends(self.installation, "members", PARTITIONS)
-
-        def counted() -> bool:
-            self.crew.reap()
-            at = committed(self.installation, "members", PARTITIONS)
-            return bool(members) and all(at.get(partition, 0) >= end for partition, end in members.items()) and read()
-
-        wait_until(counted, SETTLE_S, "accounts to be folded")
+    def _committed(self, topic: str) -> dict[int, int]:
+        return committed(self.installation, topic, _partitions(topic))
 
     def _judge(self) -> None:
         self.note()
         copy, result = Copy.of(self.installation), self.result
         self.copy = copy
         copy.sent, copy.delays, copy.deployed = self.feeder.sent, self.feeder.delays, self.deployed
-        copy.committed = {
-            name: committed(self.installation, name, 1 if name == "people" else PARTITIONS)
-            for name in ("events", "wakes", "people", "members")
-        }
+        copy.committed = {name: self._committed(name) for name in ("events", "wakes", "people", "members")}
         verdict = judge(copy)
         result.events, result.rows, result.facts = verdict.events, verdict.rows, verdict.facts
         result.repeated, result.stale, result.alone = verdict.repeated, verdict.stale, verdict.alone
@@ -189,3 +193,7 @@ class Run:
         for process in self.crew.running.values():
             process.kill()
         self.cluster.forget(self.installation.prefix)
+
+
+def _partitions(topic: str) -> int:
+    return 1 if topic == "people" else PARTITIONS
