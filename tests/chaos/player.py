@@ -1,6 +1,7 @@
 """Processes that run one schedule after the other, side by side, each on clusters of its own."""
 
 import contextlib
+import gc
 import multiprocessing
 import os
 import signal
@@ -77,6 +78,7 @@ def _serve(way: Connection, folder: Path, session_s: float) -> None:
         with contextlib.suppress(EOFError):
             while True:
                 way.send(_play(way.recv(), folder, session_s, clusters))
+                gc.collect()  # a run, with all that lay in Kafka, is a circle; a worker's collector comes by too seldom
     finally:
         clusters.stop()
 
