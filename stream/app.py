@@ -13,7 +13,6 @@ import faust.app.base
 from aiokafka.admin import AIOKafkaAdminClient
 from faust.types import TP
 
-from stream import logs
 from stream.agents.accounts import AccountsLog
 from stream.agents.canaries import Canaries
 from stream.agents.forgetting import Forgetting
@@ -33,6 +32,7 @@ from stream.domain.ruleset.load import load as load_ruleset
 from stream.domain.ruleset.mistakes import RulesetError
 from stream.domain.ruleset.model import Ruleset
 from stream.errors import CommandError, UsageError
+from stream.faust_conf import conf
 from stream.intake import Intake
 from stream.lookups import Lookups
 from stream.ops.metrics import Metrics
@@ -44,26 +44,23 @@ from stream.runtime.fatal import remember_exits
 from stream.runtime.flow import Flow
 from stream.runtime.hangup import hangs_up
 from stream.runtime.lookout import Lookout
-from stream.runtime.membership import Assignor
 from stream.runtime.memory import reuse_buffers
 from stream.runtime.partstore import Merge, PartStore, Sift
 from stream.runtime.reaching import end, reaching
-from stream.runtime.recovery import BatchTableManager
 from stream.runtime.rows import RowTable
 from stream.runtime.topics import changelog, create_missing, is_embedded, topic_table
 from stream.runtime.work import Work
 from stream.settings import Settings
 from stream.settings import load as load_settings
-from stream.web.service import Web, url_of
+from stream.web.service import Web
 
 GC_THRESHOLD = (20_000, 20, 1000)
 """Rows are bytes and untracked structs: the collector finds nothing, but looks at everything while a table is restored."""
-HEARTBEAT_S = 0.3
-"""A member hears of a rebalance by its next heartbeat, and those that heard before stand still until the last one has."""
-MAX_BATCH = 900_000
-"""A cut of `people` is one record batch: 512 KiB, and what one more record of the log changes."""
-MAX_REQUEST = 1_400_000
-"""Above the largest dead letter."""
+
+
+TABLES = ("visitors", "people", "accounts")
+Done = Callable[[list[Work], float], None]
+"""Hears of a checkpoint: what it wrote, and how long it took (s)."""
 
 
 class App(faust.App):
@@ -105,99 +102,78 @@ class App(faust.App):
 def create(settings: Settings) -> App:
     """Return the app of an installation."""
     transport.register()
-    gc.freeze()  # what was imported is no garbage: to look through it takes 45 ms of a start
-    gc.set_threshold(*GC_THRESHOLD)
-    gc.enable()
-    reuse_buffers()
-    app = App(settings.app, **_conf(settings))
-    app.settings, app.merges = settings, {"visitors": keep_flags}
-    app.sifts = graves.SIFTS
+    _tend_memory()
+    app = App(settings.app, **conf(settings))
+    app.settings, app.merges, app.sifts = settings, {"visitors": keep_flags}, graves.SIFTS
     topics, metrics, rules = Topics.of(settings.topic_prefix), Metrics(), RulesInForce(_ruleset(settings))
     metrics.exited(remember_exits(settings.exits).counts())
-    spans: list[Callable[[list[Work], float], None]] = []
-    visitors_log, people_log, accounts_log = (changelog(settings.app, name) for name in ("visitors", "people", "accounts"))
-    flow = app.flow = Flow(
-        app,
-        sources={
-            topics.events: (visitors_log, settings.partitions),
-            topics.wakes: (visitors_log, settings.partitions),
-            topics.people: (people_log, 1),
-            topics.members: (accounts_log, settings.partitions),
-        },
-        outputs=(topics.stage_changes, topics.lead_states, topics.account_changes, topics.dead_letters),
-        limit_s=settings.session_timeout.total_seconds() / 2,
-        rules=lambda tp, offset: _in_force(app.leadstream, rules, tp, offset),
-        done=lambda works, seconds: _observe(metrics, works, seconds, spans),
-        folds=(topics.people,),  # lost accounts come back from `members`, as rows of visitors do from events
-    )
-    flow.patient = frozenset({topics.events})
+    spans: list[Done] = []
+    flow = app.flow = _flow(app, topics, rules, lambda works, seconds: _observe(metrics, works, seconds, spans))
+    rows, people, accounts = _tables(app, rules)
     lookups = Lookups(settings.company_ranges, settings.mmdb, settings.asn, settings.lists)
-    rows = RowTable(_table(app, "visitors", settings.partitions), visitors_log, visitor.decode, visitor.encode)
-    fold = AtomicTable(
-        _table(app, "people", 1),
-        people_log,
-        lambda stored: _noted(rules, People(stored, settings.partitions, settings.app, rules.own, accounts=True)),
-    )
-    accounts = AtomicTable(
-        _table(app, "accounts", settings.partitions), accounts_log, lambda stored: Accounts(stored, settings.app, rules.own)
-    )
-    flow.tables = {visitors_log: rows, people_log: fold, accounts_log: accounts}
+    visitors = Visitors(flow, rows, topics, lambda stages: Intake(lookups, settings.phone_region, stages), rules, metrics)
     state = app.leadstream = Leadstream(settings, flow, topics, metrics)
-    state.visitors = Visitors(flow, rows, topics, lambda stages: Intake(lookups, settings.phone_region, stages), rules, metrics)
-    state.people_log = PeopleLog(flow, fold, topics, metrics)
+    state.visitors = visitors
+    state.people_log = PeopleLog(flow, people, topics, metrics)
     state.accounts_log = AccountsLog(flow, accounts, topics, metrics)
-    forgetting = Forgetting(flow, state.visitors, topics.events)
+    forgetting = Forgetting(flow, visitors, topics.events)
     state.services += [Web, lambda _: Reloading(lookups), lambda _: forgetting]
     if settings.traces == "on":
         spans.append(trace(state, tracer(settings.app)))
     if settings.canary is not None:
-        every_s, visitors = settings.canary.total_seconds(), state.visitors
+        every_s = settings.canary.total_seconds()
         state.services.append(lambda _: Canaries(flow, visitors, topics.events, metrics, every_s))
-    app.duties = Duties(
-        flow, topics.events, lambda tp, until: cast("Visitors", state.visitors).tick(tp.partition, until), soon=accounts.changed
-    )
+    app.duties = Duties(flow, topics.events, lambda tp, until: visitors.tick(tp.partition, until), soon=accounts.changed)
     app.on_partitions_assigned.connect(_counting(metrics), weak=False)
-    _agents(app, state.visitors, state.people_log, topics, settings.partitions)
+    _agents(app, visitors, state.people_log, topics, settings.partitions)
     _account_agent(app, state.accounts_log, topics, settings.partitions)
     return app
 
 
-def _conf(settings: Settings) -> dict[str, Any]:
-    session = settings.session_timeout.total_seconds()
-    return {
-        "broker": [f"leadstream://{address}" for address in settings.kafka],
-        "broker_credentials": settings.faust_credentials(),
-        "store": "part://",
-        "TableManager": BatchTableManager,
-        "PartitionAssignor": Assignor,
-        "topic_partitions": settings.partitions,
-        "topic_replication_factor": settings.replication,
-        "topic_disable_leader": True,
-        "topic_allow_declare": False,
-        "table_standby_replicas": 0,
-        "web_enabled": False,
-        "logging_config": logs.config(settings.log_level, settings.log_format),
-        "canonical_url": url_of(settings.advertised),
-        "consumer_auto_offset_reset": "earliest",
-        "consumer_group_instance_id": settings.instance,
-        "consumer_max_fetch_size": 1 << 20,
-        "broker_commit_interval": min(settings.checkpoint.total_seconds(), 1.0) * 0.9,
-        "broker_commit_every": 10**9,
-        "broker_session_timeout": session,
-        "broker_request_timeout": max(90.0, session),  # Faust wants it to be no shorter than the session
-        "broker_heartbeat_interval": min(session / 10, HEARTBEAT_S),
-        "broker_rebalance_timeout": 30.0,
-        "producer_linger": 0,
-        "producer_request_timeout": session,  # an idle worker notices by it that Kafka is gone
-        "producer_max_batch_size": MAX_BATCH,
-        "producer_max_request_size": MAX_REQUEST,
-        "stream_buffer_maxsize": 16,
-        "stream_recovery_delay": 0.0,
-        "stream_wait_empty": True,
-    }
+def _tend_memory() -> None:
+    gc.freeze()  # what was imported is no garbage: to look through it takes 45 ms of a start
+    gc.set_threshold(*GC_THRESHOLD)
+    gc.enable()
+    reuse_buffers()
 
 
-def _table(app: App, name: str, partitions: int) -> Callable[[], PartStore]:
+def _flow(app: App, topics: Topics, rules: RulesInForce, done: Done) -> Flow:
+    settings = app.settings
+    visitors, people, accounts = (changelog(settings.app, name) for name in TABLES)
+    flow = Flow(
+        app,
+        sources={
+            topics.events: (visitors, settings.partitions),
+            topics.wakes: (visitors, settings.partitions),
+            topics.people: (people, 1),
+            topics.members: (accounts, settings.partitions),
+        },
+        outputs=(topics.stage_changes, topics.lead_states, topics.account_changes, topics.dead_letters),
+        limit_s=settings.session_timeout.total_seconds() / 2,
+        rules=lambda tp, offset: _in_force(app.leadstream, rules, tp, offset),
+        done=done,
+        folds=(topics.people,),  # lost accounts come back from `members`, as rows of visitors do from events
+    )
+    flow.patient = frozenset({topics.events})
+    return flow
+
+
+def _tables(app: App, rules: RulesInForce) -> tuple[RowTable[visitor.Visitor], AtomicTable[People], AtomicTable[Accounts]]:
+    """Make the tables, known to the flow, and return them in the order of `TABLES`."""
+    name, partitions = app.settings.app, app.settings.partitions
+    visitors_log, people_log, accounts_log = (changelog(name, table) for table in TABLES)
+    rows = RowTable(_store(app, "visitors", partitions), visitors_log, visitor.decode, visitor.encode)
+    people = AtomicTable(
+        _store(app, "people", 1),
+        people_log,
+        lambda stored: _noted(rules, People(stored, partitions, name, rules.own, accounts=True)),
+    )
+    accounts = AtomicTable(_store(app, "accounts", partitions), accounts_log, lambda stored: Accounts(stored, name, rules.own))
+    app.flow.tables = {visitors_log: rows, people_log: people, accounts_log: accounts}
+    return rows, people, accounts
+
+
+def _store(app: App, name: str, partitions: int) -> Callable[[], PartStore]:
     schema = BatchSchema(key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
     table = app.Table(name, partitions=partitions, key_type=bytes, value_type=bytes, schema=schema)
     return lambda: cast("PartStore", table.data)
@@ -254,7 +230,7 @@ def _counting(metrics: Metrics) -> Callable[..., Awaitable[None]]:
 
 
 def _observe(
-    metrics: Metrics, works: list[Work], seconds: float, others: Iterable[Callable[[list[Work], float], None]]
+    metrics: Metrics, works: list[Work], seconds: float, others: Iterable[Done]
 ) -> None:  # fmt: skip
     metrics.checkpoint.set(seconds)
     metrics.event_latency.observe_since(chain.from_iterable([work.received for work in works]), int(time.time() * 1000))

@@ -4,11 +4,11 @@ from math import inf
 
 import pytest
 
-from stream.app import MAX_BATCH
 from stream.domain import editions
 from stream.domain.editions import KEPT, MAX_TEXT, Edition, Editions, Gone, left_behind, loaded, standing_in
 from stream.domain.log import Unreadable
 from stream.domain.ruleset.model import Stage
+from stream.faust_conf import MAX_BATCH
 from tests.told import BEHAVIOURS, rules
 
 FIRST = Edition(0, 0, b"first")
