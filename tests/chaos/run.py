@@ -132,13 +132,16 @@ class Run:
             if not self._is_left_over():
                 return
             self.crew.start_all()
-        raise AssertionError("accounts are told something new again and again")
+        raise AssertionError("people or accounts are told something new again and again")
 
     def _is_left_over(self) -> bool:
-        """Tell whether more than ticks lies behind what accounts have committed."""
-        at = self._committed("members")
-        records = self.installation.read("members")
-        return any(record.offset >= at.get(record.partition, 0) and not is_tick(record) for record in records)
+        """Tell whether more than ticks lies behind what people or accounts have committed."""
+        for topic in ("people", "members"):
+            at = self._committed(topic)
+            records = self.installation.read(topic)
+            if any(record.offset >= at.get(record.partition, 0) and not is_tick(record) for record in records):
+                return True
+        return False
 
     def _read_all(self) -> None:
         """Wait until all is read and nobody stands still; what a supervisor restarts, we restart."""
