@@ -3,7 +3,7 @@ FROM python:3.11-slim AS build
 WORKDIR /src
 COPY requirements.lock pyproject.toml README.md ./
 RUN python -m venv /opt/leadstream \
- && /opt/leadstream/bin/pip install --no-cache-dir --require-hashes -r requirements.lock
+ && /opt/leadstream/bin/pip install --no-cache-dir --no-deps --require-hashes -r requirements.lock
 COPY stream stream
 COPY schemas schemas
 RUN /opt/leadstream/bin/pip install --no-cache-dir --no-deps --no-build-isolation .
