@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -69,7 +70,9 @@ def bar(done: int, of: int, failed: int, began: float) -> None:
 
 
 def main() -> int:
-    """Run the schedules; return 1 if one failed."""
+    """Run the schedules; return 1 if one failed. SIGTERM ends it as Ctrl-C does, which a shell's background would not hear of."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     asked, failed, began = arguments(), 0, time.monotonic()
     asked.folder.mkdir(parents=True, exist_ok=True)
     todo = list(tasks(asked))
