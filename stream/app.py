@@ -56,8 +56,6 @@ from stream.web.service import Web
 
 GC_THRESHOLD = (20_000, 20, 1000)
 """Rows are bytes and untracked structs: the collector finds nothing, but looks at everything while a table is restored."""
-
-
 TABLES = ("visitors", "people", "accounts")
 Done = Callable[[list[Work], float], None]
 """Hears of a checkpoint: what it wrote, and how long it took (s)."""

@@ -35,7 +35,10 @@ def arguments() -> argparse.Namespace:
     )
     asked.add_argument("--session", type=float, default=6, metavar="S", help="session timeout in seconds (default 6)")
     asked.add_argument("--folder", type=Path, default=FOLDER, help="for logs and results (default .cache/chaos)")
-    return asked.parse_args()
+    found = asked.parse_args()
+    if found.jobs < 1:
+        asked.error("--jobs: at least one schedule is to be played at a time")
+    return found
 
 
 def tasks(asked: argparse.Namespace) -> Iterator[Task]:

@@ -52,6 +52,12 @@ def test_what_is_broken_off_leaves_no_process(tmp_path: Path) -> None:
     wait_until(lambda: not [other for other in others if other.is_running()], 20, "all of them to end")
 
 
+def test_no_schedule_at_a_time_is_a_mistake_and_no_success() -> None:
+    words = [sys.executable, "-m", "tests.chaos", *SMALL, "--jobs", "0"]
+    ended = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    assert (ended.returncode, "--jobs: at least one" in ended.stderr) == (2, True)
+
+
 def _kafkas(whole: psutil.Process) -> list[psutil.Process]:
     """Return those of its processes that are a Kafka; one may end while it is looked at."""
     found = []
