@@ -83,6 +83,8 @@ class ReadAhead:
         for keeper, part in zip(self._keepers, given, strict=True):
             if part.lines or part.moves:
                 keeper.give(parts.encode(part))
+            elif keeper.has_ended():
+                raise Ended(keeper)
         self._waiting.append(decided)
 
     def _decide(self, at_most: int) -> None:

@@ -83,6 +83,10 @@ class Keeper:
         """Tell whether nobody has to wait for what it tells next."""
         return not self._told.empty()
 
+    def has_ended(self) -> bool:
+        """Tell whether it will tell no more: seen without giving it anything, which may not happen for a long while."""
+        return not self._listener.is_alive()
+
     def told(self) -> bytes:
         """Return what it tells next; raises Ended."""
         data = self._told.get()

@@ -12,7 +12,7 @@ import orjson
 import pytest
 from click.testing import CliRunner
 
-from stream.ahead import ReadAhead, processes, routing
+from stream.ahead import ReadAhead, processes, routing, skimming
 from stream.cli import simulate as command
 from stream.domain.documents import TooEarly
 from stream.domain.instants import write
@@ -282,8 +282,16 @@ def test_a_mistake_of_ours_in_a_keeper_ends_it_all(
 
 
 @pytest.mark.parametrize("name", ["keeper 1", "keeper 2"])
-def test_a_process_that_is_killed_ends_it_all_with_its_name(lookups: Lookups, name: str) -> None:
-    with pytest.raises(CommandError, match=f"{name}: exit code -9"), ReadAhead(simulation(lookups), _endless()) as ahead:
+@pytest.mark.parametrize("busy", [0, 1])
+def test_a_process_that_is_killed_ends_it_all_with_its_name(lookups: Lookups, name: str, busy: int) -> None:
+    """Also one that no line is for: whose a visitor is differs from process to process, and a file may name only few."""
+    lines = [line(n, anonymousId=f"of one {n}") for n in range(50)]
+    busy_lines = [each for each in lines if hash(skimming.cookie_of(each)) % 2 == busy]
+    assert busy_lines
+    with (
+        pytest.raises(CommandError, match=f"{name}: exit code -9"),
+        ReadAhead(simulation(lookups), _endless(busy_lines)) as ahead,
+    ):
         ahead.run(lambda _: _kill(ahead, name))
 
 
@@ -324,9 +332,9 @@ def test_ctrl_c_is_for_the_one_that_was_called(lookups: Lookups) -> None:
         assert ahead.finish()["visitors"]
 
 
-def _endless() -> Iterator[list[bytes]]:
+def _endless(lines: list[bytes] = LINES) -> Iterator[list[bytes]]:
     while True:
-        yield LINES
+        yield lines
 
 
 def _kill(ahead: ReadAhead, name: str) -> None:
