@@ -57,14 +57,18 @@ class AccountsLog:
             value = record.value or b""
             part.cut_for(len(value))
             try:
-                fold.apply(base + record.offset, value)
+                done = fold.apply(base + record.offset, value)
             except Unreadable as error:
                 raise unreadable(batch, record, error) from error
             if fold.out:
                 self._hand_on(part, fold.out)
                 fold.out.clear()
+            if not done:  # so much is due that the loop must turn, and rows be written
+                batch, rest = batch.split(index)
+                break
         self._flow.progress[batch.tp].applied = batch.next
-        part.done(batch)
+        if batch.records or rest is None:
+            part.done(batch)
         self._metrics.events.labels(batch.tp.topic).inc(len(batch.records))
         return part, rest
 

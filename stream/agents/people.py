@@ -72,16 +72,20 @@ class PeopleLog:
                 break
             part.cut_for(len(value))
             try:
-                fold.apply(base + record.offset, value)
+                done = fold.apply(base + record.offset, value)
             except Unreadable as error:
                 raise unreadable(batch, record, error) from error
             if fold.out:
                 self._telling.hand_on(part, fold.out)
                 fold.out.clear()
+            if not done:  # so much is due that the loop must turn, and rows be written
+                batch, rest = batch.split(index)
+                break
         self._accounts.hand_on(part)
-        if fold.leads.left and rest is None:  # who is due need not wait for a tick, which comes twice a second
+        if fold.waits and rest is None:  # what is due need not wait for a tick, which comes twice a second
             self._flow.outbox.put(batch.tp.topic, batch.tp.partition, [Message(None, encode(GoOn()))])
         self._flow.progress[batch.tp].applied = batch.next
-        part.done(batch)
+        if batch.records or rest is None:
+            part.done(batch)
         self._metrics.events.labels(batch.tp.topic).inc(len(batch.records))
         return part, rest

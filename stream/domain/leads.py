@@ -44,7 +44,7 @@ class Cause:
 
 
 DUE = 1_000
-"""How many leads one record moves."""
+"""How many leads are moved at once: their rows fit into a record batch."""
 AT_ONCE = 100
 """How many timers are set before somebody else may work."""
 
@@ -67,8 +67,6 @@ class Leads:
         self._views: dict[str, View] = {}
         self.settling = False
         """Whether sums are still coming back after a loss: nobody moves down meanwhile."""
-        self.left = False
-        """Whether leads are due that wait for their turn."""
         self.put_in_force(in_force, self.armed(in_force))
 
     @property
@@ -179,11 +177,11 @@ class Leads:
 
     # -- time
 
-    def run_clock(self, offset: int, clock: int) -> None:
+    def run_clock(self, offset: int, clock: int) -> bool:
         """Do for leads what is due until `clock`, each at its own instant, in order of (instant, lead id).
 
-        At most `DUE` of them, so that no record changes more rows than a batch takes: the rest is `left` for the next record
-        that lets the clock run. A timer that was a lower bound does not count: one that was just read from the rows has none.
+        At most `DUE` of them at once; tell whether that was all. Who moved has it behind them: it can be done in parts, each
+        written before the next.
         """
         moved = 0
         for at, lead in self.timers.due(clock):
@@ -199,7 +197,7 @@ class Leads:
             self.arm(person)
             if moved == DUE:
                 break
-        self.left = self.timers.is_due(clock)
+        return not self.timers.is_due(clock)
 
     def advance(self, person: Person, until: int, offset: int) -> None:
         """Do all that falls due for a lead in (asOf, until], each at its own exact instant, then set asOf."""

@@ -244,7 +244,7 @@ class Said(msgspec.Struct, array_like=True, tag="said"):
 
 
 class GoOn(msgspec.Struct, array_like=True, tag="go on"):
-    """More leads were due than one record moves: the next ones follow here."""
+    """More of what names accounts grew too old than one record takes: the next follows here."""
 
 
 Record = (

@@ -119,8 +119,8 @@ class Membership:
 
     # -- what grows old
 
-    def grow_old(self, offset: int, clock: int) -> bool:
-        """Let what names accounts become too old up to `clock` (ms), each at its own instant; tell whether some must wait.
+    def grow_old(self, offset: int, clock: int) -> None:
+        """Let what names accounts become too old up to `clock` (ms), each at its own instant, or be `waiting`.
 
         An account hears of one change of a member a record, so that a lead which is due again waits, and who is due behind it.
         """
@@ -139,7 +139,6 @@ class Membership:
             else:
                 ages.arm(id_, until)
         self.waiting = ages.is_due(clock)
-        return self.waiting
 
     def _too_old_at(self, person: Person) -> int | None:
         """Return when the first of what names a lead's account becomes too old: under a new ruleset not before it came."""

@@ -107,15 +107,33 @@ class People:
         ticks = self.log.ticks
         return min(ticks.values()) if len(ticks) == self.partitions else None
 
-    def apply(self, offset: int, value: bytes) -> None:
-        """Apply the record at `offset`; raises `Unreadable` for one that this release cannot read."""
+    @property
+    def waits(self) -> bool:
+        """Whether something is due that waits for the next record that lets the clock run."""
+        return self.membership is not None and self.membership.waiting and not self.leads.settling
+
+    def apply(self, offset: int, value: bytes) -> bool:
+        """Apply the record at `offset`; raises `Unreadable` for one that this release cannot read.
+
+        Returns whether all of it was done. If not, so many leads are due at a tick that their rows must be cut in between: the
+        log stands where it stood, and nothing else may come before the same record was applied again.
+        """
         record = decode(value)
         self.leads.cause = None
         if isinstance(record, Snapshot):
             self._snapshot(offset, record)
         elif isinstance(record, Tick | GoOn):
-            self._tick(offset, record)
-        elif isinstance(record, Deployment):
+            if not self._tick(offset, record):
+                return False
+        else:
+            self._word(offset, record, value)
+        self._tell_accounts(record, offset)
+        self.log.next = offset + 1
+        return True
+
+    def _word(self, offset: int, record: Record, value: bytes) -> None:
+        """Do what an operator says, or what comes back after a loss."""
+        if isinstance(record, Deployment):
             self._deploy(offset, record)
         elif isinstance(record, Settling | Restored | Told | Refused | Said | Settled):
             self._come_back(offset, record)
@@ -129,8 +147,6 @@ class People:
             self.mending.decide(record, self.log, offset, self.clock)
         elif isinstance(record, Canary):
             self.out.append(Out("wakes", record.node.encode(), value, NEVER))
-        self._tell_accounts(record, offset)
-        self.log.next = offset + 1
 
     def _tell_accounts(self, record: Record, offset: int) -> None:
         """Tell accounts what a record changed; at ticks, what a ruleset changed of all, or what came back after a loss."""
@@ -140,8 +156,8 @@ class People:
         if cause is None:
             membership.forget()
             clock = self.clock if isinstance(record, Tick | GoOn) and not self.leads.settling else None
-            if clock is not None and membership.grow_old(offset, clock):
-                self.leads.left = True
+            if clock is not None:
+                membership.grow_old(offset, clock)
         else:
             membership.tell(cause, record if isinstance(record, Snapshot) else None, settling=self.leads.settling)
         if isinstance(record, Tick):
@@ -157,14 +173,16 @@ class People:
         self.leads.forget()
         return self.rows.cut(self.log)
 
-    def _tick(self, offset: int, tick: Tick | GoOn) -> None:
+    def _tick(self, offset: int, tick: Tick | GoOn) -> bool:
         if isinstance(tick, Tick):
             self.log.ticks[tick.partition] = tick.until
         clock = self.clock
-        self.leads.left = False
-        if clock is not None and not self.log.settling:
-            self.leads.run_clock(offset, clock)
+        if clock is None or self.log.settling:
+            return True
+        done = self.leads.run_clock(offset, clock)
+        if done:
             self.erasures.sweep(clock)
+        return done
 
     # -- what was lost comes back
 

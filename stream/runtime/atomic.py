@@ -64,7 +64,7 @@ class AtomicPart(Generic[F]):
 
     def cut(self) -> None:
         """Close the rows changed so far into one record batch."""
-        if self.fold.next == self._cut_at:
+        if self.fold.next == self._cut_at and self.fold.size == 0:  # in the middle of a record rows change, but not where it is
             return
         rows = list(self.fold.cut())
         for key, value in rows:

@@ -120,7 +120,7 @@ class Worker(Log):
         for out in told.out:
             self.hear(out.value or b"")
         told.out.clear()
-        if self.people.leads.left:
+        if self.people.waits:
             assert told.clock(1) is None, "accounts are not told a clock that is ahead of who leaves"
             self.append(logs.GoOn())
 

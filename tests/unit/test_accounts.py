@@ -44,7 +44,8 @@ class Log:
         self.offset = 0
 
     def add(self, record: Record) -> "Log":
-        self.fold.apply(self.offset, encode(record))
+        while not self.fold.apply(self.offset, encode(record)):
+            pass
         self.offset += 1
         return self
 
@@ -246,16 +247,22 @@ def test_what_people_did_is_the_reason(code: str) -> None:
         AccountChange.model_validate_json(out.value or b"")
 
 
-def test_one_tick_moves_so_many_accounts_and_the_next_one_the_rest() -> None:
+def test_a_tick_moves_accounts_part_by_part_and_goes_on_after_a_restart() -> None:
     log = Log()
     for number in range(DUE + 7):
         log.hear(lead(), id_=f"account::{number}.example")
     log.fold.out.clear()
-    log.add(Tick(0, START + 30 * DAY))
-    assert len(log.fold.out) == DUE
+    tick = encode(Tick(0, START + 30 * DAY))
+    assert not log.fold.apply(log.offset, tick)
+    assert (len(log.fold.out), log.fold.next) == (DUE, log.offset)
 
-    log.add(Tick(0, START + 30 * DAY))
-    assert len(log.fold.out) == DUE + 7
+    log.fold.cut()
+    again = Accounts(dict(log.stored), "leadstream", rules(LADDER))
+    for fold in (again, log.fold):
+        fold.out.clear()
+        assert fold.apply(log.offset, tick)
+    assert again.out == log.fold.out
+    assert (len(log.fold.out), log.fold.next) == (7, log.offset + 1)
 
 
 def test_a_late_record_finds_what_a_tick_looked_at_as_it_was() -> None:

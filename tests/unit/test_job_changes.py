@@ -125,11 +125,11 @@ def test_a_lead_that_is_due_twice_waits_for_the_next_record_so_that_each_change_
     home = Company("Old", "old.example", "business", 1.0, "ranges", "198.51.100.0/24", "")
     world.add(tells(0, group=Group("g")), tells(1, mail="a@old.example"), tells(50, company=home))
     world.tick(START + 120 * DAY)
-    assert world.people.leads.left
+    assert world.people.waits
     assert world.people.membership is not None
     assert world.people.membership.clock(1) is None
     world.append(GoOn())
-    assert not world.people.leads.left
+    assert not world.people.waits
     assert world.people.membership.clock(1) == START + 120 * DAY
     assert [proof["source"] for proof in world.of(OLD, 120)["evidence"]] == ["address"]
     assert world.of("account:group:g", 120)["people"] == []
@@ -156,7 +156,7 @@ def test_an_erased_or_merged_lead_grows_no_older() -> None:
     world.tick(START + 3 * DAY)
     world.append(Erasing("w", "user::1", b"salt"))
     world.tick(START + 999 * DAY)
-    assert not world.people.leads.left
+    assert not world.people.waits
     assert world.of(OLD, 999)["people"] == world.of("account::office.example", 999)["people"] == []
 
 

@@ -8,11 +8,11 @@ from stream.domain import leads
 from stream.domain.crossing import END
 from stream.domain.event import Link
 from stream.domain.ids import lead_id
-from stream.domain.log import GoOn, Settling, Snapshot, Tick, Unreadable, Wake, encode
+from stream.domain.log import Snapshot, Tick, Unreadable, Wake, encode
 from stream.domain.people import People
 from stream.domain.person import Identity
 from stream.domain.state import State
-from tests.told import BEHAVIOURS, DAY, HOUR, LADDER, LEAD_1, SECOND, START, Log, happened, replay, rules
+from tests.told import BEHAVIOURS, DAY, HOUR, LADDER, LEAD_1, SECOND, START, Log, facts_in, happened, replay, rules
 
 USER, COOKIE, LEAD = "user::1", "anon::a", f"lead::{LEAD_1}"
 IDLE = '[idle]\nafter = "1d"\npoints = -30\n'
@@ -152,46 +152,26 @@ def test_a_tick_that_goes_back_turns_the_clock_back() -> None:
     assert log.people.clock == START
 
 
-def test_a_tick_does_so_much_and_the_next_goes_on_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(leads, "DUE", 2)
-    log = Log()
+def test_a_tick_moves_leads_part_by_part_and_goes_on_after_a_restart(monkeypatch: pytest.MonkeyPatch) -> None:
+    log, tick = Log(), encode(Tick(0, START + 30 * DAY))
     log.add(*(asked(START + n * SECOND, f"user::{n}") for n in range(5)))
-    seen = []
-    for _ in range(4):
-        log.tick(START + 30 * DAY)
-        seen.append(len(log.moves()) - 5)
+    log.people.cut()
+    stored = dict(log.people.rows.stored)
+    assert log.people.apply(6, tick)
+    expected = log.people.take_out()
 
-    assert seen == [2, 4, 5, 5]
-    times = [fact["time"] for fact in log.facts[5:]]
-    assert times == sorted(times)
-
-
-def test_who_is_left_need_not_wait_for_a_tick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(leads, "DUE", 2)
-    log = Log()
-    log.add(*(asked(START + n * SECOND, f"user::{n}") for n in range(4)))
-    log.append(GoOn())
-    assert (len(log.moves()), log.people.leads.left) == (4, False), "nothing is due, the clock is where it was"
-    log.tick(START + 30 * DAY)
-    assert log.people.leads.left
-    log.append(GoOn())
-    assert (len(log.moves()), log.people.leads.left) == (8, False)
-    assert log.facts[-1]["data"]["freshness"]["offset"] == len(log.records)
-    log.append(Settling("run"))
-    log.people.leads.left = True
-    log.append(GoOn())
-    assert not log.people.leads.left, "nobody moves down now: going on would not end"
-    assert replay(log.records, rules(), cuts=[5, 6]) == log.out
-
-
-def test_a_tick_does_as_much_for_who_was_just_read_from_the_rows(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(leads, "DUE", 1)
-    log = Log()
-    log.add(asked(), happened("page", USER, START + HOUR), asked(START + SECOND, "user::2"))  # the first one falls later now
-    log.tick(START + FALL + SECOND)
-
-    assert [fact["subject"] for fact in log.facts[2:]] == [lead_id("user::2")]
-    assert replay(log.records, rules(), cuts=[3]) == log.out
+    made = expected[:0]
+    for part in range(3):
+        people = People(stored, 1, "leadstream", rules())
+        assert people.apply(6, tick) is (part == 2)
+        made += people.take_out()
+        people.cut()
+        assert people.next == (7 if part == 2 else 6)
+    assert made == expected
+    times = [fact["time"] for fact in facts_in(made)]
+    assert times == sorted(times)
+    assert len(times) == 5
 
 
 def test_facts_of_a_tick_come_in_order_of_instant_then_lead() -> None:

@@ -23,7 +23,7 @@ from stream.domain.state import NEVER
 from stream.domain.timers import Timers
 
 DUE = 50
-"""How many accounts one tick moves: their rows fit into a record batch."""
+"""How many accounts are moved at once: their rows fit into a record batch."""
 
 
 class Accounts:
@@ -62,17 +62,22 @@ class Accounts:
         """About how many bytes of rows changed since the last cut."""
         return self.rows.size
 
-    def apply(self, offset: int, value: bytes) -> None:
-        """Apply the record at `offset`; raises `Unreadable` for one that this release cannot read."""
+    def apply(self, offset: int, value: bytes) -> bool:
+        """Apply the record at `offset`; raises `Unreadable` for one that this release cannot read.
+
+        Returns whether all of it was done; if not, it is to be applied again before anything else, as in `People`.
+        """
         record = decode(value)
         if isinstance(record, Members):
             self._change(offset, record)
         elif isinstance(record, Tick):
             self.log.ticks[record.partition] = record.until
-            self._run_clock(offset, record.until)
+            if not self._run_clock(offset, record.until):
+                return False
         elif isinstance(record, NewRuleset):
             self._follow(record)
         self.log.next = offset + 1
+        return True
 
     def cut(self) -> list[tuple[bytes, bytes]]:
         """Return all changed rows and the log's own, to be appended whole or not at all."""
@@ -168,8 +173,11 @@ class Accounts:
             else:
                 break
 
-    def _run_clock(self, offset: int, clock: int) -> None:
-        """Do for accounts what is due until `clock`, in order of (instant, account id); of more than `DUE` the rest later."""
+    def _run_clock(self, offset: int, clock: int) -> bool:
+        """Do for accounts what is due until `clock`, in order of (instant, account id); tell whether that was all.
+
+        It is done in parts, as for leads.
+        """
         moved = 0
         for at, id_ in self.timers.due(clock):
             account = cast("Account", self.rows.account(id_))
@@ -181,6 +189,7 @@ class Accounts:
             self._arm(account, live)
             if moved == DUE:
                 break
+        return not self.timers.is_due(clock)
 
     def _armed(self) -> Timers:
         """Return the timers of all accounts that stand in a stage."""
