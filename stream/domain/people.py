@@ -1,14 +1,12 @@
 """The one ordered log that decides about people: a pure fold of snapshots and ticks into persons, stages and facts.
 
-A snapshot is applied in this order: what is due, its sums, its links, one judgement. A tick lets the people's clock run.
-The fold reads no clock and no file; what it emits is a function of the log alone.
+A snapshot changes one identity and whom it belongs to (`snapshots`), a tick lets the people's clock run. The fold reads no
+clock and no file; what it emits is a function of the log alone.
 """
 
 from collections.abc import Iterator, MutableMapping
 
-from stream.domain import outcomes
 from stream.domain.erasing import Erasures
-from stream.domain.ids import kind_of, value_of
 from stream.domain.inforce import InForce
 from stream.domain.leads import Cause, Leads, Out
 from stream.domain.links import Links
@@ -35,11 +33,11 @@ from stream.domain.log import (
 )
 from stream.domain.membership import Membership
 from stream.domain.mending import Mending
-from stream.domain.person import Identity, Person
-from stream.domain.restoring import bring_back, hear_again
+from stream.domain.restoring import bring_back
 from stream.domain.rows import Rows
 from stream.domain.ruleset.model import Ruleset
-from stream.domain.state import NEVER, State
+from stream.domain.snapshots import Snapshots
+from stream.domain.state import NEVER
 from stream.domain.timers import LeadTimers
 
 
@@ -66,6 +64,7 @@ class People:
         self.mending = Mending(self.links)
         self.erasures = Erasures(self.leads, self.log, partitions)
         self.membership = Membership(self.leads) if accounts else None
+        self._snapshots = Snapshots(self.rows, self.leads, self.links, self.erasures, self.membership)
         self._prepared: tuple[int, InForce, LeadTimers] | None = None
         self.leads.settling = bool(self.log.settling)
 
@@ -121,7 +120,7 @@ class People:
         record = decode(value)
         self.leads.cause = None
         if isinstance(record, Snapshot):
-            self._snapshot(offset, record)
+            self._snapshots.apply(offset, record)
         elif isinstance(record, Tick | GoOn):
             if not self._tick(offset, record):
                 return False
@@ -233,109 +232,3 @@ class People:
     def _followed_by(self, offset: int, deployment: Deployment) -> InForce:
         clock = self.clock
         return self.in_force.followed_by(deployment.text, offset + 1, NEVER if clock is None else clock)
-
-    # -- snapshots
-
-    def _snapshot(self, offset: int, snap: Snapshot) -> None:
-        identity = self.rows.identity(snap.node) or Identity(snap.node)
-        if snap.version <= identity.version:
-            return
-        cause = self._caused_by(identity, snap, offset)
-        if self.erasures.salt and self._is_erased(identity, snap):
-            return
-        returns = self.leads.settling and identity.version < 0 and bool(identity.person)
-        identity.version = snap.version
-        self.rows.keep(identity)
-        if identity.shared and not returns:
-            owner = self.rows.person(identity.person)
-            if owner is not None:
-                self.links.follow(identity, owner, snap, cause)
-            return
-        person = self._owner(identity, offset)
-        if person is not None:
-            self.leads.advance(person, snap.r, offset)
-        told, done = _news(snap.state, identity.state, offset)
-        if snap.judged:
-            told = told or (snap.kind or identity.kind) != identity.kind or kind_of(snap.node) in ("email", "phone")
-            identity.kind = snap.kind or identity.kind
-            identity.name_at(snap.t, offset)
-        identity.state = snap.state
-        self.rows.keep_sums(identity)
-        if person is not None:
-            self.leads.renew(person, told=told)
-            if done:
-                self.leads.earn(person)
-            if snap.judged:
-                person = self.links.follow(identity, self.leads.identify(person, cause), snap, cause)
-            self._decide(person, snap, cause)
-
-    def _caused_by(self, identity: Identity, snap: Snapshot, offset: int) -> Cause:
-        """Return the cause of what follows; whoever is heard of is counted here from now on, whatever becomes of the snapshot."""
-        cause = self.leads.cause = Cause(offset, snap.r, "merge" if snap.wake else None)
-        if self.membership is not None:
-            self.membership.hears(identity, snap)
-        return cause
-
-    def _is_erased(self, identity: Identity, snap: Snapshot) -> bool:
-        """Tell whether a snapshot is from before its identity's erasure; takes away those of its links that are."""
-        if identity.version < 0 and self.erasures.is_before(snap.node, snap.erased):
-            return True
-        snap.links = self.erasures.made_since(snap.links, snap.t)
-        return False
-
-    def _owner(self, identity: Identity, offset: int) -> Person | None:
-        """Return the identity's person, a new one for who comes first; None for a lead id that nobody has."""
-        if identity.person:
-            return self.rows.person(identity.person)
-        if kind_of(identity.node) == "lead":
-            person = self.rows.person(value_of(identity.node))
-        else:
-            person = Person(f"~{identity.node}", born=offset + 1)
-        if person is not None:
-            person.members.append(identity.node)
-            self.leads.belong(identity, person)
-        return person
-
-    def _decide(self, person: Person, snap: Snapshot, cause: Cause) -> None:
-        """Judge once, or do what the CRM says."""
-        self.rows.keep(person)
-        if not person.identified:
-            return
-        if snap.judged:
-            person.as_of = max(person.as_of, snap.r)
-            if not self.leads.is_read(person):
-                self.leads.earn(person)
-            if self.leads.settling:
-                hear_again(self.leads, person, snap)
-            if snap.crm_stage is None:
-                self.leads.judge(person, cause)
-            elif snap.t >= person.crm_t:
-                person.crm_t = snap.t
-                self.leads.obey(person, snap.crm_stage, cause)
-        self.leads.arm(person)
-
-
-def _news(new: State, old: State, offset: int) -> tuple[bool, bool]:
-    """Stamp what a snapshot tells anew with its place in the log.
-
-    Returns whether it tells anew who somebody is, and whether behaviours of sequences were done.
-    """
-    here, told = offset + 1, False
-    for path, trait in new.traits.items():
-        known = old.traits.get(path)
-        same = known is not None and known.t == trait.t and known.value == trait.value
-        trait.stamp = known.stamp if same and known is not None else here
-        told = told or not same
-    for id_, call in new.groups.items():
-        before = old.groups.get(id_)
-        call.stamp = here if before is None or before.t != call.t else before.stamp
-        told = told or before != call
-    same_company = (new.company, new.company_t) == (old.company, old.company_t)
-    same_account = (new.account, new.account_t) == (old.account, old.account_t)
-    same_journey = (new.journey, new.journey_t) == (old.journey, old.journey_t)
-    new.company_stamp = old.company_stamp if same_company else here
-    new.account_stamp = old.account_stamp if same_account else here
-    new.journey_stamp = old.journey_stamp if same_journey else here
-    if new.outcomes is not None:
-        outcomes.stamp(new.outcomes, old.outcomes, here)
-    return told or not (same_company and same_account), new.times != old.times
