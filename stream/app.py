@@ -52,7 +52,7 @@ from stream.runtime.topics import changelog, create_missing, is_embedded, topic_
 from stream.runtime.work import Work
 from stream.settings import Settings
 from stream.settings import load as load_settings
-from stream.web.service import Web
+from stream.web.opening import Opening
 
 GC_THRESHOLD = (20_000, 20, 1000)
 """Rows are bytes and untracked structs: the collector finds nothing, but looks at everything while a table is restored."""
@@ -115,7 +115,7 @@ def create(settings: Settings) -> App:
     state.people_log = PeopleLog(flow, people, topics, metrics)
     state.accounts_log = AccountsLog(flow, accounts, topics, metrics)
     forgetting = Forgetting(flow, visitors, topics.events)
-    state.services += [Web, lambda _: Reloading(lookups), lambda _: forgetting]
+    state.services += [Opening, lambda _: Reloading(lookups), lambda _: forgetting]
     if settings.traces == "on":
         spans.append(trace(state, tracer(settings.app)))
     if settings.canary is not None:

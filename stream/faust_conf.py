@@ -6,7 +6,6 @@ from stream import logs
 from stream.runtime.membership import Assignor
 from stream.runtime.recovery import BatchTableManager
 from stream.settings import Settings
-from stream.web.service import url_of
 
 HEARTBEAT_S = 0.3
 """A member hears of a rebalance by its next heartbeat, and those that heard before stand still until the last one has."""
@@ -31,8 +30,9 @@ def conf(settings: Settings) -> dict[str, Any]:
         "topic_allow_declare": False,
         "table_standby_replicas": 0,
         "web_enabled": False,
+        "HttpClient": object,  # that of aiohttp would be imported, and nobody asks by it
         "logging_config": logs.config(settings.log_level, settings.log_format),
-        "canonical_url": url_of(settings.advertised),
+        "canonical_url": settings.member_url,
         "consumer_auto_offset_reset": "earliest",
         "consumer_group_instance_id": settings.instance,
         "consumer_max_fetch_size": 1 << 20,

@@ -196,6 +196,11 @@ class Settings(BaseModel):
         return self.web_advertise or f"{host}:{self.web_port}"
 
     @property
+    def member_url(self) -> str:
+        """Where others of the group find a worker: Faust's `canonical_url`."""
+        return f"http://{self.advertised}"
+
+    @property
     def min_insync_replicas(self) -> int:
         """How many copies must have a record before it counts."""
         return 2 if self.replication >= 3 else 1

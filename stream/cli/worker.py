@@ -5,7 +5,8 @@ import os
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
+from types import ModuleType
 
 import click
 
@@ -38,7 +39,7 @@ def worker(*, deploy: bool) -> None:
     settings = load()
     with ThreadPoolExecutor(1) as beside:
         embedded = beside.submit(run, _prepare(settings))
-        _import_faust(settings)  # while Kafka answers
+        _import_faust()  # while Kafka answers
     if embedded.result():
         os.environ[f"{PREFIX}KAFKA_EMBEDDED"] = "true"
     if deploy:
@@ -74,9 +75,9 @@ async def _deploy(settings: Settings) -> None:
             click.echo(f"ruleset {rules.id} ({rules.hash}) is deployed: offset {offset_of(place)} of people", err=True)
 
 
-def _import_faust(settings: Settings) -> None:
+def _import_faust() -> None:
     gc.disable()  # nothing that is imported is garbage: a tenth of the start; the app switches it on again
-    with nullcontext() if settings.kafka_security.endswith("ssl") else _without_authorities():
+    with _without_aiohttp():
         import faust.cli.worker  # noqa: F401 - of all its commands only this one
 
 
@@ -93,19 +94,20 @@ def _work(settings: Settings) -> None:
 
 
 @contextmanager
-def _without_authorities() -> Iterator[None]:
-    """Hide the certificates of all authorities: aiohttp reads them when it is imported, twice, and we speak no https by it."""
-    hidden = {"SSL_CERT_FILE": os.devnull, "SSL_CERT_DIR": os.devnull}
-    before = {name: os.environ.get(name) for name in hidden}
-    os.environ.update(hidden)
+def _without_aiohttp() -> Iterator[None]:
+    """Hide it from Faust, which wants a name of it for annotations: a sixth of the start. The pages import it later."""
+    names = "aiohttp", "aiohttp.client"
+    if names[0] in sys.modules:
+        yield
+        return
+    package, client = map(ModuleType, names)
+    client.ClientSession = object  # type: ignore[attr-defined]
+    sys.modules.update(zip(names, (package, client), strict=True))
     try:
         yield
     finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
+        for name in names:
+            del sys.modules[name]
 
 
 def _has_uvloop() -> bool:

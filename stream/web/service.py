@@ -1,7 +1,8 @@
 """The web service of a worker: starts and ends with the Faust app."""
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
+from socket import socket
 from typing import Any, cast
 
 import orjson
@@ -10,8 +11,6 @@ from mode import Service
 from mode.types import ServiceT
 
 from stream.agents.leadstream import Leadstream
-from stream.runtime.fatal import Misfit, die
-from stream.settings import PREFIX
 from stream.web import question, signin
 from stream.web.accounts import Accounts
 from stream.web.answers import Refused
@@ -30,22 +29,17 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 GRACE_S = 2.0
 
 
-def url_of(advertised: str) -> str:
-    """Return the URL under which a worker is a member of the group: Faust's `canonical_url`."""
-    return f"http://{advertised}"
-
-
 class Web(Service):
-    """Serves pages and API at WEB_HOST:WEB_PORT; put it among `app.leadstream.services`."""
+    """Serves pages and API at sockets that listen."""
 
-    def __init__(self, worker: Leadstream, **kwargs: Any) -> None:
+    def __init__(self, worker: Leadstream, sockets: Iterable[socket] = (), **kwargs: Any) -> None:
         settings = worker.settings
-        self._settings = settings
+        self._settings, self._sockets = settings, sockets
         self._held = Held(worker)
         self._lagging = Lagging(settings)
         app = worker.flow.app
         self._peers = Peers(
-            lambda: cast("Assignor", app.assignor), url_of(settings.advertised), settings.app, signin.credentials(settings)
+            lambda: cast("Assignor", app.assignor), settings.member_url, settings.app, signin.credentials(settings)
         )  # fmt: skip
         self._lookups = Lookups(self._held, self._peers)
         self._accounts = Accounts(self._held, self._peers, settings.partitions)
@@ -67,16 +61,11 @@ class Web(Service):
         return application
 
     async def on_start(self) -> None:
-        """Listen, or end the worker where the port is taken."""
-        host, port = self._settings.web_host, self._settings.web_port
+        """Answer."""
         self._runner = web.AppRunner(self.application(), access_log=None, shutdown_timeout=GRACE_S)
         await self._runner.setup()
-        try:
-            await web.TCPSite(self._runner, host, port).start()
-        except OSError as error:
-            reason = error.strerror or error
-            die(Misfit(f"pages cannot be served at {host}:{port}: {reason}: set {PREFIX}WEB_HOST and {PREFIX}WEB_PORT"))
-        log.info("pages and API at http://%s:%d/", host, port)
+        for one in self._sockets:
+            await web.SockSite(self._runner, one).start()
 
     async def on_stop(self) -> None:
         """Finish what is being answered."""

@@ -12,7 +12,7 @@ STARTS = """
 import sys
 from stream.cli import worker
 from stream.settings import load
-worker._import_faust(load())
+worker._import_faust()
 from stream import app
 from stream.runtime import producer, thread
 

@@ -2,14 +2,17 @@
 
 import asyncio
 import os
+from typing import cast
 
 import pytest
 from aiohttp import ClientSession
 from aiohttp.test_utils import TestClient, TestServer, unused_port
+from aiohttp.web import AppRunner
 from faust.types import TP
 
-from stream.web import lookups
+from stream.web import lookups, opening
 from stream.web.answers import NotNow
+from stream.web.opening import Opening
 from stream.web.question import Page
 from stream.web.service import Web
 from tests.unit.standing_worker import StandingWorker, buyer
@@ -24,12 +27,47 @@ def _no_kafka(monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def test_it_serves_from_start_to_stop() -> None:
     port = unused_port()
-    service = Web(StandingWorker(buyer(), web_port=port))
+    service = Opening(StandingWorker(buyer(), web_port=port))
     async with service:
         assert (await get(port, "/v1/leads"))[0] == 200
-        assert await service._watching.report() is REPORT
+        assert [await cast("Web", web)._watching.report() for web in service._children] == [REPORT]
     with pytest.raises(OSError, match="Connect"):
         await get(port, "/v1/leads")
+
+
+async def test_who_asks_before_rows_are_here_is_answered_a_moment_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(opening, "LATEST_S", 0.3)
+    port = unused_port()
+    worker = StandingWorker(buyer(), web_port=port)
+    worker.standing.ready = False
+    async with Opening(worker):
+        asked = asyncio.ensure_future(get(port, "/health/ready"))
+        await asyncio.sleep(0.1)
+        assert not asked.done()
+        assert (await asked)[0] == 503
+
+
+@pytest.mark.parametrize("looks", range(8))
+async def test_it_can_end_at_any_moment_of_its_start(monkeypatch: pytest.MonkeyPatch, looks: int) -> None:
+    begun = asyncio.Event()
+    setup, started = AppRunner.setup, asyncio.Event()
+
+    async def slow(self: AppRunner) -> None:
+        begun.set()
+        await started.wait()
+        await setup(self)
+
+    monkeypatch.setattr(AppRunner, "setup", slow)
+    service = Opening(StandingWorker(web_port=unused_port()))
+    await service.start()
+    if looks:
+        await begun.wait()
+    ending = asyncio.ensure_future(service.stop())
+    for _ in range(looks):
+        await asyncio.sleep(0)
+    started.set()
+    await ending
+    assert not service.crashed
 
 
 async def test_a_port_that_is_taken_ends_the_worker_and_says_what_to_set(
@@ -43,8 +81,8 @@ async def test_a_port_that_is_taken_ends_the_worker_and_says_what_to_set(
 
     monkeypatch.setattr(os, "_exit", end)
     port = unused_port()
-    async with Web(StandingWorker(web_port=port)):
-        second = Web(StandingWorker(web_port=port))
+    async with Opening(StandingWorker(web_port=port)):
+        second = Opening(StandingWorker(web_port=port))
         with pytest.raises(Ended, match="2"):
             await second.on_start()
         await second.on_stop()

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from functools import cache
 from unicodedata import normalize
 
 LONGEST = 256
@@ -12,8 +13,6 @@ _HAN = "\u2e80-\u2fff\u3005-\u3007\u3040-\u31ff\u3400-\u9fff\uac00-\ud7a3\uf900-
 _INITIALS = re.compile(r"\b(?:[^\W\d_]\.){2,}")
 _BETWEEN = re.compile(r"(?:[^\w*]|_)+")
 _ANYWHERE = re.compile(f"[{_HAN}]")
-_GAP = re.compile(f"(?<=[{_HAN}]) (?=[{_HAN}])")
-_SEAM = re.compile(rf"(?<=[{_HAN}])(?=[^\W{_HAN}])|(?<=[^\W{_HAN}])(?=[{_HAN}])")
 
 
 def plain(title: str) -> str:
@@ -25,7 +24,17 @@ def plain(title: str) -> str:
     text = normalize("NFKC", title[:LONGEST]).casefold()
     text = _INITIALS.sub(lambda found: found[0].replace(".", ""), text)
     text = _BETWEEN.sub(" ", text).strip()
-    return _SEAM.sub(" ", _GAP.sub("", text))
+    if text.isascii():
+        return text
+    gap, seam = _around_han()
+    return seam.sub(" ", gap.sub("", text))
+
+
+@cache
+def _around_han() -> tuple[re.Pattern[str], re.Pattern[str]]:
+    """Return what finds spaces between two Chinese signs, and where such a sign meets another; slow to make."""
+    seam = rf"(?<=[{_HAN}])(?=[^\W{_HAN}])|(?<=[^\W{_HAN}])(?=[{_HAN}])"
+    return re.compile(f"(?<=[{_HAN}]) (?=[{_HAN}])"), re.compile(seam)
 
 
 class Phrases:
