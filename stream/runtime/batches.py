@@ -60,24 +60,20 @@ class Unread(NamedTuple):
     start: int
     next: int
     parts: list[Any]
-    checked: bool
 
     def since(self, position: int) -> "Unread":
         """Return the part from `position` on."""
         return self if position <= self.start else self._replace(start=position)
 
     def records(self) -> Iterator[Record]:
-        """Yield the records; raises `CorruptRecordException`."""
+        """Yield the records."""
         return chain.from_iterable(map(self._of, self.parts))
 
     def read(self) -> Batch:
-        """Return it with its records; raises `CorruptRecordException`."""
+        """Return it with its records."""
         return Batch(self.tp, self.start, self.next, list(self.records()))
 
     def _of(self, part: Any) -> Iterable[Record]:
-        if self.checked and not part.validate_crc():
-            msg = f"wrong checksum in {self.tp}"
-            raise CorruptRecordException(msg)
         if part.base_offset >= self.start:
             return cast("Iterable[Record]", part)
         return [record for record in part if record.offset >= self.start]  # the fetch began inside it
@@ -107,16 +103,19 @@ def fingerprint(record: Record) -> str:
 def unpack(tp: Any, fetched: Any, at_most: int) -> Unread:
     """Take record batches out of aiokafka's `PartitionRecords`, up to the first that ends behind `at_most` offsets.
 
-    Aborted transactions are read like others.
+    Aborted transactions are read like others. Raises `CorruptRecordException` for a batch that is not as it was sent.
     """
     start, source = fetched.next_fetch_offset, fetched._records
     parts = []
     while source.has_next() and fetched.next_fetch_offset - start < at_most:
         part = source.next_batch()
         if not part.is_control_batch:
+            if fetched._check_crcs and not source.is_as_sent():
+                msg = f"wrong checksum in {tp.topic}-{tp.partition}, offset {part.base_offset}"
+                raise CorruptRecordException(msg)
             parts.append(part)
         fetched.next_fetch_offset = part.next_offset
-    return Unread(TP(tp.topic, tp.partition), start, fetched.next_fetch_offset, parts, fetched._check_crcs)
+    return Unread(TP(tp.topic, tp.partition), start, fetched.next_fetch_offset, parts)
 
 
 def take(tp: Any, fetched: Any, at_most: int) -> Unread:

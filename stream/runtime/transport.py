@@ -5,6 +5,7 @@ from faust.stores import STORES
 from faust.transport.drivers import TRANSPORTS
 from faust.transport.drivers import aiokafka as driver
 
+from stream.runtime.checksums import check_fast
 from stream.runtime.consumer import BatchConsumer
 from stream.runtime.frames import read_frames
 from stream.runtime.producer import BatchProducer
@@ -20,6 +21,7 @@ class Transport(driver.Transport):
 def register() -> None:
     """Make `leadstream://` and `part://` known to Faust."""
     read_frames()
+    check_fast()
     for known in (TRANSPORTS, STORES, FIXUPS):
         known.namespaces.clear()  # what other packages may offer is not asked for: a worker starts sooner
     TRANSPORTS.aliases["leadstream"] = f"{__name__}:Transport"

@@ -4,18 +4,20 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from aiokafka.consumer import fetcher
 from aiokafka.errors import CorruptRecordException
-from aiokafka.record import MemoryRecords
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 
+from stream.runtime import transport
 from stream.runtime.batches import ALL, MAX_RECORDS, unpack
+from stream.runtime.checksums import Records
 
 SIZE = 1_500
 TP = SimpleNamespace(topic="rows", partition=0)
 
 
-def fetched(batches: int, *, spoilt: bool = False) -> Any:
-    """Return an answer of record batches of `SIZE` records; `spoilt`: a bit of the last one is another."""
+def fetched(batches: int, *, spoilt: int | None = None) -> Any:
+    """Return an answer of record batches of `SIZE` records; a bit of the `spoilt` one is another."""
     data = b""
     for number in range(batches):
         builder = DefaultRecordBatchBuilder(
@@ -31,10 +33,10 @@ def fetched(batches: int, *, spoilt: bool = False) -> Any:
             assert builder.append(place, timestamp=0, key=b"k", value=b"v", headers=[]) is not None
         part = builder.build()
         part[:8] = (number * SIZE).to_bytes(8, "big")
+        if number == spoilt:
+            part[-1] ^= 1
         data += bytes(part)
-    if spoilt:
-        data = data[:-1] + bytes([data[-1] ^ 1])
-    return SimpleNamespace(next_fetch_offset=0, _records=MemoryRecords(data), _check_crcs=True)
+    return SimpleNamespace(next_fetch_offset=0, _records=Records(data), _check_crcs=True)
 
 
 @pytest.mark.parametrize(
@@ -62,6 +64,15 @@ def test_a_batch_is_read_from_a_position_on(position: int) -> None:
     assert [record.offset for record in unread.records()] == [*range(position, 6_000)]
 
 
-def test_a_batch_that_is_not_as_it_was_sent_is_not_read() -> None:
-    with pytest.raises(CorruptRecordException, match="wrong checksum in"):
-        unpack(TP, fetched(2, spoilt=True), ALL).read()
+@pytest.mark.parametrize("spoilt", range(3))
+def test_a_batch_that_is_not_as_it_was_sent_is_not_read(spoilt: int) -> None:
+    answer = fetched(3, spoilt=spoilt)
+    for number in range(spoilt):
+        assert len(unpack(TP, answer, 1).read().records) == SIZE, number
+    with pytest.raises(CorruptRecordException, match=f"wrong checksum in rows-0, offset {spoilt * SIZE}"):
+        unpack(TP, answer, 1)
+
+
+def test_consumers_check_this_way() -> None:
+    transport.register()
+    assert fetcher.MemoryRecords is Records
