@@ -50,7 +50,7 @@ def run(rules: Ruleset, count: int) -> tuple[int, int, float]:
     began, moved, parts = time.process_time(), 0, 0
     tick, done = encode(Tick(0, LONG_AFTER)), False
     while not done:
-        done, parts = people.apply(offset, tick), parts + 1
+        done, parts = people.apply_part(offset, tick), parts + 1
         moved += sum(out.topic == "stage-changes" for out in people.take_out())
         if people.size > CUT_BYTES:
             people.cut()

@@ -134,7 +134,7 @@ class Log:
     def append(self, record: Record) -> None:
         """Put a record into the log, apply it, and answer the wakes it causes."""
         self.records.append(encode(record))
-        apply(self.people, len(self.records), self.records[-1])
+        self.people.apply(len(self.records), self.records[-1])
         made = self.people.take_out()
         self.out += made
         for wake in [decode(out.value) for out in made if out.topic == "wakes" and out.value is not None]:
@@ -190,15 +190,9 @@ def replay(records: Sequence[bytes], ruleset: Ruleset, cuts: Collection[int] = (
         if index in cuts:
             people.cut()
             people = People(stored, partitions, "leadstream", ruleset)
-        apply(people, index + 1, record)
+        people.apply(index + 1, record)
         out += people.take_out()
     return out
-
-
-def apply(people: People, offset: int, record: bytes) -> None:
-    """Apply a record, however many parts that takes."""
-    while not people.apply(offset, record):
-        pass
 
 
 def without_offset(out: Iterable[Out]) -> list[bytes]:

@@ -72,7 +72,7 @@ class PeopleLog:
                 break
             part.cut_for(len(value))
             try:
-                done = fold.apply(base + record.offset, value)
+                done = fold.apply_part(base + record.offset, value)
             except Unreadable as error:
                 raise unreadable(batch, record, error) from error
             if fold.out:

@@ -111,11 +111,15 @@ class People:
         """Whether something is due that waits for the next record that lets the clock run."""
         return self.membership is not None and self.membership.waiting and not self.leads.settling
 
-    def apply(self, offset: int, value: bytes) -> bool:
-        """Apply the record at `offset`; raises `Unreadable` for one that this release cannot read.
+    def apply(self, offset: int, value: bytes) -> None:
+        """Apply the record at `offset`; raises `Unreadable` for one that this release cannot read."""
+        while not self.apply_part(offset, value):
+            pass
 
-        Returns whether all of it was done. If not, so many leads are due at a tick that their rows must be cut in between: the
-        log stands where it stood, and nothing else may come before the same record was applied again.
+    def apply_part(self, offset: int, value: bytes) -> bool:
+        """Apply so much of a record as one cut takes, and tell whether that was all; raises as `apply` does.
+
+        Thousands of leads may be due at one tick. Until all is done the log stands where it stood: the same record comes next.
         """
         record = decode(value)
         self.leads.cause = None

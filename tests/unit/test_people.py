@@ -157,14 +157,14 @@ def test_a_tick_moves_leads_part_by_part_and_goes_on_after_a_restart(monkeypatch
     log.add(*(asked(START + n * SECOND, f"user::{n}") for n in range(5)))
     log.people.cut()
     stored = dict(log.people.rows.stored)
-    assert log.people.apply(6, tick)
+    assert log.people.apply_part(6, tick)
     expected = log.people.take_out()
 
     monkeypatch.setattr(leads, "DUE", 2)
     made = expected[:0]
     for part in range(3):
         people = People(stored, 1, "leadstream", rules())
-        assert people.apply(6, tick) is (part == 2)
+        assert people.apply_part(6, tick) is (part == 2)
         made += people.take_out()
         people.cut()
         assert people.next == (7 if part == 2 else 6)

@@ -62,11 +62,13 @@ class Accounts:
         """About how many bytes of rows changed since the last cut."""
         return self.rows.size
 
-    def apply(self, offset: int, value: bytes) -> bool:
-        """Apply the record at `offset`; raises `Unreadable` for one that this release cannot read.
+    def apply(self, offset: int, value: bytes) -> None:
+        """Apply the record at `offset`; raises `Unreadable` for one that this release cannot read."""
+        while not self.apply_part(offset, value):
+            pass
 
-        Returns whether all of it was done; if not, it is to be applied again before anything else, as in `People`.
-        """
+    def apply_part(self, offset: int, value: bytes) -> bool:
+        """Apply so much of a record as one cut takes, and tell whether that was all, as in `People`; raises as `apply` does."""
         record = decode(value)
         if isinstance(record, Members):
             self._change(offset, record)
