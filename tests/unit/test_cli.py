@@ -44,6 +44,13 @@ def test_a_worker_that_is_killed_is_not_kept_back_by_what_others_import() -> Non
     assert done.stdout.strip() == "[]"
 
 
+def test_a_worker_reads_its_rows_before_it_reads_aiohttp() -> None:
+    code = "import sys; from stream.cli import worker; worker._import_faust(); import stream.app; print('aiohttp' in sys.modules)"
+    code += "; import aiohttp.web; from faust.app import base; print(hasattr(aiohttp.ClientSession, 'get'))"
+    told = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert told.stdout.split() == ["False", "True"]
+
+
 @pytest.mark.parametrize("name", cli.main.list_commands(click.Context(cli.main)))
 def test_every_command_explains_itself(name: str, capfd: pytest.CaptureFixture[str]) -> None:
     code, out, _ = _run(name, "--help", capfd=capfd)
