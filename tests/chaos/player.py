@@ -39,20 +39,21 @@ class Player:
         self._process.start()
         theirs.close()
 
-    def end(self) -> None:
-        """End it and what it runs, at once."""
-        self._process.terminate()
+    def end(self, *, at_once: bool) -> None:
+        """End it and what it runs, at once; one that waits for work ends by itself."""
+        if at_once:
+            self._process.terminate()
+        self.way.close()
         self._process.join(_END_S)
 
 
 def results(todo: Sequence[Task], jobs: int, folder: Path, session_s: float) -> Iterator[Result]:
     """Run all, so many at a time; yield what came of each as it ends. Raise `EOFError` if a player died."""
     players = [Player(folder, session_s) for _ in range(min(jobs, len(todo)))]
-    left = iter(todo)
+    left, busy = iter(todo), [player.way for player in players]
     try:
         for player in players:
             player.way.send(next(left))
-        busy = [player.way for player in players]
         while busy:
             for way in wait(busy):
                 assert isinstance(way, Connection)
@@ -63,7 +64,7 @@ def results(todo: Sequence[Task], jobs: int, folder: Path, session_s: float) -> 
                     way.send(task)
     finally:
         for player in players:
-            player.end()
+            player.end(at_once=player.way in busy)
 
 
 # -- the other side
