@@ -16,7 +16,8 @@ from stream.settings import PREFIX, Settings
 from stream.web.authorities import without_authorities
 
 log = logging.getLogger(__name__)
-LOOK_S = 0.05
+LOOK_S, FIRST_S = 0.05, 0.25
+"""How often it looks whether rows are here, and how long it leaves the processor to the first records then."""
 LATEST_S = 1.0
 """So long after the start they answer even if rows are still read: whoever asks is told how far that is."""
 
@@ -43,6 +44,7 @@ class Opening(Service):
     async def _answer(self) -> None:
         while not (self._worker.ready or time.monotonic() - self._began > LATEST_S):
             await self.sleep(LOOK_S)
+        await self.sleep(FIRST_S)
         service = await asyncio.to_thread(_imported, self._worker.settings)
         async with self._half_open:
             if not self.should_stop:
