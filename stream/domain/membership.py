@@ -124,21 +124,21 @@ class Membership:
 
         An account hears of one change of a member a record, so that a lead which is due again waits, and who is due behind it.
         """
-        ages, done = self.leads.timers.ages, set[str]()
+        ages, done, self.waiting = self.leads.timers.ages, set[str](), False
         for at, id_ in ages.due(clock):
-            if id_ in done or len(done) == AGED:
-                ages.arm(id_, at)
-                break
             person = self.rows.person(id_)
             if person is None or person.id != id_ or not person.account:
                 continue
             until = self._too_old_at(person)
-            if until is not None and until <= at:
-                done.add(id_)
-                self._grow_old(person, until, offset)
-            else:
+            if until is None or until > at:  # it was a lower bound, which one that was just read from the rows has not
                 ages.arm(id_, until)
-        self.waiting = ages.is_due(clock)
+                continue
+            if id_ in done or len(done) == AGED:
+                ages.arm(id_, at)
+                self.waiting = True
+                break
+            done.add(id_)
+            self._grow_old(person, until, offset)
 
     def _too_old_at(self, person: Person) -> int | None:
         """Return when the first of what names a lead's account becomes too old: under a new ruleset not before it came."""

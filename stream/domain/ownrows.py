@@ -26,7 +26,8 @@ class LogRow(msgspec.Struct, array_like=True):
 
     `run` is the newest resync that followed a loss, `settling` the partitions whose sums it still waits for, `words` what was
     decided about the newest words of an operator (`stream.domain.words`), `told` how far the leads were told to accounts anew.
-    `numbers` is the greatest number that a fact of a table that was lost before this one may have.
+    `numbers` is the greatest number that a fact of a table that was lost before this one may have, `aging` the clock (ms) up to
+    which names of accounts are growing old where that takes more than one record: the clock may go back meanwhile.
     """
 
     next: int = 0
@@ -36,6 +37,7 @@ class LogRow(msgspec.Struct, array_like=True):
     words: dict[str, str] = {}
     told: str = ""
     numbers: int = 0
+    aging: int = NEVER
 
 
 _encoder = msgspec.msgpack.Encoder()

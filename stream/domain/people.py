@@ -160,7 +160,9 @@ class People:
             membership.forget()
             clock = self.clock if isinstance(record, Tick | GoOn) and not self.leads.settling else None
             if clock is not None:
-                membership.grow_old(offset, clock)
+                until = max(clock, self.log.aging)
+                membership.grow_old(offset, until)
+                self.log.aging = until if membership.waiting else NEVER
         else:
             membership.tell(cause, record if isinstance(record, Snapshot) else None, settling=self.leads.settling)
         if isinstance(record, Tick):

@@ -7,9 +7,9 @@ from typing import Any
 
 from aiokafka.consumer.fetcher import READ_UNCOMMITTED, PartitionRecords
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
-from aiokafka.record.memory_records import MemoryRecords
 from aiokafka.structs import TopicPartition
 
+from stream.runtime.checksums import Records
 from stream.runtime.thread import BatchThread
 
 
@@ -18,7 +18,7 @@ def answer(tp: TopicPartition) -> PartitionRecords:
         magic=2, compression_type=0, is_transactional=0, producer_id=-1, producer_epoch=-1, base_sequence=-1, batch_size=1000
     )
     batch.append(0, 1, b"key", b"value", [])
-    return PartitionRecords(tp, MemoryRecords(bytes(batch.build())), [], 0, None, None, True, READ_UNCOMMITTED)
+    return PartitionRecords(tp, Records(bytes(batch.build())), [], 0, None, None, True, READ_UNCOMMITTED)
 
 
 def test_an_answer_that_is_read_is_freed_at_once() -> None:

@@ -3,7 +3,9 @@
 from typing import Any
 
 import orjson
+import pytest
 
+from stream.domain import membership
 from stream.domain.accounts.document import account
 from stream.domain.accounts.fold import Accounts
 from stream.domain.event import Company, Event, Group, Link
@@ -133,6 +135,28 @@ def test_a_lead_that_is_due_twice_waits_for_the_next_record_so_that_each_change_
     assert world.people.membership.clock(1) == START + 120 * DAY
     assert [proof["source"] for proof in world.of(OLD, 120)["evidence"]] == ["address"]
     assert world.of("account:group:g", 120)["people"] == []
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_who_is_too_old_leaves_though_the_clock_goes_back_before_its_turn(
+    monkeypatch: pytest.MonkeyPatch, *, restarted: bool
+) -> None:
+    monkeypatch.setattr(membership, "AGED", 1)
+    world = Companies()
+    stored = world.people.rows.stored
+    for number in (1, 2, 3):
+        link = Link(f"email::{number}@old.example", "business")
+        world.add(happened("Met", f"user::{number}", START + number, links=(link,)))
+    world.tick(START + 101 * DAY)
+    assert (len(world.of(OLD, 101)["people"]), world.people.waits) == (2, True)
+    if restarted:
+        world.people.cut()
+        world.people = People(stored, 1, "leadstream", world.rules, accounts=True)
+    world.tick(START + 50 * DAY)
+    assert (len(world.of(OLD, 101)["people"]), world.people.waits) == (1, True)
+    world.append(GoOn())
+    assert (world.of(OLD, 101)["people"], world.people.waits) == ([], False)
+    assert world.people.clock == START + 50 * DAY
 
 
 def test_under_a_new_ruleset_nothing_is_too_old_before_it_came() -> None:
