@@ -13,6 +13,8 @@ SLACK_S = 0.02
 """So far ahead of its time it may be: waiting costs more than sending."""
 LEAST_S = 6
 """All at once would be late, some of it."""
+LAST, SLOWER = 0.75, 10
+"""From which share on it sends so much slower: on a busy machine blows may fall later than planned."""
 PROMPT_MS = 300
 """What Kafka has acknowledged within this time is not worth remembering."""
 
@@ -63,7 +65,7 @@ class Feeder:
             self._producer.produce(self._topic, made.value, made.key, on_delivery=self._delivered)
             self._producer.poll(0)
             self.sent += 1
-            ahead = began + number * spread_s / self._count - time.monotonic()
+            ahead = began + spread_s * _slowing(number / self._count) - time.monotonic()
             if ahead > SLACK_S:
                 self._hurry.wait(ahead)
 
@@ -81,6 +83,11 @@ class Feeder:
         late = int(time.time() * 1000) - message.timestamp()[1]
         if late > PROMPT_MS:
             self.delays[f"{message.partition()}:{message.offset()}"] = late
+
+
+def _slowing(share: float) -> float:
+    """Return when a share of the records is due, in spreads: the last ones come slowly, so that late blows find work too."""
+    return share if share < LAST else LAST + (share - LAST) * SLOWER
 
 
 def _answers(asking: Consumer, place: TopicPartition) -> bool:
