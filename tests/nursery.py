@@ -128,11 +128,9 @@ def _read_modules() -> dict[str, str]:
     before = dict(os.environ)
     gc.disable()
     from stream.cli import worker  # noqa: PLC0415 - the asking side does without
-    from stream.web.authorities import without_authorities  # noqa: PLC0415
 
     worker._import_faust()
-    with without_authorities():
-        import_module("stream.web.service")
+    import_module("stream.web.service")
     for name in _imports((ROOT / "stream" / "app.py").read_text()):
         with contextlib.suppress(ModuleNotFoundError):  # a name in a module is no module
             import_module(name)

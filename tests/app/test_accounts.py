@@ -245,6 +245,26 @@ async def test_a_long_batch_is_folded_slice_by_slice(monkeypatch: pytest.MonkeyP
     assert table.open(0).fold.next == 3
 
 
+async def test_many_that_are_due_move_before_the_next_record_and_are_written_in_between(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("stream.domain.accounts.fold.DUE", 1)
+    falling = rules('[[accounts.stages]]\nname = "warm"\nenter = { interest = 9 }\nexit = { interest = 5 }\n')
+    bench, kept = Bench(), store()
+    bench.flow.counts["account-changes"] = PARTITIONS
+    table = AtomicTable(lambda: kept, "accounts-changelog", lambda stored: Accounts(stored, "app", falling))
+    agent = AccountsLog(bench.flow, table, TOPICS, bench.metrics)  # type: ignore[arg-type]  # all of a flow that it uses
+    told: list[log.Record] = [
+        log.Members(f"account::{n}.example", NOW, [log.Member(f"lead_{n}", 1, lead=True, base=NOW, interest={1e6: 10.0})])
+        for n in range(3)
+    ]
+    rest: Any = bench.batch("members", 0, [record(None, log.encode(each)) for each in (*told, log.Tick(0, NOW + 10**8))])
+    places: list[tuple[int, int, int]] = []
+    while rest is not None:
+        part, rest = agent.take(rest)
+        part.cut()
+        places.append((part.fold.next, len(bench.flow.take("account-changes")), part.backlog))
+    assert places == [(3, 3 + 1, 1), (3, 1, 2), (4, 1, 3)]
+
+
 async def test_a_record_of_a_newer_release_ends_the_worker() -> None:
     bench, kept = Bench(), store()
     table = AtomicTable(lambda: kept, "accounts-changelog", lambda stored: Accounts(stored, "app", RULES))

@@ -283,8 +283,11 @@ def test_a_mistake_of_ours_in_a_keeper_ends_it_all(
 
 @pytest.mark.parametrize("name", ["keeper 1", "keeper 2"])
 @pytest.mark.parametrize("busy", [0, 1])
-def test_a_process_that_is_killed_ends_it_all_with_its_name(lookups: Lookups, name: str, busy: int) -> None:
+def test_a_process_that_is_killed_ends_it_all_with_its_name(
+    lookups: Lookups, name: str, busy: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Also one that no line is for: whose a visitor is differs from process to process, and a file may name only few."""
+    monkeypatch.setattr(processes, "keepers", lambda: 2)
     lines = [line(n, anonymousId=f"of one {n}") for n in range(50)]
     busy_lines = [each for each in lines if hash(skimming.cookie_of(each)) % 2 == busy]
     assert busy_lines
