@@ -111,9 +111,7 @@ def main() -> None:
     options = parser.parse_args()
     if options.worker:
         took, slowest, rss = in_worker(options.leads)
-        print(
-            f"{options.leads:,} leads had fallen {took:.1f} s behind their instant; look-ups at most {slowest:.2f} s; {rss:.0f} MiB"
-        )
+        print(f"{options.leads:,} leads had fallen {took:.1f} s after it; look-ups at most {slowest:.2f} s; {rss:.0f} MiB")
         return
     rules, seconds = load(default_text()), []
     for _ in range(options.runs):
