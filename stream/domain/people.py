@@ -187,6 +187,8 @@ class People:
         done = self.leads.run_clock(offset, clock)
         if done:
             self.erasures.sweep(clock)
+        elif self.membership is not None:
+            self.membership.forget()  # who moved by time alone changes no account, and may be one of a million
         return done
 
     # -- what was lost comes back

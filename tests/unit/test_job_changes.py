@@ -5,11 +5,11 @@ from typing import Any
 import orjson
 import pytest
 
-from stream.domain import membership
+from stream.domain import leads, membership
 from stream.domain.accounts.document import account
 from stream.domain.accounts.fold import Accounts
 from stream.domain.event import Company, Event, Group, Link
-from stream.domain.log import Erasing, GoOn, Record
+from stream.domain.log import Erasing, GoOn, Record, Tick, encode
 from stream.domain.people import People
 from tests.told import BEHAVIOURS, DAY, LADDER, START, Log, happened, rules
 
@@ -135,6 +135,16 @@ def test_a_lead_that_is_due_twice_waits_for_the_next_record_so_that_each_change_
     assert world.people.membership.clock(1) == START + 120 * DAY
     assert [proof["source"] for proof in world.of(OLD, 120)["evidence"]] == ["address"]
     assert world.of("account:group:g", 120)["people"] == []
+
+
+def test_of_those_a_tick_moves_part_by_part_nobody_is_kept_for_accounts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(leads, "DUE", 1)
+    world = Companies()
+    for user in ("user::1", "user::2"):
+        world.add(*(happened("Asked", user, START + n) for n in range(3)))
+    tick, offset = encode(Tick(0, START + 365 * DAY)), len(world.records) + 1
+    assert not world.people.apply_part(offset, tick)
+    assert not world.people.rows.touched
 
 
 @pytest.mark.parametrize("restarted", [False, True])
