@@ -1,6 +1,6 @@
 """Topics that go and come back, as an operator's mistake would have it."""
 
-from confluent_kafka import TopicPartition
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource, NewTopic, ResourceType
 
 from stream.runtime.embedded import free_port
@@ -37,8 +37,18 @@ def delete_before(installation: Installation, name: str, offsets: dict[int, int]
     resource = ConfigResource(ResourceType.TOPIC, topic, incremental_configs=[policy])
     for altered in admin.incremental_alter_configs([resource]).values():
         altered.result()
-    for gone in admin.delete_records([TopicPartition(topic, n, offset) for n, offset in offsets.items()]).values():
-        gone.result()
+
+    def deleted() -> bool:
+        for gone in admin.delete_records([TopicPartition(topic, n, offset) for n, offset in offsets.items()]).values():
+            try:
+                gone.result()
+            except KafkaException as refused:
+                if refused.args[0].code() == KafkaError.POLICY_VIOLATION:  # the controller knows the policy, the leader not yet
+                    return False
+                raise
+        return True
+
+    wait_until(deleted, 20, "the deletion of records")
 
 
 def settle(installation: Installation, count: int, **settings: str) -> dict[int, int]:
