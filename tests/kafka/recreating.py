@@ -43,8 +43,9 @@ def delete_before(installation: Installation, name: str, offsets: dict[int, int]
             try:
                 gone.result()
             except KafkaException as refused:
-                if refused.args[0].code() == KafkaError.POLICY_VIOLATION:  # the controller knows the policy, the leader not yet
-                    return False
+                why = refused.args[0]
+                if isinstance(why, KafkaError) and why.code() == KafkaError.POLICY_VIOLATION:
+                    return False  # the controller knows the policy, the leader not yet
                 raise
         return True
 
