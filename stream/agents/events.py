@@ -47,7 +47,7 @@ class Events:
 
     def _apply(self, record: Record, event: Event, to: Open) -> str:
         part, key, position = to.part, event.node.encode(), to.base + record.offset
-        row = part.changed.get(key) or part.get(key)  # who is on the site now has nearly always changed already
+        row = part.changed.get(key) or part.unchanged(key)  # who is on the site now has nearly always changed already
         if row is None:  # a row that is here is in the right partition; murmur2 in Python costs what three rows do
             if partition_of(key, self._flow.counts[to.topic]) != to.partition:
                 self._forward(record, key, to)

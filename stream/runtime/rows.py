@@ -2,13 +2,16 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from faust.types import TP
 
 from stream.runtime.batches import Batch
 from stream.runtime.partstore import PartStore, Rows
 from stream.runtime.work import Position, Work
+
+if TYPE_CHECKING:
+    from stream.runtime.producer import Pair
 
 R = TypeVar("R")
 EVENTS_A_ROW = 4
@@ -38,7 +41,12 @@ class RowPart(Generic[R]):
 
     def get(self, key: bytes) -> R | None:
         """Return a row to change and put back, or to look at."""
-        row = self.changed.get(key) or self._written.get(key)
+        row = self.changed.get(key)
+        return self.unchanged(key) if row is None else row
+
+    def unchanged(self, key: bytes) -> R | None:
+        """Return a row that has not changed since the last checkpoint, for who has looked at those that have."""
+        row = self._written.get(key)
         if row is not None:
             return row
         stored = self.stored.get(key)
@@ -96,11 +104,12 @@ class RowPart(Generic[R]):
         self.taking()
         encode = self._encode
         rows = {key: encode(row) for key, row in self.changed.items()}
-        self.stored.update(rows)
-        raw: dict[bytes, bytes | None] = {key: row for key in self._raw if (row := self.stored.get(key)) is not None}
-        raw |= rows
-        raw |= {key: None for key in self._raw if key not in raw}  # last: a grave must lie before the null of its row
-        work = Work(self.changelog, self._outputs, [list(raw.items())] if raw else [], self._positions, received=self.received)
+        stored = self.stored
+        stored.update(rows)
+        records: list[Pair] = [(key, stored[key]) for key in self._raw if key in stored and key not in rows]
+        records += rows.items()
+        records += [(key, None) for key in self._raw if key not in stored]  # a grave must lie before the null of its row
+        work = Work(self.changelog, self._outputs, [records] if records else [], self._positions, received=self.received)
         self._written = self.changed if len(self.changed) <= MAX_WRITTEN_ROWS else {}
         self.changed, self._raw, self._outputs, self._positions, self.received = {}, set(), [], {}, []
         return work
