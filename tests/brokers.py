@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Literal, TypeVar, cast
 
 import pytest
-from confluent_kafka import Consumer, KafkaException, Message, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from stream.runtime.children import end, spawn
@@ -33,6 +33,8 @@ _POM = ROOT / "tests" / "kafka_pom" / "pom.xml"
 _JARS = ROOT / ".cache" / f"kafka-{hashlib.sha256(_POM.read_bytes()).hexdigest()[:8]}"
 _ARCHIVE = _JARS / "classes.jsa"
 _CLUSTER = "bGVhZHN0cmVhbS10ZXN0cw"  # 16 bytes in base64: what `format` takes for a cluster's id
+
+NO_LEADER = {KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE}
 
 
 def wait_until(condition: Callable[[], T], timeout_s: float = 30.0, what: str | Callable[[], str] = "the condition") -> T:
@@ -440,9 +442,22 @@ def _spans(consumer: Consumer, topic: str) -> list[tuple[TopicPartition, int]]:
     assert metadata.error is None, f"{topic}: {metadata.error}"
     spans = []
     for partition in sorted(metadata.partitions):
-        low, high = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=10)
+        low, high = _ends(consumer, TopicPartition(topic, partition))
         spans.append((TopicPartition(topic, partition, low), high))
     return spans
+
+
+def _ends(consumer: Consumer, place: TopicPartition) -> tuple[int, int]:
+    """Return a partition's first and next offset; waits while a young one has no leader, or another one than was said."""
+    deadline = time.monotonic() + 30
+    while True:
+        try:
+            return consumer.get_watermark_offsets(place, timeout=10)
+        except KafkaException as refused:
+            why = refused.args[0]
+            if not (isinstance(why, KafkaError) and why.code() in NO_LEADER) or time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
 
 
 def _read(consumer: Consumer, start: TopicPartition, end: int) -> Iterable[Record]:
