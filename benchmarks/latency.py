@@ -82,7 +82,8 @@ def cases(scale: float = 1.0) -> list[Case]:
     large = Case("20,000/s, all sizes", 20_000, 1_000_000, 100_000)
     if scale < 1:
         large = replace(large, visitors=int(large.visitors * scale), leads=int(large.leads * scale))
-    return [Case("1,000/s", 1_000, demanded=False), Case("20,000/s", 20_000), large]
+    easy = [Case("1,000/s", 1_000, demanded=False), Case("10,000/s", 10_000, demanded=False)]
+    return [*easy, Case("20,000/s", 20_000), large]
 
 
 def measure(kafka: Kafka, case: Case) -> Heard:
