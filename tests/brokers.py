@@ -35,6 +35,7 @@ _ARCHIVE = _JARS / "classes.jsa"
 _CLUSTER = "bGVhZHN0cmVhbS10ZXN0cw"  # 16 bytes in base64: what `format` takes for a cluster's id
 
 NO_LEADER = {KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE}
+"""What a broker answers of a young partition, and after a change of leaders."""
 
 
 def wait_until(condition: Callable[[], T], timeout_s: float = 30.0, what: str | Callable[[], str] = "the condition") -> T:
