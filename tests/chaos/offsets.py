@@ -79,5 +79,5 @@ def _not_committed(copy: Copy) -> Iterator[str]:
 
 
 def is_tick(record: Record) -> bool:
-    """Tell what says nothing but how far the clock is."""
-    return isinstance(log.decode(record.value or b""), log.Tick | log.GoOn)
+    """Tell what says nothing but how far the clock is; behind a `GoOn` something waits that was due before."""
+    return isinstance(log.decode(record.value or b""), log.Tick)

@@ -127,7 +127,9 @@ class Run:
     # -- the end
 
     def _settle(self) -> None:
-        """Let all be read, and end all; once more where somebody who ended later said something that nobody had read."""
+        """Let all be read, and end all; once more where something was left to do: who ended later said something that nobody had
+        read, or more was due than is done with one record.
+        """
         for _ in range(ROUNDS):
             self._read_all()
             self.crew.stop_all()
