@@ -72,7 +72,8 @@ class App(faust.App):
     flow: Flow
     duties: Duties
     settings: Settings
-    idempotent = True
+    embedded: bool | None = None
+    """Whether Kafka is the embedded broker; None: nobody has looked yet, and the topics may have to be made."""
     merges: Mapping[str, Merge]
     """How two rows of one key become one while a table is restored."""
     sifts: Mapping[str, Sift]
@@ -92,13 +93,20 @@ class App(faust.App):
     def _create_directories(self) -> None:
         """Make none: nothing is kept on disk."""
 
+    @property
+    def idempotent(self) -> bool:
+        """Whether Kafka can tell a repeated record from a new one: the embedded broker cannot."""
+        return not self.embedded
+
     async def _prepare_topics(self) -> None:
+        if self.embedded is not None:
+            return  # `leadstream worker` has done it, while all this was imported
         admin = hangs_up(AIOKafkaAdminClient(**self.settings.client()))
         with reaching(self):
             await admin.start()
             try:
                 await create_missing(admin, topic_table(self.settings))
-                self.idempotent = not (self.settings.kafka_embedded or await is_embedded(admin))
+                self.embedded = self.settings.kafka_embedded or await is_embedded(admin)
             finally:
                 await admin.close()
 

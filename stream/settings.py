@@ -16,6 +16,7 @@ from pydantic.fields import FieldInfo
 from stream.errors import UsageError
 
 PREFIX = "LEADSTREAM_"
+os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # to look for some in all that is installed takes 10 ms of a start
 
 _UNITS = {"ms": "milliseconds", "s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 

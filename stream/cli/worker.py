@@ -1,12 +1,12 @@
 """`leadstream worker`: one worker, after a look at whether it can work."""
 
 import gc
-import os
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from types import ModuleType
+from typing import cast
 
 import click
 
@@ -38,13 +38,12 @@ def worker(*, deploy: bool) -> None:
     """
     settings = load()
     with ThreadPoolExecutor(1) as beside:
-        embedded = beside.submit(run, _prepare(settings))
+        looked = beside.submit(run, _prepare(settings))
         _import_faust()  # while Kafka answers
-    if embedded.result():
-        os.environ[f"{PREFIX}KAFKA_EMBEDDED"] = "true"
+    embedded = looked.result()
     if deploy:
         run(_deploy(settings))
-    _work(settings)
+    _work(settings, embedded=embedded)
 
 
 async def _prepare(settings: Settings) -> bool:
@@ -77,16 +76,19 @@ async def _deploy(settings: Settings) -> None:
 
 def _import_faust() -> None:
     gc.disable()  # nothing that is imported is garbage: a tenth of the start; the app switches it on again
-    with _without_aiohttp():
+    with _without_extras():
         import faust.cli.worker  # noqa: F401 - of all its commands only this one
 
 
-def _work(settings: Settings) -> None:
+def _work(settings: Settings, *, embedded: bool) -> None:
     from faust.cli.base import cli
     from mode.loop import use
 
     if _has_uvloop():
         use("uvloop")  # Faust looks for its option --loop when it is imported: that was before
+    from stream.app import app
+
+    app.embedded = embedded
     options = ["--quiet"] if settings.log_format == "json" else []
     words = [*options, "-A", "stream.app", "worker", "--loglevel", settings.log_level, "--without-web"]
     sys.argv = ["faust", *words]  # Faust looks there for its own options before click does
@@ -94,19 +96,23 @@ def _work(settings: Settings) -> None:
 
 
 @contextmanager
-def _without_aiohttp() -> Iterator[None]:
-    """Hide it from Faust, which wants a name of it for annotations: a sixth of the start. The pages import it later."""
-    names = "aiohttp", "aiohttp.client"
-    if names[0] in sys.modules:
-        yield
-        return
-    package, client = map(ModuleType, names)
-    client.ClientSession = object  # type: ignore[attr-defined]
-    sys.modules.update(zip(names, (package, client), strict=True))
+def _without_extras() -> Iterator[None]:
+    """Hide from Faust what it imports and nobody here asks for: a fifth of the start.
+
+    aiohttp is wanted for the name of a type (the pages import it later), croniter for timers by crontab, yaml for a codec.
+    """
+    client, timer = ModuleType("aiohttp.client"), ModuleType("croniter.croniter")
+    client.ClientSession, timer.croniter = object, None  # type: ignore[attr-defined]
+    hidden = {
+        "aiohttp": ModuleType("aiohttp"), client.__name__: client,
+        "croniter": ModuleType("croniter"), timer.__name__: timer, "yaml": None,
+    }  # fmt: skip
+    hidden = {name: module for name, module in hidden.items() if name.partition(".")[0] not in sys.modules}
+    sys.modules.update(cast("dict[str, ModuleType]", hidden))  # None: not installed
     try:
         yield
     finally:
-        for name in names:
+        for name in hidden:
             del sys.modules[name]
 
 

@@ -163,7 +163,7 @@ class BatchConsumer(driver.Consumer):
         One call after the other: what the first let run and read on, a second would put back.
         """
         async with self._seeking:
-            await self._seek_those((self._sources() if only is None else only) - self.flow.sought)
+            await self._seek_those((self.waiting() if only is None else only) - self.flow.sought)
 
     async def _seek_those(self, tps: set[TP]) -> None:
         if not tps:
@@ -189,7 +189,8 @@ class BatchConsumer(driver.Consumer):
             self._read_offset.update(positions)
         return holds
 
-    def _sources(self) -> set[TP]:
+    def waiting(self) -> set[TP]:
+        """Return the source partitions that do not run yet."""
         return {tp for tp in self.assignment() if not self._is_changelog_tp(tp) and tp not in self.flow.running}
 
     async def seek_wait(self, partitions: Mapping[TP, int]) -> None:

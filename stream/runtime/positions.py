@@ -1,8 +1,9 @@
 """Where source partitions go on, and the mark that each commit leaves for whoever goes on behind it."""
 
 import asyncio
+import time
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 import msgspec
 from faust.types import TP
@@ -24,7 +25,23 @@ from stream.runtime.ticks import Progress
 from stream.runtime.work import Position
 
 if TYPE_CHECKING:
+    from aiokafka.structs import OffsetAndMetadata
+
     from stream.runtime.flow import Flow
+
+FRESH_S = 5.0
+"""So long an answer counts: the group's commits are its new owner's alone, but Kafka may delete records meanwhile."""
+Answer = tuple[Mapping[TP, "OffsetAndMetadata"], Mapping[TP, tuple[int, int]]]
+"""What is committed, and the first and the next offset of sources and of their changelogs."""
+
+
+class Asked(NamedTuple):
+    """What Kafka was asked of sources, in which life of the group, and when (`time.monotonic()`)."""
+
+    tps: frozenset[TP]
+    life: int
+    at: float
+    answer: "asyncio.Future[Answer]"
 
 
 class Positions:
@@ -36,14 +53,34 @@ class Positions:
         """The mark with which each source partition went on: what an operator decided holds on."""
         self.unsaid: dict[TP, Position] = {}
         """Where sources stand by their table alone: who read them ended before the first commit."""
+        self._asked: Asked | None = None
+
+    def ask(self, tps: set[TP]) -> None:
+        """Begin to ask Kafka for all that decides where sources go on.
+
+        To ask for each once its rows are here would take 50 ms each time: the question waits behind a fetch.
+        """
+        answer = asyncio.ensure_future(self._ask(tps))
+        answer.add_done_callback(lambda done: done.cancelled() or done.exception())  # nobody may want to know it any more
+        self._asked = Asked(frozenset(tps), self._flow.life, time.monotonic(), answer)
+
+    async def _ask(self, tps: set[TP]) -> Answer:
+        await self._count_partitions()
+        thread, changelogs = self._flow.consumer._thread, {cast("TP", self._flow.changelog_of(tp)) for tp in tps}
+        return await thread.committed(tps), await thread.ends({*tps, *changelogs})
+
+    async def _answer(self, tps: set[TP]) -> Answer:
+        """Return what was asked already in this life and still counts, else ask."""
+        asked = self._asked
+        if asked is None or asked.life != self._flow.life or not tps <= asked.tps or time.monotonic() - asked.at > FRESH_S:
+            self.ask(tps)
+        return await asyncio.shield(cast("Asked", self._asked).answer)
 
     async def decide(self, tps: set[TP]) -> dict[TP, Resume]:
         """Decide where source partitions go on, nowhere if a rebalance begins meanwhile; raises `Misfit`."""
         flow, life = self._flow, self._flow.life
         await flow.faults.reach("seek")
-        await self._count_partitions()
-        thread, changelogs = flow.consumer._thread, {cast("TP", flow.changelog_of(tp)) for tp in tps}
-        committed, ends = await thread.committed(tps), await thread.ends({*tps, *changelogs})
+        committed, ends = await self._answer(tps)
         found: dict[TP, Resume] = {}
         for tp in tps:
             changelog = cast("TP", flow.changelog_of(tp))
@@ -101,8 +138,10 @@ class Positions:
         flow, counts = self._flow, self._flow.counts
         wanted = {topic: wanted for topic, (_, wanted) in flow.sources.items()}
         wanted |= {table: flow.sources[topic][1] for topic, (table, _) in flow.sources.items()}
-        for topic in {*counts, *wanted}:
-            if topic in wanted or not counts[topic]:
-                counts[topic] = await flow.producer().partitions_for(topic)
-            if counts[topic] != wanted.get(topic, counts[topic]):
-                raise misfit(PARTITIONS, topic=topic, partitions=counts[topic], wanted=wanted[topic])
+        unknown = [topic for topic in {*counts, *wanted} if topic in wanted or not counts[topic]]
+        found = await asyncio.gather(*map(flow.producer().partitions_for, unknown))  # one question: each takes its time alone
+        for topic, partitions in zip(unknown, found, strict=True):
+            counts[topic] = partitions
+        for topic, expected in wanted.items():
+            if counts[topic] != expected:
+                raise misfit(PARTITIONS, topic=topic, partitions=counts[topic], wanted=expected)

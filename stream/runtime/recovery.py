@@ -124,6 +124,7 @@ class BatchRecovery(Recovery):
         """Seek the changelogs behind what is known (Faust reads one again); flow is still suspended."""
         if title == "active":
             self.flow.restoring = Restoring(self.active_remaining_total(), self.active_remaining_total)
+            self.flow.positions.ask(self.flow.consumer.waiting())
         if tps:
             await consumer.seek_wait({tp: max(0, offsets[tp] + 1) for tp in tps})
         if title == "active" and self.need_recovery() and (ready := self._complete(consumer)):

@@ -48,6 +48,7 @@ class BatchThread(Member):
             await super().on_start()
         consumer = self._ensure_consumer()
         consumer._fetcher._prefetch_backoff = REST_S
+        ask_at_once(consumer._fetcher)
         self._watch(consumer)
         self._turning = asyncio.ensure_future(self._turn())
 
@@ -220,3 +221,24 @@ class BatchThread(Member):
             return result
 
         consumer._coordinator._do_heartbeat, consumer._fetcher._proc_fetch_request = stamped_beat, stamped_fetch
+
+
+def ask_at_once(fetcher: Any) -> None:
+    """Let aiokafka ask where the group is in all its partitions with one question: it asks for one after the other."""
+    update = fetcher._update_fetch_positions
+
+    async def at_once(assignment: Any, node_id: Any, tps: Any) -> Any:
+        states = [assignment.state_value(tp) for tp in tps]
+        unknown = [state for state in states if not state.has_valid_position and not state.awaiting_reset]
+        try:
+            found = await asyncio.gather(*(state.fetch_committed() for state in unknown))
+        except asyncio.CancelledError:
+            return False  # as aiokafka's own
+        for state, committed in zip(unknown, found, strict=True):
+            if committed.offset >= 0 and not state.has_valid_position and not state.awaiting_reset:
+                state.reset_to(committed.offset)
+            elif not state.has_valid_position:
+                state.await_reset(fetcher._default_reset_strategy)
+        return await update(assignment, node_id, tps)
+
+    fetcher._update_fetch_positions = at_once

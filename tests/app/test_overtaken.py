@@ -11,6 +11,7 @@ from faust.types import TP
 
 from stream.agents import forgetting
 from stream.agents.forgetting import Forgetting
+from stream.runtime import positions as positions_module
 from stream.runtime.fatal import Misfit
 from stream.runtime.flow import Flow
 from stream.runtime.positions import Positions
@@ -33,6 +34,7 @@ class Asked:
         self.changelogs = SimpleNamespace(last=lambda _: -1)
         self.tables = {"log": SimpleNamespace(position=lambda _: setattr(self, "life", self.life + overtaken))}
         self.consumer = SimpleNamespace(_thread=SimpleNamespace(committed=self._committed, ends=self._ends))
+        self.asked: list[set[TP]] = []
 
     def producer(self) -> Any:
         return SimpleNamespace(partitions_for=_one)
@@ -41,6 +43,7 @@ class Asked:
         return {"log": SimpleNamespace(part=lambda _: {})}
 
     async def _committed(self, tps: set[TP]) -> Any:
+        self.asked.append(tps)
         return dict.fromkeys(tps, COMMITTED)
 
     async def _ends(self, tps: set[TP]) -> Any:
@@ -65,6 +68,39 @@ async def test_a_rebalance_while_it_is_asked_where_to_go_on_is_no_lost_changelog
 async def test_a_lost_changelog_is_told_where_nothing_came_between() -> None:
     with pytest.raises(Misfit):
         await positions_of(Asked(overtaken=False)).decide({EVENTS})
+
+
+async def test_what_was_asked_of_all_sources_is_not_asked_again_of_each() -> None:
+    flow = Asked(overtaken=False)
+    flow.changelogs, others = SimpleNamespace(last=lambda _: 5), {EVENTS, TP("events", 1)}
+    positions = positions_of(flow)
+    positions.ask(others)
+    assert (await positions.decide({EVENTS}))[EVENTS].seek == 10
+    assert flow.asked == [others]
+
+
+@pytest.mark.parametrize("stale", ["another life", "another source", "long ago"])
+async def test_an_old_answer_does_not_count(monkeypatch: pytest.MonkeyPatch, stale: str) -> None:
+    flow = Asked(overtaken=False)
+    flow.changelogs = SimpleNamespace(last=lambda _: 5)
+    positions = positions_of(flow)
+    positions.ask({TP("events", 1)} if stale == "another source" else {EVENTS})
+    if stale == "another life":
+        flow.life += 1
+    elif stale == "long ago":
+        monkeypatch.setattr(positions_module, "FRESH_S", -1.0)
+    assert EVENTS in await positions.decide({EVENTS})
+    assert flow.asked[1:] == [{EVENTS}]
+
+
+async def test_a_question_that_fails_stops_who_wants_to_know_the_answer_and_nobody_else() -> None:
+    flow = Asked(overtaken=False)
+    flow.counts["events"], flow.sources["events"] = 2, ("log", 2)  # there is one partition of each
+    positions = positions_of(flow)
+    positions.ask({EVENTS})
+    await asyncio.sleep(0.01)  # whoever asked goes on
+    with pytest.raises(Misfit, match="has 1 partitions"):
+        await positions.decide({EVENTS})
 
 
 @pytest.mark.parametrize("rest_s", [0.0, 30.0], ids=["while it asks", "while it rests"])

@@ -10,9 +10,11 @@ from importlib import metadata
 from typing import Any
 
 import pytest
+from aiokafka.client import AIOKafkaClient
 from aiokafka.conn import AIOKafkaConnection
 from aiokafka.consumer.fetcher import Fetcher, FetchResult, PartitionRecords
 from aiokafka.consumer.group_coordinator import GroupCoordinator
+from aiokafka.consumer.subscription_state import TopicPartitionState
 from aiokafka.producer.message_accumulator import BatchBuilder, MessageAccumulator, MessageBatch
 from aiokafka.producer.sender import Sender
 from faust.app.base import App
@@ -116,6 +118,12 @@ PINNED: list[tuple[Any, str]] = [
     (Fetcher.__init__, "15b78b16e0ee"),
     (GroupCoordinator.__init__, "f14fdb7599ea"),
     (Sender.start, "b9d733bce58b"),
+    (Fetcher._update_fetch_positions, "1dc02ecce273"),
+    (TopicPartitionState.fetch_committed, "808d709b7a10"),
+    (TopicPartitionState.reset_to, "4a6bddb172de"),
+    (TopicPartitionState.await_reset, "f4ac41e39ceb"),
+    (GroupCoordinator._maybe_refresh_commit_offsets, "2be10aadbeac"),
+    (AIOKafkaClient._wait_on_metadata, "957d529bb473"),
 ]
 
 
