@@ -185,7 +185,10 @@ def _be(asked: Mapping[str, Any], parent: int, made: Mapping[str, str]) -> None:
     os.environ.update({**made, **asked["env"]})
     os.chdir(asked["cwd"])
     for stream, log in enumerate(asked["logs"], 1):
-        opened = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+        try:
+            opened = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+        except FileNotFoundError:  # who asked has ended since, and taken the folder along
+            os._exit(1)
         os.dup2(opened, stream)
         os.close(opened)
     sys.argv = asked["words"]

@@ -13,17 +13,15 @@ import sys
 from stream.cli import worker
 from stream.settings import load
 worker._import_faust()
-from stream import app
-from stream.runtime import producer, thread
+from stream.runtime import producer
 
 async def nothing(_):
     pass
 
-app.App._prepare_topics = nothing  # Kafka answered just before
 if sys.argv[1] == "consumer":
     producer.driver.Producer.on_start = nothing
     producer.BatchProducer.on_start = nothing
-worker._work(load())
+worker._work(load(), embedded=False)  # Kafka answered just before
 """
 
 

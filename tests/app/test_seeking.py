@@ -33,7 +33,7 @@ class Seeking:
         if self._overtaken:
             self.flow.life += 1
 
-    def _sources(self) -> set[TP]:
+    def waiting(self) -> set[TP]:
         return {FIRST, SECOND}
 
     async def seek(self, only: set[TP] | None = None) -> None:

@@ -18,8 +18,8 @@ pytestmark = pytest.mark.process
 COUNT, FAILING = 6_000, 20
 """Far more than a row remembers of replays, and without a message id or a time of their own: nothing else tells them apart."""
 VISITORS = ("a", "b")
-SLICE_S = 0.05
-"""So long a replay runs between two looks: a twentieth of what all letters take."""
+SLICE_S = 0.01
+"""So long a replay runs between two looks: a fiftieth of what all letters take, for a sleep may take ten times as long."""
 
 
 @pytest.fixture
