@@ -1,6 +1,6 @@
 # Everything a developer types. `make install` first; the others do it themselves where it is missing.
 
-# The first that was built with optimisations: without, as version managers compile it, an event costs a quarter more CPU.
+# The first that was built with optimisations, which version managers leave out: docs/decisions/016-compiling.md.
 PYTHON ?= $(shell for one in python3 python3.13 python3.12 python3.11 /usr/bin/python3; do \
   "$$one" -I stream/interpreter.py 2>/dev/null && echo "$$one" && exit; done; echo python3)
 VENV   := .venv

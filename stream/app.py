@@ -2,7 +2,6 @@
 
 import gc
 import inspect
-import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from importlib import resources
@@ -35,7 +34,6 @@ from stream.domain.ruleset.model import Ruleset
 from stream.errors import CommandError, UsageError
 from stream.faust_conf import conf
 from stream.intake import Intake
-from stream.interpreter import PLAIN, is_quick
 from stream.lookups import Lookups
 from stream.ops.metrics import Metrics
 from stream.runtime import transport
@@ -55,8 +53,6 @@ from stream.runtime.work import Work
 from stream.settings import Settings
 from stream.settings import load as load_settings
 from stream.web.opening import Opening
-
-log = logging.getLogger(__name__)
 
 GC_THRESHOLD = (20_000, 20, 1000)
 """Rows are bytes and untracked structs: the collector finds nothing, but looks at everything while a table is restored."""
@@ -84,8 +80,6 @@ class App(faust.App):
         Lookout(self.flow).start()
         await super().on_start()
         await self._prepare_topics()
-        if not is_quick():
-            log.warning("%s (docs/limits.md)", PLAIN)
         self.add_dependency(self.duties)
         for make in self.leadstream.services:
             self.add_dependency(make(self.leadstream))

@@ -1,4 +1,4 @@
-"""`make install` takes a Python that was built with optimisations where there is one; a worker says when its own was not."""
+"""`make install` takes a Python that was built with optimisations where there is one."""
 
 import os
 import shutil
