@@ -77,6 +77,7 @@ async def _deploy(settings: Settings) -> None:
 def _import_faust() -> None:
     gc.disable()  # nothing that is imported is garbage: a tenth of the start; the app switches it on again
     with _without_extras():
+        import faust.app.base
         import faust.cli.worker  # noqa: F401 - of all its commands only this one
 
 

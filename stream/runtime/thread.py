@@ -235,9 +235,11 @@ def ask_at_once(fetcher: Any) -> None:
         except asyncio.CancelledError:
             return False  # as aiokafka's own
         for state, committed in zip(unknown, found, strict=True):
-            if committed.offset >= 0 and not state.has_valid_position and not state.awaiting_reset:
+            if state.has_valid_position or state.awaiting_reset:
+                continue  # it was put somewhere meanwhile
+            if committed.offset >= 0:
                 state.reset_to(committed.offset)
-            elif not state.has_valid_position:
+            else:
                 state.await_reset(fetcher._default_reset_strategy)
         return await update(assignment, node_id, tps)
 

@@ -45,6 +45,23 @@ def test_faust_itself_runs_the_same_worker(on_kafka: Installation) -> None:
     assert worker.stop() == 0, worker.output
 
 
+def test_a_worker_that_comes_back_asks_at_once_where_all_its_partitions_go_on(on_kafka: Installation) -> None:
+    worker = on_kafka.worker()
+    worker.wait_for_line(READY)
+    names = [f"anon::a{n}" for n in range(20)]
+    events = [(name.encode(), f'{{"type":"page","anonymousId":"{name[6:]}"}}'.encode()) for name in names]
+    on_kafka.produce("events", events)
+    wait_until(lambda: all(_row(on_kafka, name.encode()).state.events for name in names), 30, "rows in every partition")
+    assert worker.stop() == 0, worker.output
+
+    again = on_kafka.worker(LOG_LEVEL="debug")  # only then requests are told
+    again.wait_for_line(READY)
+
+    asked = again.output.count(": OffsetFetchRequest")
+    assert 0 < asked <= 3, f"{asked} questions for what the group has committed"
+    assert again.stop() == 0, again.output
+
+
 def test_a_wrong_setting_is_one_line_and_exit_2(on_kafka: Installation) -> None:
     done = on_kafka.run("worker", PARTITION="3")
 
