@@ -9,8 +9,8 @@ from stream.settings import Settings
 
 HEARTBEAT_S = 0.3
 """A member hears of a rebalance by its next heartbeat, and those that heard before stand still until the last one has."""
-MAX_BATCH = 900_000
-"""A cut of `people` is one record batch: 512 KiB, and what one more record of the log changes."""
+MAX_BATCH = 1_000_000
+"""A cut of `people` is one record batch: 512 KiB, and what one more record of the log changes. Kafka takes 1,048,588 bytes."""
 MAX_REQUEST = 1_400_000
 """Above the largest dead letter."""
 

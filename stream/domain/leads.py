@@ -44,7 +44,7 @@ class Cause:
 
 
 DUE = 1_000
-"""How many leads are moved at once: their rows fit into a record batch."""
+"""How many leads are moved at once, at most: others want to work, too."""
 AT_ONCE = 100
 """How many timers are set before somebody else may work."""
 
@@ -87,11 +87,12 @@ class Leads:
                 if self._accounts and person.account:
                     timers.ages.arm(person.id, view.profile.stands_until(person.placed_at))
             if number % AT_ONCE == 0:
-                self._forget_all()
+                self.forget_all()
                 yield
-        self._forget_all()
+        self.forget_all()
 
-    def _forget_all(self) -> None:
+    def forget_all(self) -> None:
+        """Forget all that was read, and drop the rows it was read of."""
         self.forget()  # what was read of a person belongs to the person as it was decoded
         self.rows.forget()
 
@@ -180,8 +181,8 @@ class Leads:
     def run_clock(self, offset: int, clock: int) -> bool:
         """Do for leads what is due until `clock`, each at its own instant, in order of (instant, lead id).
 
-        At most `DUE` of them at once; tell whether that was all. Who moved has it behind them: it can be done in parts, each
-        written before the next.
+        At most `DUE` of them at once, and as many as a cut has room for; tell whether that was all. Who moved has it behind them:
+        it can be done in parts, each written before the next.
         """
         moved = 0
         for at, lead in self.timers.due(clock):
@@ -195,7 +196,7 @@ class Leads:
                 self._do_due(view, move, Cause(offset, move.at))
                 moved += 1
             self.arm(person)
-            if moved == DUE:
+            if moved == DUE or self.rows.fill_a_cut:
                 break
         return not self.timers.is_due(clock)
 

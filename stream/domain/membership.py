@@ -12,12 +12,12 @@ from stream.domain.leads import Cause, Leads, Out
 from stream.domain.log import BY_ITSELF, Member, Members, NewRuleset, Snapshot, Tick, encode
 from stream.domain.person import Identity, Person
 
-WALK = 200
-"""How many leads one tick tells anew, where all must be."""
+WALK = 100_000
+"""How many bytes of leads one tick tells anew, where all must be: some two hundred, whose rows fit into a cut beside others."""
 WALKED = "~"
 """Behind every lead id: all were told."""
-AGED = 200
-"""How many leads one record takes from accounts because what names these has become too old."""
+AGED = 100_000
+"""How many bytes of leads one record takes from accounts because what names these has become too old."""
 
 
 class Membership:
@@ -125,6 +125,7 @@ class Membership:
         An account hears of one change of a member a record, so that a lead which is due again waits, and who is due behind it.
         """
         ages, done, self.waiting = self.leads.timers.ages, set[str](), False
+        room = AGED
         for at, id_ in ages.due(clock):
             person = self.rows.person(id_)
             if person is None or person.id != id_ or not person.account:
@@ -133,11 +134,12 @@ class Membership:
             if until is None or until > at:  # it was a lower bound, which one that was just read from the rows has not
                 ages.arm(id_, until)
                 continue
-            if id_ in done or len(done) == AGED:
+            if id_ in done or room <= 0:
                 ages.arm(id_, at)
                 self.waiting = True
                 break
             done.add(id_)
+            room -= person.weight
             self._grow_old(person, until, offset)
 
     def _too_old_at(self, person: Person) -> int | None:
@@ -198,13 +200,13 @@ class Membership:
             ids = (key[2:].decode() for key in self.rows.keys() if key.startswith(b"p:lead_"))  # noqa: SIM118 - no mapping
             self._walk = sorted((id_ for id_ in ids if id_ > last), reverse=True)
         self._now = cause.r
-        left = WALK
-        while self._walk and left:
+        room = WALK
+        while self._walk and room > 0:
             last = self._walk.pop()
             person = self.rows.person(last)
             if person is not None and person.id == last and person.identified < int(began):
                 self._person(person, cause.offset + 1)
-                left -= 1
+                room -= person.weight
         told = f"{began}:{last}" if self._walk else WALKED
         self._walk = self._walk or None
         self._send(cause)

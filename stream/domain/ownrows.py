@@ -17,8 +17,12 @@ RULESET: Final = b"\x00ruleset"
 """The key of the row that holds the ruleset in force and those before it."""
 HEAD: Final = len(FORMAT) + 8
 """A row begins with its format and its position in the log, big endian."""
+CUT_BYTES: Final = 512 * 1024
+"""A cut is appended whole or not at all, so it must fit one record batch: this, and what one more record changes."""
 NEW_ROW: Final = 512
-"""Bytes that a row may have grown by since it was stored, about."""
+"""Bytes that a row takes which was never stored, beside what the record brings that made it."""
+OLD_ROW: Final = 64
+"""Bytes that one takes which was, beside what it was and what records bring."""
 
 
 class LogRow(msgspec.Struct, array_like=True):
@@ -45,7 +49,7 @@ _logs = msgspec.msgpack.Decoder(LogRow)
 
 
 class OwnRows:
-    """A fold's own rows in its `table`; `size` is about how many bytes of rows changed since the last cut."""
+    """A fold's own rows in its `table`; `size` is how many bytes the next cut takes, at most."""
 
     table = ""
 
@@ -63,10 +67,25 @@ class OwnRows:
         self.keep_editions(first)
         return first
 
+    def marked(self, key: bytes) -> None:
+        """Count a row that changes for the first time since the last cut."""
+        stored = self.stored.get(key)
+        self.size += len(key) + (NEW_ROW if stored is None else OLD_ROW + len(stored))
+
+    def applied(self, record: bytes) -> None:
+        """Count a record of the log: by so much its rows may have grown."""
+        if self.size:
+            self.size += len(record)
+
+    @property
+    def fill_a_cut(self) -> bool:
+        """Whether a record that changes many rows had better stop in the middle, for a cut."""
+        return self.size > CUT_BYTES
+
     def keep_editions(self, changed: Editions) -> None:
         """Remember that the ruleset in force changed."""
         self._editions = changed
-        self.size += sum(len(edition.text) for edition in changed.held)
+        self.size += sum(NEW_ROW + len(edition.text) for edition in changed.held)
 
     def log(self) -> LogRow:
         """Return the log's own row, a new one in an empty table."""

@@ -97,7 +97,7 @@ class People:
 
     @property
     def size(self) -> int:
-        """About how many bytes of rows changed since the last cut."""
+        """How many bytes the next cut takes, at most."""
         return self.rows.size
 
     @property
@@ -131,6 +131,7 @@ class People:
         else:
             self._word(offset, record, value)
         self._tell_accounts(record, offset)
+        self.rows.applied(value)
         self.log.next = offset + 1
         return True
 
@@ -175,8 +176,10 @@ class People:
 
     def cut(self) -> list[tuple[bytes, bytes | None]]:
         """Return all changed rows and the log's own, to be appended whole or not at all."""
-        self.leads.forget()
-        return self.rows.cut(self.log)
+        rows = self.rows.cut(self.log)
+        if self.rows.keeps_too_much:
+            self.leads.forget_all()
+        return rows
 
     def _tick(self, offset: int, tick: Tick | GoOn) -> bool:
         if isinstance(tick, Tick):

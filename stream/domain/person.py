@@ -10,6 +10,9 @@ from stream.domain.ruleset.model import Ruleset, Stage
 from stream.domain.stages import VISITOR
 from stream.domain.state import NEVER, State
 
+BARE = 500
+"""Bytes that a person's row takes beside the ids in it, about."""
+
 
 class Cut(msgspec.Struct, array_like=True, gc=False):
     """An operator's unlink, at a place in the log: identities of its two sides stay apart, as long as they are two persons'.
@@ -114,6 +117,11 @@ class Person(msgspec.Struct, array_like=True, gc=False):
     def placed_at(self) -> int:
         """The instant (ms) as of which its account is known; `aged` in a row of the release before is not."""
         return self.as_of if self.aged == NEVER else self.aged
+
+    @property
+    def weight(self) -> int:
+        """About how many bytes its row takes: ids make one large."""
+        return BARE + sum([len(id_.encode()) for id_ in (*self.members, *self.previous)])
 
 
 def stage_named(rules: Ruleset, name: str) -> Stage:

@@ -9,9 +9,12 @@ from collections.abc import Iterator, MutableMapping
 import msgspec
 
 from stream.domain.log import FORMAT
-from stream.domain.ownrows import NEW_ROW, LogRow, OwnRows, head_of
+from stream.domain.ownrows import LogRow, OwnRows, head_of
 from stream.domain.person import Identity, Person
 from stream.domain.state import State
+
+KEPT_BYTES = 2 * 1024 * 1024
+"""Rows of so many bytes may stay decoded behind a cut; as objects they take six times as much."""
 
 _NOTHING = State()
 _encoder = msgspec.msgpack.Encoder()
@@ -21,7 +24,7 @@ _persons = msgspec.msgpack.Decoder(Person)
 
 
 class Rows(OwnRows):
-    """Identities and persons by node and id, decoded on touch, encoded at the cut."""
+    """Identities and persons by node and id, decoded on touch, encoded at the cut; whoever goes on stays decoded behind it."""
 
     table = "people"
 
@@ -31,6 +34,7 @@ class Rows(OwnRows):
         self._persons: dict[str, Person] = {}
         self._changed: dict[bytes, Identity | Person] = {}
         self._others: dict[bytes, bytes | None] = {}
+        self._decoded_bytes = 0
         self.touched: dict[str, Identity | Person] | None = None
         """Who was changed by the record that is being applied, where that is asked for."""
         self.gone: list[tuple[str, str]] = []
@@ -43,8 +47,10 @@ class Rows(OwnRows):
             key = node.encode()
             if (data := self.stored.get(b"i:" + key)) is not None:
                 known = self._identities[node] = self.decoded(_identities, data)
+                self._decoded_bytes += len(data)
                 if (sums := self.stored.get(b"s:" + key)) is not None:
                     known.state = self.decoded(_states, sums)
+                    self._decoded_bytes += len(sums)
         return known
 
     def stub(self, id_: str) -> Person | None:
@@ -52,6 +58,7 @@ class Rows(OwnRows):
         known = self._persons.get(id_)
         if known is None and (data := self.stored.get(b"p:" + id_.encode())) is not None:
             known = self._persons[id_] = self.decoded(_persons, data)
+            self._decoded_bytes += len(data)
         return known
 
     def person(self, id_: str) -> Person | None:
@@ -129,7 +136,7 @@ class Rows(OwnRows):
 
     def _mark(self, key: bytes, row: Identity | Person) -> None:
         if key not in self._changed:
-            self.size += len(key) + len(self.stored.get(key, b"")) + NEW_ROW
+            self.marked(key)
         self._changed[key] = row
 
     def bytes_of(self, key: bytes) -> bytes | None:
@@ -143,22 +150,27 @@ class Rows(OwnRows):
         yield from [*self.stored, *new]
 
     def cut(self, log: LogRow) -> list[tuple[bytes, bytes | None]]:
-        """Return the changed rows as bytes, None for one that is gone, the log's own last; what was decoded is dropped."""
+        """Return the changed rows as bytes, None for one that is gone, the log's own last."""
         head = head_of(log)
         gone = [key for key, body in self._others.items() if body is None and key not in self._changed]
         rows = [(key, head + _body(key, row)) for key, row in self._changed.items()]
         rows += [(key, head + body) for key, body in self._others.items() if body is not None]
         rows += self.cut_own(log)
         self.stored.update(rows)
-        self._identities.clear()
-        self._persons.clear()
+        self._decoded_bytes += sum([len(row) for _, row in rows])
         self._changed.clear()
         self._others.clear()
         self.size = 0
         return [*((key, None) for key in gone), *rows]
 
+    @property
+    def keeps_too_much(self) -> bool:
+        """Whether more is decoded than may stay behind a cut."""
+        return self._decoded_bytes > KEPT_BYTES
+
     def forget(self) -> None:
         """Drop what was decoded and not changed."""
+        self._decoded_bytes = 0
         self._identities = {row.node: row for row in self._changed.values() if isinstance(row, Identity)}
         self._persons = {row.id: row for row in self._changed.values() if isinstance(row, Person)}
 

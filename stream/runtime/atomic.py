@@ -6,12 +6,11 @@ from typing import Generic, Protocol, TypeVar
 
 from faust.types import TP
 
+from stream.domain.ownrows import CUT_BYTES
 from stream.runtime.batches import Batch
 from stream.runtime.partstore import PartStore, Rows
 from stream.runtime.producer import Pair
 from stream.runtime.work import Position, Work
-
-CUT_BYTES = 512 * 1024
 
 
 class Fold(Protocol):
@@ -23,7 +22,7 @@ class Fold(Protocol):
 
     @property
     def size(self) -> int:
-        """Bytes of rows changed since the last cut."""
+        """Bytes that the rows changed since the last cut take, at most."""
 
     def cut(self) -> Sequence[Pair]:
         """Return the changed rows and the row that holds `next`."""

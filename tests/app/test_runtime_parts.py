@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from faust.types import TP
 
-from stream.runtime import atomic, lanes
+from stream.domain.ownrows import CUT_BYTES
+from stream.runtime import lanes
 from stream.runtime.atomic import AtomicTable
 from stream.runtime.batches import Batch
 from stream.runtime.changelog import Changelogs
@@ -213,7 +214,7 @@ async def test_a_cut_is_made_when_a_batch_is_full_and_each_is_a_record_batch_of_
     table = AtomicTable(lambda: kept, "log", Fold)
     assert table.position(0) is None
     part = table.open(0)
-    part.fold.next, part.fold.size = 4, atomic.CUT_BYTES + 1
+    part.fold.next, part.fold.size = 4, CUT_BYTES + 1
     part.cut_for(10)
     part.fold.next = 6
     part.done(Batch(TP("people", 0), 0, 6, []))
@@ -241,7 +242,7 @@ async def test_a_fold_is_kept_with_its_partition_and_built_anew_after_a_load() -
 
 async def test_stale_rows_of_older_cuts_are_written_in_pieces() -> None:
     kept = store()
-    large = b"x" * (atomic.CUT_BYTES // 2)
+    large = b"x" * (CUT_BYTES // 2)
     for key in (b"a", b"b", b"c"):
         load(kept, (key, row(7, large)), (key, row(3)))
     work = AtomicTable(lambda: kept, "log", Fold).open(0).take()

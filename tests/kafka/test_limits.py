@@ -126,6 +126,21 @@ def test_a_slow_broker_makes_a_worker_slow_and_neither_large_nor_dead(slow: Clus
         made.close()
 
 
+def test_an_import_of_people_with_much_told_of_each_passes_through(on_kafka: Installation) -> None:
+    """What one cut takes of them would be several megabytes if it were counted by rows alone."""
+    count = 1_500
+    assert on_kafka.run("topics").returncode == 0
+    traits = {f"trait-{n}": "x" * 200 for n in range(20)}
+    told = {"type": "identify", "traits": traits}
+    people = ((f"user::u{n}", orjson.dumps(told | {"userId": f"u{n}", "messageId": f"m{n}"})) for n in range(count))
+    on_kafka.produce("events", ((key.encode(), value) for key, value in people))
+    worker = run_worker(on_kafka)
+    worker.wait_until_applied(count)
+    wait_until(lambda: len(on_kafka.read("lead-states")) >= count, 60, "a state of each")
+    assert worker.ask("leads", "user::u7")["members"] == ["user::u7"]
+    assert worker.process.stop() == 0, worker.process.output
+
+
 def test_a_visitor_behind_the_idle_horizon_leaves_memory_and_changelog(on_kafka: Installation) -> None:
     rules = on_kafka.folder / "rules.toml"
     rules.write_text('[decay]\nhalf_life = "1d"\n[behaviours.seen]\nmatch = {}\npoints = 1\n[visitors]\nidle_horizon = "30d"\n')

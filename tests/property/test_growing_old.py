@@ -155,7 +155,7 @@ steps = st.lists(
 
 
 @slow
-@given(steps, st.sampled_from([1, 2, 200]))
+@given(steps, st.sampled_from([1, 1_000, membership.AGED]))
 def test_leads_leave_at_the_instant_whatever_the_ticks_and_restarts(story: list[tuple[int, str, int]], at_once: int) -> None:
     worker, plain, now, wanted = Worker(), {user: Plain() for user in (1, 2, 3)}, 0, list[Transition]()
     membership.AGED, usual = at_once, membership.AGED

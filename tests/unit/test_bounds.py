@@ -1,18 +1,27 @@
 """What a producer sends never makes a row, a snapshot or a cut larger than Kafka takes."""
 
+from collections.abc import Iterable
+
 import orjson
+import pytest
+from faust.types import TP
 
 from stream.domain import visitor
+from stream.domain.accounts.fold import Accounts
 from stream.domain.event import Event
-from stream.domain.log import encode
+from stream.domain.log import Member, Members, Tick, encode
 from stream.domain.people import People
 from stream.domain.ruleset.load import load
+from stream.faust_conf import MAX_BATCH
 from stream.intake import Intake
 from stream.lookups import Lookups
 from stream.rulesets import default_text
+from stream.runtime.atomic import AtomicPart
 
 RECORD = 1_048_588
-CUT = 900_000
+DAY = 86_400_000
+HEAD = 30
+"""Bytes that Kafka puts around a row, at most."""
 RULES = load(default_text())
 INTAKE = Intake(Lookups())
 WIDE = "\U0001f600"
@@ -58,5 +67,58 @@ def test_the_rows_that_one_record_changes_fit_one_batch_even_when_the_largest_pe
     for user, first in (("a", 0), ("b", 31)):
         for device in range(first, first + 31):
             send(user, {"type": "weibo", "id": f"{device}-{WIDE * 100}", "scope": WIDE * 120})
-    assert send("a", {"type": "email", "id": "b@acme.example"}) < CUT // 2
+    assert send("a", {"type": "email", "id": "b@acme.example"}) < MAX_BATCH // 2 - 20_000
     assert len([person for person in people.rows.persons() if person.identified]) == 1
+
+
+def largest_cut(fold: People | Accounts, records: Iterable[bytes]) -> int:
+    """Return the bytes of the largest cut that a worker makes of a log no checkpoint interrupts."""
+    part = AtomicPart(TP("changelog", 0), {}, set(), fold)
+    for offset, record in enumerate(records):
+        part.cut_for(len(record))
+        while not fold.apply_part(offset, record):
+            part.cut_for(len(record))
+        fold.out.clear()
+    return max(sum(len(key or b"") + len(value or b"") + HEAD for key, value in rows) for rows in part.take().rows)
+
+
+def registrations(count: int, leaves: int, user: str = "u{}") -> Iterable[bytes]:
+    """Yield what people hear of who was never there before, each with traits of so many leaves."""
+    for number in range(count):
+        told = {f"t{leaf}": WIDE * 25 for leaf in range(leaves)}
+        event = read({"type": "identify", "userId": user.format(number), "traits": told}, number)
+        outcome = visitor.apply(None, event, number + 1, RULES)
+        assert outcome.snapshot is not None
+        yield encode(outcome.snapshot)
+
+
+@pytest.mark.parametrize("user", ["u{}", "{}" + WIDE * 100])
+@pytest.mark.parametrize("leaves", [0, 3, 30, 300])
+def test_a_crowd_that_registers_between_two_checkpoints_makes_no_cut_larger_than_a_batch(leaves: int, user: str) -> None:
+    people = People({}, 1, "leadstream", RULES, accounts=True)
+    assert MAX_BATCH // 8 < largest_cut(people, registrations(1000, leaves, user)) < MAX_BATCH
+
+
+def test_leads_with_many_devices_that_fall_at_one_tick_make_no_cut_larger_than_a_batch() -> None:
+    people, records = People({}, 1, "leadstream", RULES, accounts=True), []
+    for number in range(700):
+        devices = [{"type": "weibo", "id": f"{number}-{device}-{'x' * 80}"} for device in range(20)]
+        event: dict[str, object] = {
+            "type": "track",
+            "event": "Demo Requested",
+            "userId": f"u{number}",
+            "context": {"externalIds": devices},
+        }
+        outcome = visitor.apply(None, read(event, number), number + 1, RULES)
+        assert outcome.snapshot is not None
+        records.append(encode(outcome.snapshot))
+    records.append(encode(Tick(0, 1_800_000_000_000 + 400 * DAY)))
+    assert MAX_BATCH // 8 < largest_cut(people, records) < MAX_BATCH
+    assert len(people.leads.timers) == 0
+
+
+def test_accounts_of_whom_a_crowd_is_told_make_no_cut_larger_than_a_batch() -> None:
+    accounts = Accounts({}, "leadstream", RULES)
+    half_lives = {1000.0 * number: 1.0 for number in range(1, 300)}
+    told = (Members(f"account::{n % 7}", n, [Member(f"lead_{n:016x}", 1, interest=half_lives)]) for n in range(2000))
+    assert MAX_BATCH // 8 < largest_cut(accounts, map(encode, told)) < MAX_BATCH

@@ -11,6 +11,7 @@ from stream.domain.ids import lead_id
 from stream.domain.log import Deployment, Erasing, Members, NewRuleset, Settled, Settling, Tick, decode
 from stream.domain.membership import WALKED
 from stream.domain.people import People
+from stream.domain.person import BARE
 from stream.domain.state import State
 from tests.told import BEHAVIOURS, LADDER, LEAD_1, LEAD_2, START, Log, happened, rules
 
@@ -161,7 +162,7 @@ def test_who_is_erased_leaves_and_why_is_told() -> None:
 
 
 def test_a_ruleset_is_passed_on_and_all_leads_are_told_anew(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(membership, "WALK", 2)
+    monkeypatch.setattr(membership, "WALK", 2 * BARE)
     log = Told()
     log.add(*[asked(f"user::{n}", company=ACME) for n in range(5)], asked("user::none"))
     log.add(asked("crm::9"), asked("user::0", company=ACME, links=["crm::9"]))

@@ -86,6 +86,25 @@ def test_the_size_grows_with_rows_that_changed_once_each_until_the_cut() -> None
     assert rows.size == 0
 
 
+def test_rows_stay_decoded_behind_a_cut_until_they_are_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    _, rows = table()
+    one, lead = Identity("user::1"), Person("lead_1")
+    rows.keep(one, lead)
+    rows.cut(LogRow())
+    assert (rows.identity("user::1"), rows.person("lead_1")) == (one, lead)
+    assert rows.identity("user::1") is one
+    assert not rows.keeps_too_much
+
+    monkeypatch.setattr("stream.domain.rows.KEPT_BYTES", 80)
+    assert rows.keeps_too_much
+    rows.forget()
+    assert not rows.keeps_too_much
+    assert rows.identity("user::1") is not one
+    assert not rows.keeps_too_much, "one row of sixty bytes"
+    assert rows.person("lead_1") is not lead
+    assert rows.keeps_too_much, "what is read counts, too"
+
+
 def test_one_that_was_merged_away_is_its_survivor() -> None:
     _, rows = table()
     rows.keep(Person("lead_1", into="lead_2"), Person("lead_2", into="lead_3"), Person("lead_3"))

@@ -23,7 +23,7 @@ from stream.domain.state import NEVER
 from stream.domain.timers import Timers
 
 DUE = 50
-"""How many accounts are moved at once: their rows fit into a record batch."""
+"""How many accounts are moved at once, at most: others want to work, too."""
 
 
 class Accounts:
@@ -59,7 +59,7 @@ class Accounts:
 
     @property
     def size(self) -> int:
-        """About how many bytes of rows changed since the last cut."""
+        """How many bytes the next cut takes, at most."""
         return self.rows.size
 
     def apply(self, offset: int, value: bytes) -> None:
@@ -78,6 +78,7 @@ class Accounts:
                 return False
         elif isinstance(record, NewRuleset):
             self._follow(record)
+        self.rows.applied(value)
         self.log.next = offset + 1
         return True
 
@@ -189,7 +190,7 @@ class Accounts:
                 self._move(account, live, move, Cause(offset, move.at))
                 moved += 1
             self._arm(account, live)
-            if moved == DUE:
+            if moved == DUE or self.rows.fill_a_cut:
                 break
         return not self.timers.is_due(clock)
 

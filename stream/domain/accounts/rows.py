@@ -11,7 +11,7 @@ import msgspec
 from stream.domain.accounts.account import Account
 from stream.domain.accounts.sums import is_plain
 from stream.domain.log import Member
-from stream.domain.ownrows import HEAD, NEW_ROW, LogRow, OwnRows, head_of
+from stream.domain.ownrows import HEAD, LogRow, OwnRows, head_of
 from stream.domain.stages import VISITOR
 
 LEAD, CHANGING = 1, 2
@@ -88,7 +88,7 @@ class AccountRows(OwnRows):
 
     def _mark(self, key: bytes, row: Account | Member) -> None:
         if key not in self._changed:
-            self.size += len(key) + len(self.stored.get(key, b"")) + NEW_ROW
+            self.marked(key)
         self._changed[key] = row
         self._index(key, _flag(row))
 
