@@ -27,6 +27,8 @@ SWEPT_FOR_MS: Final = 7 * 24 * 3_600_000
 """So often, and for so long after the newest erasure, something is written everywhere, so that Kafka compacts what is idle."""
 SWEPT: Final = 256
 """So many erased leads, the newest, are told `lead-states` again by that."""
+GOING: Final = 1_000
+"""So many erasures may wait at once for partitions that no worker reads: their row must fit a cut."""
 
 
 class Going(msgspec.Struct, array_like=True):
@@ -73,6 +75,10 @@ class Erasures:
             return
         if clock is None:
             why = "the people's clock does not run yet: each partition of events must be read by a worker once; then erase again"
+            words.decide(self._log, told.word, why, done=False)
+            return
+        if len(self._book.going) >= GOING:
+            why = f"{GOING:,} erasures wait for partitions of events that no worker reads: start one; then erase again"
             words.decide(self._log, told.word, why, done=False)
             return
         person, nodes = self._who(told.id)

@@ -8,8 +8,9 @@ from faust.types import TP
 
 from stream.domain import visitor
 from stream.domain.accounts.fold import Accounts
+from stream.domain.editions import KEPT, MAX_TEXT
 from stream.domain.event import Event
-from stream.domain.log import Member, Members, Tick, encode
+from stream.domain.log import Deployment, Member, Members, NewRuleset, Tick, encode
 from stream.domain.people import People
 from stream.domain.ruleset.load import load
 from stream.faust_conf import MAX_BATCH
@@ -122,3 +123,17 @@ def test_accounts_of_whom_a_crowd_is_told_make_no_cut_larger_than_a_batch() -> N
     half_lives = {1000.0 * number: 1.0 for number in range(1, 300)}
     told = (Members(f"account::{n % 7}", n, [Member(f"lead_{n:016x}", 1, interest=half_lives)]) for n in range(2000))
     assert MAX_BATCH // 8 < largest_cut(accounts, map(encode, told)) < MAX_BATCH
+
+
+@pytest.mark.parametrize("fold", ["people", "accounts"])
+def test_the_largest_rulesets_one_behind_the_other_make_no_cut_larger_than_a_batch(fold: str) -> None:
+    texts = [f"# {number}\n".encode().ljust(MAX_TEXT - len(RULES.text), b"#") + b"\n" + RULES.text for number in range(KEPT + 2)]
+    if fold == "people":
+        people = People({}, 1, "leadstream", RULES, accounts=True)
+        told = [[encode(Deployment(text)), *registrations(200, 3)] for text in texts]
+        assert MAX_BATCH // 2 < largest_cut(people, [record for some in told for record in some]) < MAX_BATCH
+    else:
+        accounts = Accounts({}, "leadstream", RULES)
+        passed = [encode(NewRuleset(place, text)) for place, text in enumerate(texts, 1)]
+        member = [encode(Members(f"account::{n}", n, [Member("lead_1", 1, interest={1000.0: 1.0})])) for n in range(300)]
+        assert MAX_BATCH // 2 < largest_cut(accounts, [one for text in passed for one in (text, *member)]) < MAX_BATCH

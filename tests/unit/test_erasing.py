@@ -57,6 +57,21 @@ def test_a_word_that_is_said_twice_is_decided_once() -> None:
     assert [type_ for _, type_ in numbers(log, LEAD_1)] == ["stage_changed", "erased"]
 
 
+def test_no_more_erasures_wait_for_partitions_than_their_row_has_room_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(erasing, "GOING", 1)
+    log = Log()
+    log.add(happened("page", USER, START), happened("page", OTHER, START))
+    assert erased(log, USER, "w1", confirmed=False) is None
+    refused = erased(log, OTHER, "w2", confirmed=False)
+    assert refused is not None
+    assert (refused["done"], refused["text"][:43]) == (False, "1 erasures wait for partitions of events th")
+    assert log.people.rows.person(lead_id(OTHER)) is not None
+
+    log.append(Buried(erasures(log)[0].place, 0, 1))
+    assert erased(log, OTHER, "w3", confirmed=False) is None
+    assert log.people.rows.person(lead_id(OTHER)) is None
+
+
 def test_devices_that_belong_together_go_together_and_no_lead_is_told() -> None:
     log = Log()
     log.add(happened("page", COOKIE, START, links=[WEIBO]), happened("page", COOKIE, START))
