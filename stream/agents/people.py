@@ -75,12 +75,11 @@ class PeopleLog:
                 done = fold.apply_part(base + record.offset, value)
             except Unreadable as error:
                 raise unreadable(batch, record, error) from error
-            if fold.out:
-                self._telling.hand_on(part, fold.out)
-                fold.out.clear()
             if not done:  # so much is due that the loop must turn, and rows be written
                 batch, rest = batch.split(index)
                 break
+        if fold.out:
+            self._telling.hand_on(part, fold.take_out())
         self._accounts.hand_on(part)
         if fold.waits and rest is None:  # what is due need not wait for a tick, which comes twice a second
             self._flow.outbox.put(batch.tp.topic, batch.tp.partition, [Message(None, encode(GoOn()))])

@@ -56,7 +56,8 @@ class AtomicPart(Generic[F]):
     def cut_for(self, record_bytes: int) -> None:
         """Cut where the rows of a record of this size may not fit into the batch any more.
 
-        All outputs of what was folded must have been handed on. A record's rows are about as large as itself.
+        Before a checkpoint takes it, all outputs of what was folded must have been handed on. A record's rows are about as large
+        as itself.
         """
         if self.fold.size + 2 * record_bytes > CUT_BYTES:
             self.cut()
@@ -102,13 +103,14 @@ class AtomicPart(Generic[F]):
 def _pieces(rows: list[Pair]) -> list[list[Pair]]:
     """Split rows that belong to older cuts, so need not stand together, by size."""
     pieces: list[list[Pair]] = []
-    size = CUT_BYTES
+    room = 0
     for key, value in rows:
-        if size >= CUT_BYTES:
+        size = len(key or b"") + len(value or b"")
+        if size > room:
             pieces.append([])
-            size = 0
+            room = CUT_BYTES
         pieces[-1].append((key, value))
-        size += len(key or b"") + len(value or b"")
+        room -= size
     return pieces
 
 

@@ -242,11 +242,19 @@ async def test_a_fold_is_kept_with_its_partition_and_built_anew_after_a_load() -
 
 async def test_stale_rows_of_older_cuts_are_written_in_pieces() -> None:
     kept = store()
-    large = b"x" * (CUT_BYTES // 2)
+    large = b"x" * (CUT_BYTES // 2 - 100)
     for key in (b"a", b"b", b"c"):
         load(kept, (key, row(7, large)), (key, row(3)))
     work = AtomicTable(lambda: kept, "log", Fold).open(0).take()
     assert sorted(len(rows) for rows in work.rows) == [1, 2]
+
+
+async def test_a_stale_row_larger_than_a_piece_is_one_of_its_own() -> None:
+    kept = store()
+    for key in (b"a", b"b", b"c"):
+        load(kept, (key, row(7, b"x" * CUT_BYTES)), (key, row(3)))
+    work = AtomicTable(lambda: kept, "log", Fold).open(0).take()
+    assert [len(rows) for rows in work.rows] == [1, 1, 1]
 
 
 def changelogs(kafka: Any, kept: Any, end: int = 0) -> Changelogs:
