@@ -25,11 +25,11 @@ def _asker(address: str, group: str) -> Consumer:
     return Consumer({"bootstrap.servers": address, "group.id": group, "enable.auto.commit": False, "log_level": 0})
 
 
-def committed(installation: Installation, topic: str, partitions: int = 4) -> dict[int, int]:
-    """Return the committed offset of each partition that has one; empty while Kafka does not answer."""
+def committed(installation: Installation, topic: str, partitions: int = 4, group: str = "") -> dict[int, int]:
+    """Return the offset of each partition that a group (the workers') has committed; empty while Kafka does not answer."""
     wanted = [TopicPartition(installation.topic(topic), partition) for partition in range(partitions)]
     try:
-        found = _asker(installation.broker.address, installation.app).committed(wanted, timeout=5)
+        found = _asker(installation.broker.address, group or installation.app).committed(wanted, timeout=5)
     except KafkaException:
         return {}
     return {at.partition: at.offset for at in found if at.offset >= 0}

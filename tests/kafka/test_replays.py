@@ -7,10 +7,9 @@ from collections.abc import Mapping
 
 import orjson
 import pytest
-from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient
 
 from tests.brokers import Installation, Process, wait_until
+from tests.kafka.group import committed
 from tests.kafka.workers import run_worker
 
 pytestmark = pytest.mark.process
@@ -48,14 +47,7 @@ def fill(installation: Installation, count: int = COUNT, failing: int = FAILING)
 
 def noted(installation: Installation) -> int:
     """Return how far the replays have noted that they are."""
-    places = [TopicPartition(installation.topic("dead-letters"), n) for n in range(4)]
-    group = f"{installation.app}-replay"
-    try:
-        admin = AdminClient({"bootstrap.servers": installation.broker.address, "log_level": 0})
-        answer = admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group, places)])[group].result()
-    except KafkaException:
-        return 0
-    return sum(max(0, place.offset) for place in answer.topic_partitions or [])
+    return sum(committed(installation, "dead-letters", group=f"{installation.app}-replay").values())
 
 
 def begun(installation: Installation) -> Process:
