@@ -9,11 +9,12 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
+from confluent_kafka import KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from benchmarks.bar import Bar
 from tests.brokers import KafkaNode, kafka_jars
+from tests.kafka.group import asker
 
 
 class Kafka:
@@ -22,12 +23,7 @@ class Kafka:
     def __init__(self, address: str) -> None:
         self.address = address
         self._admin = AdminClient({"bootstrap.servers": address, "log_level": 0})
-        self._reader = self._asker("benchmarks")
-        self._askers: dict[str, Consumer] = {}
-
-    def _asker(self, group: str) -> Consumer:
-        """Return a client that asks for a group's offsets without joining it: the admin's way crashes beside a young Kafka."""
-        return Consumer({"bootstrap.servers": self.address, "group.id": group, "enable.auto.commit": False, "log_level": 0})
+        self._reader = asker(address, "benchmarks")
 
     def create(self, name: str, partitions: int, **config: str) -> None:
         """Create a topic; the names of its settings are written with `_`."""
@@ -53,9 +49,8 @@ class Kafka:
     def committed(self, group: str, topic: str, partitions: int) -> int:
         """Return the sum of a group's committed offsets; 0 while there are none."""
         places = [TopicPartition(topic, partition) for partition in range(partitions)]
-        asker = self._askers.get(group) or self._askers.setdefault(group, self._asker(group))
         try:
-            found = asker.committed(places, timeout=10)
+            found = asker(self.address, group).committed(places, timeout=10)
         except KafkaException:
             return 0
         return sum(max(place.offset, 0) for place in found)

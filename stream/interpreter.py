@@ -1,4 +1,4 @@
-"""Which Python `make install` takes: one built with profile-guided optimisation runs Python itself half as long again as fast.
+"""Which Python `make install` takes: one built with profile-guided optimisation runs Python itself half as fast again.
 
 `python -I stream/interpreter.py` ends with 0 where `make install` should take that Python: new enough, quick, with venv. It
 stands alone, for it runs before anything is installed.

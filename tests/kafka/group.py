@@ -20,7 +20,7 @@ def admin_of(address: str) -> AdminClient:
 
 
 @cache
-def _asker(address: str, group: str) -> Consumer:
+def asker(address: str, group: str) -> Consumer:
     """Return a client that asks for a group's offsets without joining it: the admin's way crashes beside a young Kafka."""
     return Consumer({"bootstrap.servers": address, "group.id": group, "enable.auto.commit": False, "log_level": 0})
 
@@ -29,7 +29,7 @@ def committed(installation: Installation, topic: str, partitions: int = 4, group
     """Return the offset of each partition that a group (the workers') has committed; empty while Kafka does not answer."""
     wanted = [TopicPartition(installation.topic(topic), partition) for partition in range(partitions)]
     try:
-        found = _asker(installation.broker.address, group or installation.app).committed(wanted, timeout=5)
+        found = asker(installation.broker.address, group or installation.app).committed(wanted, timeout=5)
     except KafkaException:
         return {}
     return {at.partition: at.offset for at in found if at.offset >= 0}
@@ -37,14 +37,16 @@ def committed(installation: Installation, topic: str, partitions: int = 4, group
 
 def ends(installation: Installation, topic: str, partitions: int = 4) -> dict[int, int]:
     """Return the end of each partition that is not empty; waits while a partition has no leader."""
-    asker = _asker(installation.broker.address, installation.app)
+    client = asker(installation.broker.address, installation.app)
 
     def ask() -> dict[int, int]:
         try:
-            return {n: asker.get_watermark_offsets(TopicPartition(installation.topic(topic), n), 5)[1] for n in range(partitions)}
+            return {
+                n: client.get_watermark_offsets(TopicPartition(installation.topic(topic), n), 5)[1] for n in range(partitions)
+            }
         except KafkaException:
             with contextlib.suppress(KafkaException):  # a young broker denied the topic, and librdkafka believes it for ever
-                asker.list_topics(installation.topic(topic), timeout=5)
+                client.list_topics(installation.topic(topic), timeout=5)
             return {}
 
     known = wait_until(ask, 120, f"the ends of {topic}")
@@ -54,7 +56,7 @@ def ends(installation: Installation, topic: str, partitions: int = 4) -> dict[in
 def forget_clients() -> None:
     """Close the clients of a Kafka that is going to end."""
     admin_of.cache_clear()
-    _asker.cache_clear()
+    asker.cache_clear()
 
 
 def members(installation: Installation) -> int:

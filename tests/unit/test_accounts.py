@@ -237,6 +237,21 @@ def test_a_committee_of_two_roles_commits_and_one_that_grows_old_ends_it() -> No
     assert log.moves == [("visitor", "committed", "threshold_up", 0), ("committed", "visitor", "decay", 3 * DAY)]
 
 
+def test_a_tick_stops_where_the_cut_is_full(monkeypatch: pytest.MonkeyPatch) -> None:
+    log = Log()
+    for number in range(3):
+        log.hear(lead(), id_=f"account::{number}.example")
+    log.fold.cut()
+    monkeypatch.setattr("stream.domain.ownrows.CUT_BYTES", 1)
+    parts: list[bool] = []
+    while not parts or not parts[-1]:
+        log.fold.out.clear()
+        parts.append(log.fold.apply_part(log.offset, encode(Tick(0, START + 30 * DAY))))
+        assert len(log.fold.out) == 1
+        log.fold.cut()
+    assert parts == [False, False, True]
+
+
 @pytest.mark.parametrize("code", ["merge", "unmerge", "erase"])
 def test_what_people_did_is_the_reason(code: str) -> None:
     log = Log().hear(lead(LEAD_1)).hear(Member(LEAD_1, 2, left=True), code=code)

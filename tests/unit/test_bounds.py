@@ -1,6 +1,7 @@
 """What a producer sends never makes a row, a snapshot or a cut larger than Kafka takes."""
 
 from collections.abc import Iterable
+from typing import Any
 
 import orjson
 import pytest
@@ -9,8 +10,9 @@ from faust.types import TP
 from stream.domain import visitor
 from stream.domain.accounts.fold import Accounts
 from stream.domain.editions import KEPT, MAX_TEXT
-from stream.domain.event import Event
+from stream.domain.event import Event, Link
 from stream.domain.log import Deployment, Member, Members, NewRuleset, Tick, encode
+from stream.domain.ownrows import CUT_BYTES
 from stream.domain.people import People
 from stream.domain.ruleset.load import load
 from stream.faust_conf import MAX_BATCH
@@ -18,9 +20,12 @@ from stream.intake import Intake
 from stream.lookups import Lookups
 from stream.rulesets import default_text
 from stream.runtime.atomic import AtomicPart
+from stream.runtime.producer import Pair
+from tests.told import DAY, START, happened, rules
 
 RECORD = 1_048_588
-DAY = 86_400_000
+MERGE = 450_000
+"""What one record may change beside a cut that is full already."""
 HEAD = 30
 """Bytes that Kafka puts around a row, at most."""
 RULES = load(default_text())
@@ -68,19 +73,27 @@ def test_the_rows_that_one_record_changes_fit_one_batch_even_when_the_largest_pe
     for user, first in (("a", 0), ("b", 31)):
         for device in range(first, first + 31):
             send(user, {"type": "weibo", "id": f"{device}-{WIDE * 100}", "scope": WIDE * 120})
-    assert send("a", {"type": "email", "id": "b@acme.example"}) < MAX_BATCH // 2 - 20_000
+    assert send("a", {"type": "email", "id": "b@acme.example"}) < MERGE < MAX_BATCH - CUT_BYTES
     assert len([person for person in people.rows.persons() if person.identified]) == 1
 
 
-def largest_cut(fold: People | Accounts, records: Iterable[bytes]) -> int:
-    """Return the bytes of the largest cut that a worker makes of a log no checkpoint interrupts."""
-    part = AtomicPart(TP("changelog", 0), {}, set(), fold)
-    for offset, record in enumerate(records):
+def size(cut: list[Pair]) -> int:
+    return sum(len(key or b"") + len(value or b"") + HEAD for key, value in cut)
+
+
+def fold(part: AtomicPart[Any], offset: int, record: bytes) -> None:
+    """Fold a record as a worker does between two checkpoints."""
+    part.cut_for(len(record))
+    while not part.fold.apply_part(offset, record):
         part.cut_for(len(record))
-        while not fold.apply_part(offset, record):
-            part.cut_for(len(record))
-        fold.out.clear()
-    return max(sum(len(key or b"") + len(value or b"") + HEAD for key, value in rows) for rows in part.take().rows)
+
+
+def largest_cut(one: People | Accounts, records: Iterable[bytes]) -> int:
+    """Return the bytes of the largest cut that a worker makes of a log no checkpoint interrupts."""
+    part = AtomicPart(TP("changelog", 0), {}, set(), one)
+    for offset, record in enumerate(records):
+        fold(part, offset, record)
+    return max(map(size, part.take().rows))
 
 
 def registrations(count: int, leaves: int, user: str = "u{}") -> Iterable[bytes]:
@@ -101,21 +114,24 @@ def test_a_crowd_that_registers_between_two_checkpoints_makes_no_cut_larger_than
 
 
 def test_leads_with_many_devices_that_fall_at_one_tick_make_no_cut_larger_than_a_batch() -> None:
-    people, records = People({}, 1, "leadstream", RULES, accounts=True), []
+    people = People({}, 1, "leadstream", rules(), accounts=True)
+    part = AtomicPart(TP("changelog", 0), {}, set(), people)
     for number in range(700):
-        devices = [{"type": "weibo", "id": f"{number}-{device}-{'x' * 80}"} for device in range(20)]
-        event: dict[str, object] = {
-            "type": "track",
-            "event": "Demo Requested",
-            "userId": f"u{number}",
-            "context": {"externalIds": devices},
-        }
-        outcome = visitor.apply(None, read(event, number), number + 1, RULES)
+        links = [Link(f"weibo::{number}-{device}-{'x' * 80}") for device in range(20)]
+        outcome = visitor.apply(None, happened("Asked", f"user::{number}", START + number, links=links), 1, people.rules)
         assert outcome.snapshot is not None
-        records.append(encode(outcome.snapshot))
-    records.append(encode(Tick(0, 1_800_000_000_000 + 400 * DAY)))
-    assert MAX_BATCH // 8 < largest_cut(people, records) < MAX_BATCH
-    assert len(people.leads.timers) == 0
+        people.apply(number, encode(outcome.snapshot))
+        part.cut()
+    part.take()
+    assert len(people.leads.timers) == 700
+    people.take_out()
+
+    fold(part, 700, encode(Tick(0, START + 400 * DAY)))
+
+    assert len(people.take_out()) == 2 * 700
+    rows = part.take().rows
+    assert sum(map(size, rows)) > MAX_BATCH
+    assert max(map(size, rows)) < MAX_BATCH
 
 
 def test_accounts_of_whom_a_crowd_is_told_make_no_cut_larger_than_a_batch() -> None:
@@ -125,10 +141,10 @@ def test_accounts_of_whom_a_crowd_is_told_make_no_cut_larger_than_a_batch() -> N
     assert MAX_BATCH // 8 < largest_cut(accounts, map(encode, told)) < MAX_BATCH
 
 
-@pytest.mark.parametrize("fold", ["people", "accounts"])
-def test_the_largest_rulesets_one_behind_the_other_make_no_cut_larger_than_a_batch(fold: str) -> None:
+@pytest.mark.parametrize("table", ["people", "accounts"])
+def test_the_largest_rulesets_one_behind_the_other_make_no_cut_larger_than_a_batch(table: str) -> None:
     texts = [f"# {number}\n".encode().ljust(MAX_TEXT - len(RULES.text), b"#") + b"\n" + RULES.text for number in range(KEPT + 2)]
-    if fold == "people":
+    if table == "people":
         people = People({}, 1, "leadstream", RULES, accounts=True)
         told = [[encode(Deployment(text)), *registrations(200, 3)] for text in texts]
         assert MAX_BATCH // 2 < largest_cut(people, [record for some in told for record in some]) < MAX_BATCH

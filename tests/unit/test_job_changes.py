@@ -11,6 +11,7 @@ from stream.domain.accounts.fold import Accounts
 from stream.domain.event import Company, Event, Group, Link
 from stream.domain.log import Erasing, GoOn, Record, Tick, encode
 from stream.domain.people import People
+from stream.domain.person import BARE
 from tests.told import BEHAVIOURS, DAY, LADDER, START, Log, happened, rules
 
 TEXT = (
@@ -167,6 +168,17 @@ def test_who_is_too_old_leaves_though_the_clock_goes_back_before_its_turn(
     world.append(GoOn())
     assert (world.of(OLD, 101)["people"], world.people.waits) == ([], False)
     assert world.people.clock == START + 50 * DAY
+
+
+@pytest.mark.parametrize(("ids", "left"), [(1, 1), (BARE, 2)])
+def test_of_leads_with_many_ids_fewer_leave_at_once(monkeypatch: pytest.MonkeyPatch, ids: int, left: int) -> None:
+    monkeypatch.setattr(membership, "AGED", 2 * BARE)
+    world = Companies()
+    for number in (1, 2, 3):
+        mail, device = Link(f"email::{number}@old.example", "business"), Link(f"weibo::{number}{'x' * ids}")
+        world.add(happened("Met", f"user::{number}", START + number, links=(mail, device)))
+    world.tick(START + 101 * DAY)
+    assert (len(world.of(OLD, 101)["people"]), world.people.waits) == (left, True)
 
 
 def test_under_a_new_ruleset_nothing_is_too_old_before_it_came() -> None:

@@ -188,6 +188,18 @@ def test_a_ruleset_is_passed_on_and_all_leads_are_told_anew(monkeypatch: pytest.
     assert {one.code for each in heard for one in each if isinstance(one, Members)} == {"ruleset_change"}
 
 
+def test_of_leads_with_many_ids_fewer_are_told_anew_at_a_tick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(membership, "WALK", 2 * BARE)
+    log = Told()
+    log.add(*[asked(f"user::{n}", company=ACME, links=[f"weibo::{n}{'x' * BARE}"]) for n in range(3)])
+    log.take()
+    heard = []
+    while log.people.log.told != WALKED:
+        log.tick(START)
+        heard.append(sum(len(one.changed) for one in log.take() if isinstance(one, Members)))
+    assert [count for count in heard if count] == [1, 1, 1]
+
+
 def test_while_sums_come_back_after_a_loss_accounts_hear_only_who_is_counted_elsewhere() -> None:
     log = Told()
     log.append(Settling("run"))

@@ -174,6 +174,32 @@ def test_a_tick_moves_leads_part_by_part_and_goes_on_after_a_restart(monkeypatch
     assert len(times) == 5
 
 
+def test_a_tick_stops_where_the_cut_is_full(monkeypatch: pytest.MonkeyPatch) -> None:
+    log, tick = Log(), encode(Tick(0, START + 30 * DAY))
+    log.add(*(asked(START + n * SECOND, f"user::{n}") for n in range(3)))
+    log.people.cut()
+    monkeypatch.setattr("stream.domain.ownrows.CUT_BYTES", 1)
+    parts: list[bool] = []
+    while not parts or not parts[-1]:
+        parts.append(log.people.apply_part(4, tick))
+        assert len([fact for fact in facts_in(log.people.take_out()) if fact["type"].endswith("stage_changed.v1")]) == 1
+        log.people.cut()
+    assert parts == [False, False, True]
+
+
+def test_no_more_stays_decoded_behind_a_cut_than_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    log = Log()
+    log.add(asked())
+    log.people.cut()
+    kept = log.person(USER)
+    log.people.cut()
+    assert log.person(USER) is kept
+    monkeypatch.setattr("stream.domain.rows.KEPT_BYTES", 0)
+    log.people.cut()
+    assert log.person(USER) is not kept
+    assert not log.people.leads.is_read(log.person(USER))
+
+
 def test_facts_of_a_tick_come_in_order_of_instant_then_lead() -> None:
     log = Log()
     log.add(asked(START + SECOND, "user::3"), *(asked(START, f"user::{n}") for n in (1, 2)))
