@@ -1,12 +1,13 @@
-"""When a decaying score falls below a threshold: the closed form, and a bracket where there is none.
+"""When a decaying score falls below a threshold: sure steps towards it.
 
-One half-life: a * 2^(-(t - base) / h) = x at t = base + h * log2(a / x). Several half-lives: Newton's method on the logarithm of
-the sum, which is convex and falls, so that each step ends before the crossing. Negative parts that fade faster than positive
-ones can let a sum rise again: then stretches of time are halved until each is shown to hold or to be one millisecond long.
+A step is as long as the sum surely stays above, and two bounds tell how long that is; the longer counts. Far away: the positive
+parts lie above the tangent of their logarithm, and the negative ones take ever less. Near by: positive parts lie above their
+tangent, and negative ones give back, up to the second order, at least what they give back now, so that each step doubles the
+digits. Of one half-life the first step is exact: t = base + h * log2(a / x). Negative parts that fade sooner than positive ones
+let a sum rise and fall again; both bounds hold for that, too.
 """
 
-from collections.abc import Callable, Sequence
-from math import ceil, log2
+from math import log, log2, sqrt
 
 from stream.domain.decay import Curve, value
 
@@ -14,81 +15,52 @@ MARGIN = 1e-9
 """`>= x` means `>= x - MARGIN`."""
 END = 253_402_300_799_999
 """The last instant there is (9999-12-31), in ms."""
+_NOTHING = 1e-100
+"""What no sum of ours tells from nothing; squares of less are nothing to a double."""
+_LN2 = log(2)
 
 
 def first_below(curve: Curve, base: int, threshold: float, start: int, end: int) -> int | None:
     """Return the first ms in [start, end) at which `curve` is below `threshold`; None where there is none."""
-    limit = threshold - MARGIN
-    if value(curve, base, start) < limit:
-        return start
-    if min(curve.values(), default=0.0) >= 0:
-        return _falling(curve, base, limit, start, end)
-    return _first_true(lambda t: value(curve, base, t) < limit, lambda a, b: _least(curve, base, a, b) >= limit, start, end)
-
-
-def _falling(curve: Curve, base: int, limit: float, start: int, end: int) -> int | None:
-    """Find the fall of a sum of positive parts, which is not below `limit` at `start`."""
-
-    def below(t: int) -> bool:
-        return value(curve, base, t) < limit
-
-    if limit <= 0 or not below(end - 1):
-        return None
-    parts = [(h, a) for h, a in curve.items() if a > 0]
-    if len(parts) == 1:
-        ((h, a),) = parts
-        guess = max(start, base + ceil(h * log2(a / limit)))
-    else:
-        guess = _approach(parts, base, limit, start)
-    return _settle(below, min(guess, end - 1))
-
-
-def _approach(parts: Sequence[tuple[float, float]], base: int, limit: float, start: int) -> int:
-    """Return about when a sum of positive (half-life, amount) parts falls to `limit`, from `start` where it has not.
-
-    A tenth of a bisection's evaluations: this is asked for at every change of a stage.
-    """
-    at, step = float(start - base), 1.0
-    while step > 0.5:
-        total = falling = 0.0
-        for h, a in parts:
-            part = a * 2.0 ** (-at / h)
-            total += part
-            falling += part / h
-        step = log2(total / limit) * total / falling
-        at += step
-    return base + ceil(at)
-
-
-def _settle(holds: Callable[[int], bool], guess: int) -> int:
-    """Walk the few milliseconds that rounding may be off."""
-    while holds(guess - 1):
-        guess -= 1
-    while not holds(guess):
-        guess += 1
-    return guess
-
-
-def _least(curve: Curve, base: int, a: int, b: int) -> float:
-    """Return a lower bound of the curve on [a, b]: positive parts at their end, negative ones at their beginning."""
-    total = 0.0
-    for h, v in curve.items():
-        total += v * 2.0 ** ((base - (b if v > 0 else a)) / h)
-    return total
-
-
-def _first_true(holds: Callable[[int], bool], safe: Callable[[int, int], bool], start: int, end: int) -> int | None:
-    """Return the first ms in (start, end) at which `holds`, given it does not at `start`; `safe`: nowhere in a stretch."""
-    stretches = [(start, end - 1)]
-    while stretches:
-        a, b = stretches.pop()
-        if safe(a, b):
-            continue
-        if b - a <= 1:
-            if holds(b):
-                return b
-            continue
-        middle = (a + b) // 2
-        stretches.append((middle, b))
-        stretches.append((a, middle))
+    limit, at = threshold - MARGIN, start
+    while at < end:
+        step = _sure_step(curve, base - at, limit)
+        if step is None:
+            return None
+        if step < 0:
+            return _settled(curve, base, limit, start, at)
+        at += max(1, int(step))
     return None
+
+
+def _sure_step(curve: Curve, until_base: int, limit: float) -> float | None:
+    """Return for how many ms the curve is not below `limit`, at least; -1: it is; None: it never will be."""
+    total = gained = falling = owed = fading = bending = 0.0
+    for h, a in curve.items():
+        part = a * 2.0 ** (until_base / h)
+        total += part
+        if part > 0:
+            gained += part
+            falling += part / h
+        else:
+            owed -= part
+            fading -= part / h
+            bending -= part / h / h
+    if total < limit:
+        return -1.0
+    needed = limit + owed
+    if needed < _NOTHING:
+        return None
+    step = log2(gained / needed) * gained / falling
+    if not owed:
+        return step
+    over, slope, bend = total - limit, (falling - fading) * _LN2, bending * _LN2 * _LN2
+    down = slope + sqrt(slope * slope + 2 * bend * over)
+    return max(step, 2 * over / down if down else 0.0)
+
+
+def _settled(curve: Curve, base: int, limit: float, start: int, at: int) -> int:
+    """Walk back the few milliseconds that rounding may be off: the first is the same from wherever it was looked for."""
+    while at > start and value(curve, base, at - 1) < limit:
+        at -= 1
+    return at

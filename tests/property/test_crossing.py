@@ -127,3 +127,28 @@ def test_a_crossing_does_not_depend_on_where_the_base_lies(curve: Curve, thresho
     if found is not None and again is not None and found != again:
         edge = min(found, again)
         assert abs(value(curve, 0, edge) - threshold + 1e-9) < 1e-10
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    curve=st.dictionaries(
+        st.sampled_from([DAY / 24, DAY, 7.0 * DAY, 14.0 * DAY, 90.0 * DAY]), st.floats(-100, 100), min_size=2, max_size=4
+    ),
+    above=st.sampled_from([-1.0, 0.0, 1e-6, 1e-3, 1.0]), start=st.integers(0, 3 * DAY),
+)  # fmt: skip
+def test_no_step_passes_a_fall(curve: Curve, above: float, start: int) -> None:
+    """The threshold is one that the curve grazes."""
+    last = start + 400 * DAY
+    looks = sorted({start + int((last - start) * (n / 400) ** 4) for n in range(401)})
+    least = min(looks, key=lambda at: value(curve, 0, at))
+    threshold = value(curve, 0, least) + above
+
+    found = first_below(curve, 0, threshold, start, last)
+
+    until = last if found is None else found
+    assert all(value(curve, 0, at) > threshold - 1e-9 - 1e-11 for at in looks if at < until)
+    if above > 0:
+        assert found is not None
+        assert found <= least
+    if found is not None:
+        assert value(curve, 0, found) < threshold - 1e-9 <= value(curve, 0, max(found - 1, start)) or found == start

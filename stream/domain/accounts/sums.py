@@ -97,9 +97,6 @@ def _switch(member: Member, now: Shape, start: int, end: int, threshold: float) 
     if now.floored:
         rising = {h: -a for h, a in member.interest.items()}
         return first_below(rising, member.base, 2 * MARGIN - threshold, start, end)
-    only_falls = not any(a < 0 for a in member.interest.values())
-    if only_falls and end < END and decay.value(member.interest, member.base, end) >= threshold - MARGIN:
-        return None
     return first_below(member.interest, member.base, threshold, start, end)
 
 
