@@ -1,5 +1,6 @@
 """`leadstream account`: what is known about one company, who is there, and who is missing."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import click
@@ -8,6 +9,9 @@ from rich.table import Table
 
 from stream.cli.ledger import facts
 from stream.settings import load
+
+SHOWN = 20
+"""How many people of a list are printed; an account may have thousands."""
 
 
 @click.command()
@@ -42,7 +46,7 @@ def show(document: dict[str, Any], console: Console) -> None:
         "domain": document["domain"],
         "stage": f"{document['stage']} (step {document['stageOrder']})" + (f", since {since}" if since else ""),
         "score": f"{document['score']:.2f}",
-        "people": "\n".join(people) or "none: nobody identified",
+        "people": _listed(people) or "none: nobody identified",
         "anonymous": f"{document['anonymous']} visitors who are nobody's",
         "missing": ", ".join(document["missing"]) or None,
         "last activity": document["lastActivity"],
@@ -58,8 +62,14 @@ def show(document: dict[str, Any], console: Console) -> None:
 def _committee(roles: dict[str, list[str]]) -> Table:
     table = Table("role", "people", title="Buying committee")
     for role, leads in roles.items():
-        table.add_row(role, "\n".join(leads))
+        table.add_row(role, _listed(leads))
     return table
+
+
+def _listed(people: Sequence[str]) -> str:
+    """Return the first of them, one a line, and how many more there are."""
+    rest = len(people) - SHOWN
+    return "\n".join([*people[:SHOWN], *([f"and {rest:,} more (--json has them)"] if rest > 0 else [])])
 
 
 def _evidence(evidence: list[dict[str, Any]]) -> Table:

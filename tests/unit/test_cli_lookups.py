@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from io import StringIO
 from threading import Thread
 from typing import Any
 
@@ -13,11 +14,18 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import unused_port
 from click.testing import CliRunner, Result
+from rich.console import Console
 
+from stream.cli import account
 from stream.cli.lead import lead
 from stream.cli.visitor import visitor
+from stream.domain.accounts import document
+from stream.domain.accounts.fold import Accounts
 from stream.domain.ids import lead_id
+from stream.domain.log import Member, Members, encode
+from stream.domain.ruleset.load import load
 from stream.errors import CommandError, NegativeAnswerError, UnreachableError, UsageError
+from stream.rulesets import default_text
 from stream.web import client
 from stream.web.service import Web
 from tests.unit.standing_worker import StandingWorker, buyer
@@ -57,6 +65,31 @@ async def test_a_visitor_is_shown_with_tags_and_the_ledger(port: int) -> None:
         assert expected in text
     stranger = (await call(visitor, "anon::stranger")).stdout
     assert "nobody identified" in stranger
+
+
+def shown(told: dict[str, Any]) -> str:
+    console = Console(width=120, record=True, file=StringIO())
+    account.show(told, console)
+    return console.export_text()
+
+
+def people(count: int) -> dict[str, Any]:
+    """The document of an account with so many leads, of whom one decides."""
+    fold = Accounts({}, "leadstream", load(default_text()))
+    for number in range(count):
+        told = Member(f"lead_{number:04}", number + 1, lead=True, interest={1e12: 90.0}, base=1)
+        fold.apply(number, encode(Members("account::acme.example", 1, [told])))
+    return document.account(fold, "account::acme.example", 1) or {}
+
+
+def test_an_account_of_thousands_shows_some_of_its_people_and_how_many_more_there_are() -> None:
+    few, many = shown(people(20)), shown(people(1_234))
+    for number in range(20):
+        assert f"lead_{number:04}" in few
+        assert f"lead_{number:04}" in many
+    assert "more" not in few
+    assert "lead_0020" not in many
+    assert "and 1,214 more (--json has them)" in many
 
 
 async def test_json_is_one_document_and_nothing_else(port: int) -> None:
