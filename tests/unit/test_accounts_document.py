@@ -6,6 +6,7 @@ import pytest
 
 from stream.domain.accounts.document import account
 from stream.domain.accounts.fold import Accounts
+from stream.domain.crossing import END
 from stream.domain.documents import TooEarly
 from stream.domain.freshness import counts_until
 from stream.domain.instants import write
@@ -108,6 +109,15 @@ def test_at_an_instant_ahead_all_is_as_if_the_clock_had_run_there_and_nothing_is
     assert world.fold.cut()[:-1] == []
     assert before != []
     assert world.shown()["stage"] == "engaged"
+
+
+def test_the_last_instant_there_is_can_be_asked_for() -> None:
+    world = World().hear(lead(idle_ms=15 * DAY, idle_points=-30.0)).hear(visitor())
+    for at in (END - 1, END):
+        document = world.shown(at=at)
+        assert (document["stage"], document["asOf"]) == ("visitor", write(at))
+        assert document["score"] == pytest.approx(0.0)
+        assert world.shown(now=at)["score"] == pytest.approx(0.0)
 
 
 def test_the_past_is_not_kept() -> None:

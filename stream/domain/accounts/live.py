@@ -47,10 +47,10 @@ class Live:
 
     @property
     def next(self) -> int:
-        """The first instant at which a member may count otherwise; after all others where none does."""
+        """The first instant at which a member may count otherwise; behind the last there is where none does."""
         while self._heap and self._due.get(self._heap[0][1]) != self._heap[0][0]:
             heappop(self._heap)
-        return self._heap[0][0] if self._heap else END
+        return self._heap[0][0] if self._heap else END + 1
 
     @property
     def is_changing(self) -> bool:
