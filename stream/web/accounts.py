@@ -3,7 +3,6 @@
 import asyncio
 from dataclasses import dataclass
 from heapq import nsmallest
-from math import inf
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
@@ -39,14 +38,12 @@ class Hot:
     @classmethod
     def asked(cls, request: web.Request) -> "Hot":
         """Return what a request asks for; raises `Malformed`."""
-        after, limit = request.query.get("after", ""), request.query.get("limit", str(question.PAGE))
-        now = request.query.get("now", "")
-        place = Place.read(after) if after else Place(int(now) if now.isdecimal() else now_ms(), inf, "")
+        after, now = request.query.get("after", ""), request.query.get("now", str(now_ms()))
+        place = Place.read(after) if after else Place.before_all(now)
         if place is None:
-            raise Malformed(f"after {after!r} is no place in the list: take it from `next`")
-        if not limit.isdecimal() or not 1 <= int(limit) <= question.LONGEST_PAGE:
-            raise Malformed(f"limit {limit!r}: give a number from 1 to {question.LONGEST_PAGE}")
-        return cls(request.query.get("stage"), place, int(limit))
+            wrong = f"after {after!r} is no place in the list: take it from `next`" if after else f"now {now!r} is no instant in ms"
+            raise Malformed(wrong)
+        return cls(request.query.get("stage"), place, question.limit_of(request))
 
     @property
     def query(self) -> str:

@@ -1,5 +1,6 @@
 """What a request asks for, read from its path and its query."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -10,6 +11,7 @@ from stream.web.answers import Malformed
 
 PAGE = 100
 LONGEST_PAGE = 1000
+_NUMBER = re.compile("[0-9]{1,9}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +52,18 @@ def at_of(request: web.Request) -> int | None:
 def page_of(request: web.Request) -> Page:
     """Return which leads are asked for; raises `Malformed`."""
     query = request.query
-    after, limit = query.get("after", ""), query.get("limit", str(PAGE))
+    after = query.get("after", "")
     if after and not asking.LEAD_ID.fullmatch(after):
         raise Malformed(f"after {after!r} is no lead id: take it from `next`")
-    if not limit.isdecimal() or not 1 <= int(limit) <= LONGEST_PAGE:
-        raise Malformed(f"limit {limit!r}: give a number from 1 to {LONGEST_PAGE}")
-    return Page(query.get("stage"), query.get("route"), after, int(limit))
+    return Page(query.get("stage"), query.get("route"), after, limit_of(request))
+
+
+def limit_of(request: web.Request) -> int:
+    """Return how many documents a page may have; raises `Malformed`."""
+    text = request.query.get("limit", str(PAGE))
+    if _NUMBER.fullmatch(text) is None or not 1 <= int(text) <= LONGEST_PAGE:
+        raise Malformed(f"limit {text!r}: give a number from 1 to {LONGEST_PAGE}")
+    return int(text)
 
 
 def _id(request: web.Request, read: Callable[[str], str]) -> str:

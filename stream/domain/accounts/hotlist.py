@@ -2,12 +2,15 @@
 
 import re
 from collections.abc import Iterator
+from math import inf
 from typing import NamedTuple, Self
 
 from stream.domain.accounts.document import account
 from stream.domain.accounts.fold import Accounts
+from stream.domain.crossing import END
 
-_PLACE = re.compile(r"(\d{1,15})~(-?\d+(?:\.\d+)?(?:e[+-]?\d+)?)~(account:[\s\S]+)")
+_INSTANT = re.compile(r"[0-9]{1,15}")
+_PLACE = re.compile(r"([0-9]+)~(-?\d+(?:\.\d+)?(?:e[+-]?\d+)?)~(account:[\s\S]+)")
 
 
 class Place(NamedTuple):
@@ -25,7 +28,14 @@ class Place(NamedTuple):
         Place(now=1700000000000, score=82.5, id='account::acme.example')
         """
         found = _PLACE.fullmatch(text)
-        return None if found is None else cls(int(found[1]), float(found[2]), found[3])
+        now = None if found is None else _instant(found[1])
+        return None if found is None or now is None else cls(now, float(found[2]), found[3])
+
+    @classmethod
+    def before_all(cls, now: str) -> Self | None:
+        """Return the place before all accounts as of `now`, in ms as text; None where that is no instant."""
+        at = _instant(now)
+        return None if at is None else cls(at, inf, "")
 
     def write(self) -> str:
         """Return the place as `next` tells it."""
@@ -35,6 +45,10 @@ class Place(NamedTuple):
     def order(self) -> tuple[float, str]:
         """What the list is ordered by."""
         return -self.score, self.id
+
+
+def _instant(text: str) -> int | None:
+    return int(text) if _INSTANT.fullmatch(text) is not None and int(text) <= END else None
 
 
 def ranked(fold: Accounts, stage: str | None, after: Place) -> Iterator[Place | None]:
