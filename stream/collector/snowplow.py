@@ -57,6 +57,8 @@ _ITEM: Final = {
     "ti_cu": "currency",
 }
 _SCROLL: Final = {"pp_mix": "scroll_x_min", "pp_max": "scroll_x_max", "pp_miy": "scroll_y_min", "pp_may": "scroll_y_max"}
+_WHOLE: Final = 2**53
+"""Whole numbers from here on are none that a float can tell from their neighbours, and JSON's readers take no larger than 64 bits."""
 _NUMBERS: Final = frozenset({"se_va", "tr_tt", "tr_tx", "tr_sh", "ti_pr", "ti_qu", *_SCROLL})
 
 
@@ -164,7 +166,7 @@ def _number(value: Any) -> Any:
         number = None
     if number is None or not math.isfinite(number):
         return value
-    return int(number) if number.is_integer() else number
+    return int(number) if number.is_integer() and abs(number) < _WHOLE else number
 
 
 def _instant(value: Any) -> Any:

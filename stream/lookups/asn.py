@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from sys import intern
@@ -13,6 +14,8 @@ from stream.lookups.layouts import NOTHING, Finding, IsHosting
 from stream.lookups.maxmind import Answer
 from stream.lookups.networks import NetworkTable, Span, cidr, parse_network, span_of
 from stream.lookups.ranges import read_text
+
+_AS_NUMBER = re.compile("[0-9]{1,10}")
 
 
 class System(NamedTuple):
@@ -89,7 +92,17 @@ def _fields(row: list[str]) -> tuple[bytes, bytes, str, str]:
 
 
 def _system(path: Path, line: int, number: str, name: str) -> System | None:
-    digits = number.strip().upper().removeprefix("AS")
-    if not (digits.isascii() and digits.isdigit()):
+    told = as_number(number)
+    if told is None:
         raise BadLookupFile(path, line, f"{number!r} is no AS number")
-    return System(int(digits), intern(name.strip())) if int(digits) and name.strip() else None
+    return System(told, intern(name.strip())) if told and name.strip() else None
+
+
+def as_number(text: str) -> int | None:
+    """Return the number of an autonomous system (RFC 6793: 32 bits); None where it is none.
+
+    >>> as_number("AS16509"), as_number("16509"), as_number("AS99999999999")
+    (16509, 16509, None)
+    """
+    digits = text.strip().upper().removeprefix("AS")
+    return int(digits) if _AS_NUMBER.fullmatch(digits) is not None else None

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from stream.lookups import packaged
+from stream.lookups.asn import as_number
 from stream.lookups.networks import NetworkTable, Span, parse_network
 from stream.lookups.words import Word, WordLists
 
@@ -29,7 +30,7 @@ def _spans(lists: WordLists, name: str, kind: str) -> Iterator[Span[str]]:
 
 
 def _number(word: Word) -> int:
-    digits = word.text.upper().removeprefix("AS")
-    if not (digits.isascii() and digits.isdigit()):
+    number = as_number(word.text)
+    if number is None:
         raise word.bad(f"{word.text!r} is no AS number")
-    return int(digits)
+    return number

@@ -123,6 +123,7 @@ def test_a_user_name_and_an_ipv6_address() -> None:
         pytest.param(_line(time="yesterday"), id="no time"),
         pytest.param(_line(status="OK"), id="no status"),
         pytest.param(_line(size="12k"), id="no size"),
+        pytest.param(_line(size="9" * 19), id="no size there can be"),
         pytest.param("{}", id="json"),
     ],
 )

@@ -96,6 +96,12 @@ def test_each_kind_becomes_an_event_of_ours(payload: dict[str, Any], type_: str,
     assert (made["type"], made.get("event"), made["properties"]) == (type_, event, properties)
 
 
+@pytest.mark.parametrize("told", ["1e300", "9223372036854775808", "-1e19", "9007199254740993"])
+def test_a_number_larger_than_readers_of_json_take_can_be_written(told: str) -> None:
+    made = event_of({**WHO, "e": "se", "se_ca": "video", "se_va": told})
+    assert orjson.loads(orjson.dumps(made))["properties"]["value"] == float(told)
+
+
 def test_the_page_its_campaign_and_the_tracker_are_context() -> None:
     url = "https://www.acme.example/pricing?utm_source=letter&utm_medium=email&utm_campaign=q3+2026#top"
     made = event_of(

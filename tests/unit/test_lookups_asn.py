@@ -61,6 +61,7 @@ def test_all_usual_forms_say_the_same(lists: Path, tmp_path: Path, text: str) ->
         ("1.0.0.9,1.0.0.1,1,Backwards", "is no line of an IP to ASN table"),
         ("1.0.0.0,2001::,1,Mixed", "is no line of an IP to ASN table"),
         ("1.0.0.0,1.0.0.255,one,Cloudflare", "'one' is no AS number"),
+        (f"1.0.0.0,1.0.0.255,{'9' * 5000},Cloudflare", "is no AS number"),
         ("1.0.0.1/24,13335,Cloudflare", "has host bits"),
     ],
 )
