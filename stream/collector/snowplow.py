@@ -58,7 +58,7 @@ _ITEM: Final = {
 }
 _SCROLL: Final = {"pp_mix": "scroll_x_min", "pp_max": "scroll_x_max", "pp_miy": "scroll_y_min", "pp_may": "scroll_y_max"}
 _WHOLE: Final = 2**53
-"""Whole numbers from here on are none that a float can tell from their neighbours, and JSON's readers take no larger than 64 bits."""
+"""From here on a float cannot tell whole numbers from their neighbours; readers of JSON take none of more than 64 bits."""
 _NUMBERS: Final = frozenset({"se_va", "tr_tt", "tr_tx", "tr_sh", "ti_pr", "ti_qu", *_SCROLL})
 
 

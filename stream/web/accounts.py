@@ -6,7 +6,6 @@ from heapq import nsmallest
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-import orjson
 from aiohttp import web
 from faust.types import TP
 
@@ -14,9 +13,9 @@ from stream.domain.accounts import document as documents
 from stream.domain.accounts.hotlist import Place, ranked
 from stream.domain.documents import TooEarly
 from stream.web import question
-from stream.web.answers import Malformed, NotNow, Unknown
+from stream.web.answers import Malformed, NotNow, Unknown, as_json
 from stream.web.held import Held, now_ms
-from stream.web.peers import HOP, Peers
+from stream.web.peers import Peers
 
 if TYPE_CHECKING:
     from stream.domain.accounts.fold import Accounts as Fold
@@ -41,8 +40,9 @@ class Hot:
         after, now = request.query.get("after", ""), request.query.get("now", str(now_ms()))
         place = Place.read(after) if after else Place.before_all(now)
         if place is None:
-            wrong = f"after {after!r} is no place in the list: take it from `next`" if after else f"now {now!r} is no instant in ms"
-            raise Malformed(wrong)
+            raise Malformed(
+                f"after {after!r} is no place in the list: take it from `next`" if after else f"now {now!r} is no instant"
+            )
         return cls(request.query.get("stage"), place, question.limit_of(request))
 
     @property
@@ -75,7 +75,7 @@ class Accounts:
         place = self._held.account_place(id_)
         fold = self._held.accounts(place)
         if fold is None:
-            return await self._pass_on(request, place)
+            return await self._peers.pass_on(request, place)
         try:
             document = documents.account(fold, id_, now_ms(), at)
         except TooEarly as error:
@@ -83,7 +83,7 @@ class Accounts:
         if document is None:
             self._held.require_read(place)
             raise Unknown(f"no account {id_}: nobody was seen there whom the ruleset lets name it ([accounts])")
-        return _json(document)
+        return as_json(document)
 
     async def hot(self, request: web.Request) -> web.Response:
         """Answer a page of accounts, highest score first."""
@@ -92,7 +92,7 @@ class Accounts:
         found = nsmallest(asked.limit + 1, (each for part in parts for each in part), key=lambda each: each[0].order)
         shown = found[: asked.limit]
         more = len(found) > asked.limit
-        return _json({"accounts": [document for _, document in shown], "next": shown[-1][0].write() if more else None})
+        return as_json({"accounts": [document for _, document in shown], "next": shown[-1][0].write() if more else None})
 
     async def hot_here(self, request: web.Request) -> web.Response:
         """Answer another worker what stands first in one partition; its holder alone is asked."""
@@ -101,17 +101,14 @@ class Accounts:
         if fold is None:
             raise NotNow("this worker does not hold that partition: ask again in a moment")
         found = await self._first(fold, place, Hot.asked(request))
-        return _json({"accounts": [[each.write(), document] for each, document in found]})
+        return as_json({"accounts": [[each.write(), document] for each, document in found]})
 
     async def _part(self, partition: int, asked: Hot) -> list[tuple[Place, dict[str, Any]]]:
         place = self._held.accounts_place(partition)
         fold = self._held.accounts(place)
         if fold is not None:
             return await self._first(fold, place, asked)
-        reply = await self._peers.ask(place, f"/internal/accounts/{partition}?{asked.query}")
-        told = orjson.loads(reply.body)
-        if reply.status != 200:
-            raise NotNow(told["error"])
+        told = await self._peers.read(place, f"/internal/accounts/{partition}?{asked.query}")
         return [(each, document) for text, document in told["accounts"] if (each := Place.read(text)) is not None]
 
     async def _first(self, fold: "Fold", tp: TP, asked: Hot) -> list[tuple[Place, dict[str, Any]]]:
@@ -138,20 +135,9 @@ class Accounts:
         if self._held.accounts(tp) is not fold:
             raise NotNow("accounts moved to another worker meanwhile: ask again in a moment")
 
-    async def _pass_on(self, request: web.Request, tp: TP) -> web.Response:
-        if HOP in request.headers:
-            raise NotNow(f"this worker does not hold partition {tp.partition} of {tp.topic} (any more): ask again in a moment")
-        reply = await self._peers.ask(tp, request.raw_path)
-        headers = {name: reply.headers[name] for name in ("Retry-After",) if name in reply.headers}
-        return web.Response(status=reply.status, body=reply.body, content_type="application/json", headers=headers)
-
 
 def _id(request: web.Request) -> str:
     try:
         return documents.named(request.match_info["id"])
     except ValueError as error:
         raise Malformed(str(error)) from error
-
-
-def _json(document: dict[str, Any]) -> web.Response:
-    return web.Response(body=orjson.dumps(document), content_type="application/json")

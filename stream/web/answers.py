@@ -1,8 +1,16 @@
-"""Answers that are no document: each is `{"error": text}` with its status."""
+"""What is answered: a document as JSON, or `{"error": text}` with its status."""
 
 from collections.abc import Mapping
 
+import orjson
+from aiohttp import web
+
 RETRY_AFTER_S = 1
+
+
+def as_json(document: object, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
+    """Return a document as it is answered."""
+    return web.Response(status=status, body=orjson.dumps(document), content_type="application/json", headers=headers)
 
 
 class Refused(Exception):  # noqa: N818 -- an answer, not a fault

@@ -2,15 +2,13 @@
 
 from typing import Any
 
-import orjson
 from aiohttp import web
-from faust.types import TP
 
 from stream.domain import exporting
 from stream.web import question
-from stream.web.answers import NotNow, Unknown
+from stream.web.answers import Unknown, as_json
 from stream.web.held import Held, now_ms
-from stream.web.peers import HOP, Peers
+from stream.web.peers import Peers
 
 
 class Exporting:
@@ -30,26 +28,20 @@ class Exporting:
         """Answer what the people log knows of somebody by any id."""
         key, people = question.lead_of(request), self._held.people
         if people is None:
-            return await self._pass_on(request, self._held.people_place)
-        return _json(exporting.person(people, key, now_ms()))
+            return await self._peers.pass_on(request, self._held.people_place)
+        return _told(exporting.person(people, key, now_ms()))
 
     async def visitor(self, request: web.Request) -> web.Response:
         """Answer what an identity's row holds."""
         node = question.visitor_of(request)
         place = self._held.place_of(node)
         if not self._held.holds(place):
-            return await self._pass_on(request, place)
+            return await self._peers.pass_on(request, place)
         known = self._held.row(node)
-        return _json(None if known is None else exporting.visitor(node, *known, now_ms()))
-
-    async def _pass_on(self, request: web.Request, tp: TP) -> web.Response:
-        if HOP in request.headers:
-            raise NotNow(f"this worker does not hold partition {tp.partition} of {tp.topic} (any more): ask again in a moment")
-        reply = await self._peers.ask(tp, request.raw_path)
-        return web.Response(status=reply.status, body=reply.body, content_type="application/json")
+        return _told(None if known is None else exporting.visitor(node, *known, now_ms()))
 
 
-def _json(document: dict[str, Any] | None) -> web.Response:
+def _told(document: dict[str, Any] | None) -> web.Response:
     if document is None:
         raise Unknown("nothing is known under this id")
-    return web.Response(body=orjson.dumps(document), content_type="application/json")
+    return as_json(document)

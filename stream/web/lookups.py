@@ -6,7 +6,6 @@ from heapq import heapify, heappop
 from typing import Any
 from urllib.parse import quote, urlencode
 
-import orjson
 from aiohttp import web
 from faust.types import TP
 
@@ -14,9 +13,9 @@ from stream.domain import asking
 from stream.domain.documents import TooEarly
 from stream.domain.people import People
 from stream.web import question
-from stream.web.answers import Malformed, NotNow, Unknown
+from stream.web.answers import Malformed, NotNow, Unknown, as_json
 from stream.web.held import Held, now_ms
-from stream.web.peers import HOP, Peers
+from stream.web.peers import Peers
 from stream.web.question import Page
 
 IDS = 20_000
@@ -47,14 +46,14 @@ class Lookups:
         node, at = question.visitor_of(request), question.at_of(request)
         place = self._held.place_of(node)
         if not self._held.holds(place):
-            return await self._pass_on(request, place)
+            return await self._peers.pass_on(request, place)
         known = self._held.visitor(node, at)
         if known is None:
             self._require_read(place)
             raise Unknown(f"no visitor {node}: nothing was read under this id, or it is forgotten (idle_horizon of the ruleset)")
         lead = await self._lead_of(node)
         try:
-            return _json(asking.visitor(node, *known, lead, now_ms(), at))
+            return as_json(asking.visitor(node, *known, lead, now_ms(), at))
         except TooEarly as error:
             raise Malformed(str(error)) from error
 
@@ -63,7 +62,7 @@ class Lookups:
         key, at = question.lead_of(request), question.at_of(request)
         people = self._held.people
         if people is None:
-            return await self._pass_on(request, self._held.people_place)
+            return await self._peers.pass_on(request, self._held.people_place)
         try:
             document = asking.lead(people, key, now_ms(), at)
         except TooEarly as error:
@@ -71,14 +70,14 @@ class Lookups:
         if document is None:
             self._require_read(self._held.people_place)
             raise Unknown(f"no lead {key}: nobody identified under this id, or a shared device")
-        return _json(document)
+        return as_json(document)
 
     async def leads(self, request: web.Request) -> web.Response:
         """Answer a page of leads."""
         page, people = question.page_of(request), self._held.people
         if people is None:
-            return await self._pass_on(request, self._held.people_place)
-        return _json(await self._page(people, page))
+            return await self._peers.pass_on(request, self._held.people_place)
+        return as_json(await self._page(people, page))
 
     async def page(self, page: Page) -> dict[str, Any]:
         """Return a page of leads, wherever the people are; raises `NotNow`."""
@@ -87,21 +86,21 @@ class Lookups:
             return await self._page(people, page)
         query = {"stage": page.stage, "route": page.route, "after": page.after or None, "limit": page.limit}
         given = {name: value for name, value in query.items() if value is not None}
-        return await self._ask(self._held.people_place, f"/v1/leads?{urlencode(given)}")
+        return await self._peers.read(self._held.people_place, f"/v1/leads?{urlencode(given)}")
 
     async def lead_of(self, request: web.Request) -> web.Response:
         """Tell another worker which lead an identity belongs to; its holder alone is asked."""
         node, people = question.visitor_of(request), self._held.people
         if people is None:
             raise NotNow("this worker does not hold the people: ask again in a moment")
-        return _json({"lead": self._lead_here(people, node)})
+        return as_json({"lead": self._lead_here(people, node)})
 
     async def _lead_of(self, node: str) -> str | None:
         people = self._held.people
         if people is not None:
             return self._lead_here(people, node)
         path = f"/internal/lead-of/{quote(node, safe='')}"
-        told: str | None = (await self._ask(self._held.people_place, path))["lead"]
+        told: str | None = (await self._peers.read(self._held.people_place, path))["lead"]
         return told
 
     def _lead_here(self, people: People, node: str) -> str | None:
@@ -113,20 +112,6 @@ class Lookups:
     def _require_read(self, tp: TP) -> None:
         """Raise `NotNow` as long as a worker that held a partition before may have known more than this one."""
         self._held.require_read(tp)
-
-    async def _ask(self, tp: TP, path: str) -> dict[str, Any]:
-        reply = await self._peers.ask(tp, path)
-        document: dict[str, Any] = orjson.loads(reply.body)
-        if reply.status != 200:
-            raise NotNow(document["error"])
-        return document
-
-    async def _pass_on(self, request: web.Request, tp: TP) -> web.Response:
-        if HOP in request.headers:
-            raise NotNow(f"this worker does not hold partition {tp.partition} of {tp.topic} (any more): ask again in a moment")
-        reply = await self._peers.ask(tp, request.raw_path)
-        headers = {name: reply.headers[name] for name in ("Retry-After",) if name in reply.headers}
-        return web.Response(status=reply.status, body=reply.body, content_type="application/json", headers=headers)
 
     # -- pages
 
@@ -170,7 +155,3 @@ class Lookups:
         await asyncio.sleep(0)
         if self._held.people is not people:
             raise NotNow("the people moved to another worker meanwhile: ask again in a moment")
-
-
-def _json(document: dict[str, Any]) -> web.Response:
-    return web.Response(body=orjson.dumps(document), content_type="application/json")

@@ -2,9 +2,11 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import aiohttp
+import orjson
+from aiohttp import web
 from faust.types import TP
 from yarl import URL
 
@@ -73,6 +75,22 @@ class Peers:
         if reply.headers.get(APP) != self._app:
             raise NotNow(f"what answers at {url}, which held {_what(tp)}, is no worker of {self._app}: ask again in a moment")
         return reply
+
+    async def pass_on(self, request: web.Request, tp: TP) -> web.Response:
+        """Answer what the holder of a partition does; raises `NotNow`, also to another worker that asks."""
+        if HOP in request.headers:
+            raise NotNow(f"this worker does not hold {_what(tp)} (any more): ask again in a moment")
+        reply = await self.ask(tp, request.raw_path)
+        headers = {name: reply.headers[name] for name in ("Retry-After",) if name in reply.headers}
+        return web.Response(status=reply.status, body=reply.body, content_type="application/json", headers=headers)
+
+    async def read(self, tp: TP, path: str) -> dict[str, Any]:
+        """Return a document of the holder of a partition, as `ask` does; raises `NotNow`, also where it has none now."""
+        reply = await self.ask(tp, path)
+        document: dict[str, Any] = orjson.loads(reply.body)
+        if reply.status != 200:
+            raise NotNow(document["error"])
+        return document
 
     async def close(self) -> None:
         """Hang up."""

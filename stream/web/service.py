@@ -5,7 +5,6 @@ from collections.abc import Awaitable, Callable, Iterable
 from socket import socket
 from typing import Any, cast
 
-import orjson
 from aiohttp import web
 from mode import Service
 from mode.types import ServiceT
@@ -13,7 +12,7 @@ from mode.types import ServiceT
 from stream.agents.leadstream import Leadstream
 from stream.web import question, signin
 from stream.web.accounts import Accounts
-from stream.web.answers import Refused
+from stream.web.answers import Refused, as_json
 from stream.web.exporting import Exporting
 from stream.web.held import Held
 from stream.web.lagging import Lagging
@@ -101,17 +100,12 @@ class Web(Service):
                 signin.check(self._settings, request)
                 return await handler(request)
             except Refused as refused:
-                return _error(refused.status, str(refused), dict(refused.headers))
+                return as_json({"error": str(refused)}, refused.status, refused.headers)
             except web.HTTPException as error:
-                return _error(error.status, f"{request.method} {request.path}: {error.reason}", {})
+                return as_json({"error": f"{request.method} {request.path}: {error.reason}"}, error.status)
             except Exception:
                 resource = request.match_info.route.resource  # not the path: there may be an e-mail in it
                 log.exception("%s %s failed", request.method, "?" if resource is None else resource.canonical)
-                return _error(500, "this worker met a bug: see its log", {})
+                return as_json({"error": "this worker met a bug: see its log"}, 500)
 
         return named
-
-
-def _error(status: int, text: str, headers: dict[str, str]) -> web.Response:
-    body = orjson.dumps({"error": text})
-    return web.Response(status=status, body=body, content_type="application/json", headers=headers)

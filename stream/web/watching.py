@@ -4,7 +4,6 @@ from collections import defaultdict
 from contextlib import suppress
 from math import inf
 
-import orjson
 from aiohttp import web
 from aiokafka.errors import KafkaError
 from faust.types import TP
@@ -16,7 +15,7 @@ from stream.ops.clock import clock_of
 from stream.ops.evaluator import Status
 from stream.ops.exposition import Exposition
 from stream.ops.lag import Lag, Report
-from stream.web.answers import NotNow
+from stream.web.answers import NotNow, as_json
 from stream.web.held import Held, now_ms
 from stream.web.lagging import Lagging
 
@@ -39,7 +38,7 @@ class Watching:
 
     async def lag(self, _: web.Request) -> web.Response:
         """Answer how far the group is behind."""
-        return _json((await self.report()).document())
+        return as_json((await self.report()).document())
 
     async def report(self) -> Report:
         """Measure; raises `NotNow` where Kafka does not answer."""
@@ -62,7 +61,7 @@ class Watching:
 
     async def live(self, _: web.Request) -> web.Response:
         """Answer that the loop turns; lag is no reason to restart."""
-        return _json({"live": True})
+        return as_json({"live": True})
 
     async def ready(self, _: web.Request) -> web.Response:
         """Answer whether rows are assigned and restored and Kafka answers; while they are restored, how far that is."""
@@ -72,7 +71,7 @@ class Watching:
         }  # fmt: skip
         if flow.restoring is not None:
             state["restoring"] = flow.restoring.document()
-        return _json(state, 200 if self._worker.ready else NotNow.status)
+        return as_json(state, 200 if self._worker.ready else NotNow.status)
 
     def _forget_clocks(self) -> None:
         """Tell nothing of partitions that went: another worker tells of them."""
@@ -99,7 +98,3 @@ class Watching:
         if not self._held.holds(self._held.people_place):
             return Report(lags[True], report.clock, elsewhere=stopped)
         return Report(lags[True], report.clock, report.others, report.copies, elsewhere=stopped)
-
-
-def _json(document: object, status: int = 200) -> web.Response:
-    return web.Response(status=status, body=orjson.dumps(document), content_type="application/json")

@@ -3,9 +3,9 @@
 from aiohttp import web
 
 from stream.domain import words
-from stream.web.answers import NotNow, Unknown
+from stream.web.answers import Unknown
 from stream.web.held import Held
-from stream.web.peers import HOP, Peers
+from stream.web.peers import Peers
 
 
 class Words:
@@ -22,14 +22,8 @@ class Words:
         """Answer what was decided about a word; 404 as long as nothing is."""
         word, people = request.match_info["word"], self._held.people
         if people is None:
-            return await self._pass_on(request)
+            return await self._peers.pass_on(request, self._held.people_place)
         told = words.told(people.log, word)
         if told is None:
             raise Unknown(f"nothing is decided about the word {word!r} (yet)")
         return web.Response(text=told, content_type="application/json")
-
-    async def _pass_on(self, request: web.Request) -> web.Response:
-        if HOP in request.headers:
-            raise NotNow("this worker does not hold the people (any more): ask again in a moment")
-        reply = await self._peers.ask(self._held.people_place, request.raw_path)
-        return web.Response(status=reply.status, body=reply.body, content_type="application/json")
