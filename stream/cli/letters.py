@@ -125,6 +125,6 @@ def _instant(option: str, text: str | None) -> int | None:
     except (ValueError, OverflowError):
         pass
     try:
-        return instants.parse(text)
+        return max(0, instants.parse(text))  # to Kafka, what is before 1970 means something else
     except ValueError:
         raise UsageError(f"{option} {text}: give an instant like 2026-11-22T10:00:00Z, or a duration like 2h") from None

@@ -4,6 +4,7 @@ from typing import Any
 
 from stream.domain import decay, facts, outcomes, scoring
 from stream.domain.event import Company
+from stream.domain.instants import EARLIEST
 from stream.domain.instants import write as to_text
 from stream.domain.person import stage_named
 from stream.domain.ruleset.model import Ruleset
@@ -15,7 +16,8 @@ class TooEarly(ValueError):  # noqa: N818 - what it is
     """`at` lies before the clock of what is asked for."""
 
     def __init__(self, at: int, as_of: int) -> None:
-        super().__init__(f"at {to_text(at)} is before asOf {to_text(as_of)}: the past is not kept, ask for a later instant")
+        told = to_text(max(at, EARLIEST))
+        super().__init__(f"at {told} is before asOf {to_text(as_of)}: the past is not kept, ask for a later instant")
 
 
 def visitor(node: str, state: State, rules: Ruleset, lead: str | None, at: int, as_of: int) -> dict[str, Any]:

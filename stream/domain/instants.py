@@ -8,6 +8,9 @@ from typing import Final
 YEAR_2000: Final = 946_684_800_000
 """2000-01-01T00:00:00Z in milliseconds."""
 
+EARLIEST: Final = -62_135_596_800_000
+"""0001-01-01T00:00:00Z in milliseconds, the first that can be written; RFC 3339 has a year before it."""
+
 LATEST: Final = 253_402_300_799_999
 """9999-12-31T23:59:59.999Z in milliseconds, the last that can be written."""
 

@@ -97,20 +97,20 @@ def test_the_message_shows_the_text_but_never_all_of_a_long_one() -> None:
         (TEN + 59_999, "2026-11-22T10:00:59.999Z"),
         (-1, "1969-12-31T23:59:59.999Z"),
         (instants.LATEST, "9999-12-31T23:59:59.999Z"),
-        (-62_135_596_800_000, "0001-01-01T00:00:00.000Z"),
+        (instants.EARLIEST, "0001-01-01T00:00:00.000Z"),
     ],
 )
 def test_an_instant_is_written_in_utc_with_milliseconds(ms: int, text: str) -> None:
     assert instants.write(ms) == text
 
 
-@pytest.mark.parametrize("ms", [instants.LATEST + 1, -62_135_596_800_001, 10**30])
+@pytest.mark.parametrize("ms", [instants.LATEST + 1, instants.EARLIEST - 1, 10**30])
 def test_years_that_have_no_four_digits_cannot_be_written(ms: int) -> None:
     with pytest.raises(instants.BadInstant):
         instants.write(ms)
 
 
-@given(st.integers(min_value=-62_135_596_800_000, max_value=instants.LATEST))
+@given(st.integers(min_value=instants.EARLIEST, max_value=instants.LATEST))
 def test_what_is_written_is_read_again(ms: int) -> None:
     assert instants.parse(instants.write(ms)) == ms
 

@@ -95,6 +95,8 @@ async def test_an_id_may_hold_any_character(value: str) -> None:
         ("/v1/visitors/anon::9f2c?at=yesterday", 400, "at: 'yesterday' is no RFC 3339 instant"),
         ("/v1/visitors/anon::9f2c?at=", 400, "is no RFC 3339 instant"),
         ("/v1/visitors/anon::9f2c?at=2026-10-01T00:00:00Z", 400, "before asOf 2026-11-02T10:00:00.000Z"),
+        ("/v1/visitors/anon::9f2c?at=0000-01-01T00:00:00Z", 400, "at 0001-01-01T00:00:00.000Z is before asOf"),
+        ("/v1/leads/user::42?at=0001-01-01T00:00:00%2B01:00", 400, "before asOf"),
         ("/v1/leads/user::42?at=2026-11-02T00:00:00Z", 400, "before asOf 2026-11-03T10:00:00.000Z"),
         ("/v1/leads?limit=0", 400, "from 1 to 1000"),
         ("/v1/leads?limit=many", 400, "from 1 to 1000"),
