@@ -10,10 +10,11 @@ let a sum rise and fall again; both bounds hold for that, too.
 from math import log, log2, sqrt
 
 from stream.domain.decay import Curve, value
+from stream.domain.instants import LATEST
 
 MARGIN = 1e-9
 """`>= x` means `>= x - MARGIN`."""
-END = 253_402_300_799_999
+END = LATEST
 """The last instant there is (9999-12-31), in ms."""
 _NOTHING = 1e-100
 """What no sum of ours tells from nothing; squares of less are nothing to a double."""

@@ -66,7 +66,7 @@ class Accounts:
         return [
             web.get("/v1/accounts/{id:.+}", self.account),
             web.get("/v1/accounts", self.hot),
-            web.get("/internal/accounts/{partition:[0-9]+}", self.hot_here),
+            web.get("/internal/accounts/{partition:[0-9]{1,9}}", self.hot_here),
         ]
 
     async def account(self, request: web.Request) -> web.Response:

@@ -7,7 +7,7 @@ from typing import NamedTuple, Self
 
 from stream.domain.accounts.document import account
 from stream.domain.accounts.fold import Accounts
-from stream.domain.crossing import END
+from stream.domain.instants import LATEST
 
 _INSTANT = re.compile(r"[0-9]{1,15}")
 _PLACE = re.compile(r"([0-9]+)~(-?\d+(?:\.\d+)?(?:e[+-]?\d+)?)~(account:[\s\S]+)")
@@ -48,7 +48,7 @@ class Place(NamedTuple):
 
 
 def _instant(text: str) -> int | None:
-    return int(text) if _INSTANT.fullmatch(text) is not None and int(text) <= END else None
+    return int(text) if _INSTANT.fullmatch(text) is not None and int(text) <= LATEST else None
 
 
 def ranked(fold: Accounts, stage: str | None, after: Place) -> Iterator[Place | None]:
