@@ -2,7 +2,9 @@
 
 import gc
 import sys
+from collections.abc import Iterable
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import click
@@ -73,6 +75,7 @@ class LazyGroup(click.Group):
     def main(self, *args: Any, **kwargs: Any) -> Any:
         """Run a command; every error is one line on stderr and an exit code."""
         if not args and not kwargs:
+            _refuse_bytes(sys.argv[1:])
             kwargs["obj"] = SHELL
         kwargs |= {"standalone_mode": False, "prog_name": "leadstream"}
         try:
@@ -99,6 +102,21 @@ def _keep_lines(command: click.Command) -> None:
     command.help = command.help and command.help.replace("\\b\n", "\b\n")
     for each in command.commands.values() if isinstance(command, click.Group) else ():
         _keep_lines(each)
+
+
+def _refuse_bytes(words: Iterable[str]) -> None:
+    """Refuse a word that is no UTF-8: no id, no reason is; the name of a file may be."""
+    for word in words:
+        if _holds_bytes(word) and not Path(word.rpartition("=")[2]).exists():
+            _end(f"{word!r} is not UTF-8", 2)
+
+
+def _holds_bytes(word: str) -> bool:
+    try:
+        word.encode()
+    except UnicodeEncodeError:
+        return True
+    return False
 
 
 def _exists(module: str) -> bool:

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import click
 import pytest
@@ -51,6 +52,24 @@ def test_a_worker_reads_its_rows_before_it_reads_what_it_may_never_need() -> Non
     code += "; import aiohttp.web, croniter; print(hasattr(aiohttp.ClientSession, 'get') and callable(croniter.croniter))"
     told = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert told.stdout.split() == ["[]", "False", "True"]
+
+
+@pytest.mark.parametrize("words", [("visitor", "anon::\udcff"), ("link", "user::1", "user::2", "--reason=\udcff")])
+def test_a_word_that_is_no_utf8_is_refused_before_anything_else(
+    words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["leadstream", *words])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 2
+    assert "udcff' is not UTF-8" in capfd.readouterr().err
+
+
+def test_a_file_may_be_called_as_its_system_likes(tmp_path: Path) -> None:
+    path = tmp_path / "events\udcff.ndjson"
+    path.write_bytes(b'{"type": "page", "anonymousId": "c1", "receivedAt": "2026-11-22T10:00:00Z"}\n')
+    done = subprocess.run([sys.executable, "-m", "stream", "simulate", str(path), "--json"], check=True, capture_output=True)
+    assert b"anon::c1" in done.stdout
 
 
 @pytest.mark.parametrize("name", cli.main.list_commands(click.Context(cli.main)))
