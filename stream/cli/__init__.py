@@ -3,6 +3,7 @@
 import gc
 import sys
 from collections.abc import Iterable
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -107,15 +108,21 @@ def _keep_lines(command: click.Command) -> None:
 def _refuse_bytes(words: Iterable[str]) -> None:
     """Refuse a word that is no UTF-8: no id, no reason is; the name of a file may be."""
     for word in words:
-        if _holds_bytes(word) and not Path(word.rpartition("=")[2]).exists():
+        if not _is_text(word) and not _is_there(word.partition("=")[2] if word.startswith("-") else word):
             _end(f"{word!r} is not UTF-8", 2)
 
 
-def _holds_bytes(word: str) -> bool:
+def _is_text(word: str) -> bool:
     try:
         word.encode()
     except UnicodeEncodeError:
-        return True
+        return False
+    return True
+
+
+def _is_there(path: str) -> bool:
+    with suppress(OSError):  # too long a name
+        return Path(path).exists()
     return False
 
 

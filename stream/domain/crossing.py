@@ -1,10 +1,13 @@
 """When a decaying score falls below a threshold: sure steps towards it.
 
-A step is as long as the sum surely stays above, and two bounds tell how long that is; the longer counts. Far away: the positive
-parts lie above the tangent of their logarithm, and the negative ones take ever less. Near by: positive parts lie above their
-tangent, and negative ones give back, up to the second order, at least what they give back now, so that each step doubles the
-digits. Of one half-life the first step is exact: t = base + h * log2(a / x). Negative parts that fade sooner than positive ones
-let a sum rise and fall again; both bounds hold for that, too.
+A step is as long as the sum surely stays above. Two bounds tell how long that is, and the longer counts; with P the positive
+parts and N what the negative ones take:
+
+- far away: P(t + s) >= P * e^(P'/P * s), for the logarithm of P is convex, and N(t + s) <= N;
+- near by: P(t + s) >= P + P' * s and N(t + s) <= N + N' * s + N'' / 2 * s^2, for N'' only falls: each step doubles the digits.
+
+Of one half-life the first is exact: t = base + h * log2(a / x). Both hold too where negative parts fade sooner than positive
+ones, so that a sum rises and falls again.
 """
 
 from math import log, log2, sqrt

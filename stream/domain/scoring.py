@@ -54,7 +54,7 @@ class Outlook:
     timing: Curve = field(default_factory=dict)
     active: int = -1
     likely: int = -1
-    """An instant at which something probably falls, a timer's: two looks show it, where solving takes dozens."""
+    """An instant at which something probably falls, a timer's: two looks show it, where solving takes some a bound."""
     _known: tuple[int, float] = field(default=(-1, 0.0), init=False, repr=False, compare=False)  # asked for thrice at an event
 
     def periods(self, at: int) -> int:

@@ -1,4 +1,4 @@
-"""The closed form of the next change equals a search that looks at every millisecond."""
+"""The next change that sure steps find equals a search that looks at every millisecond."""
 
 from collections.abc import Callable
 from typing import Any

@@ -54,7 +54,11 @@ def test_a_worker_reads_its_rows_before_it_reads_what_it_may_never_need() -> Non
     assert told.stdout.split() == ["[]", "False", "True"]
 
 
-@pytest.mark.parametrize("words", [("visitor", "anon::\udcff"), ("link", "user::1", "user::2", "--reason=\udcff")])
+@pytest.mark.parametrize(
+    "words",
+    [("visitor", "anon::\udcff"), ("visitor", "x" * 5000 + "\udcff"), ("link", "user::1", "user::2", "--reason=\udcff")],
+    ids=["an id", "longer than any file's name", "a reason"],
+)
 def test_a_word_that_is_no_utf8_is_refused_before_anything_else(
     words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -65,8 +69,9 @@ def test_a_word_that_is_no_utf8_is_refused_before_anything_else(
     assert "udcff' is not UTF-8" in capfd.readouterr().err
 
 
-def test_a_file_may_be_called_as_its_system_likes(tmp_path: Path) -> None:
-    path = tmp_path / "events\udcff.ndjson"
+@pytest.mark.parametrize("name", ["events\udcff.ndjson", "week=\udcff.ndjson"])
+def test_a_file_may_be_called_as_its_system_likes(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
     path.write_bytes(b'{"type": "page", "anonymousId": "c1", "receivedAt": "2026-11-22T10:00:00Z"}\n')
     done = subprocess.run([sys.executable, "-m", "stream", "simulate", str(path), "--json"], check=True, capture_output=True)
     assert b"anon::c1" in done.stdout
