@@ -125,11 +125,13 @@ async def test_a_visitor_is_not_told_without_its_lead() -> None:
 @pytest.mark.parametrize("path", ["/v1/visitors/anon::9f2c", "/"])
 async def test_what_the_holder_of_the_people_cannot_tell_now_is_not_told(path: str) -> None:
     port, restoring = unused_port(), unused_port()
-    assignment = {url(port): {"events": range(4)}, url(restoring): {"people": [0]}}
-    async with serving(port, assignment), serving(restoring, assignment, holds=()), ClientSession() as session:
-        async with session.get(url(port) + path) as answer:
-            assert answer.status == (200 if path == "/" else 503)  # the page says it in its text
-            assert "ask again in a moment" in await answer.text()
+    assignment: Assignment = {url(port): {"events": range(4)}, url(restoring): {"people": [0]}}
+    async with (
+        serving(port, assignment), serving(restoring, assignment, holds=()),
+        ClientSession() as session, session.get(url(port) + path) as answer,
+    ):  # fmt: skip
+        assert answer.status == (200 if path == "/" else 503)  # the page says it in its text
+        assert "ask again in a moment" in await answer.text()
 
 
 @pytest.mark.parametrize("settings", [{"web_token": "s3cret"}, {"web_proxy_header": "X-User"}])
