@@ -83,7 +83,7 @@ def _wrong_place(told: Told, person: Person, account: str) -> Iterator[str]:
     """Compare the account that a lead is counted in with who is named when it was looked at last, or by the clock since."""
     lead = person.lead
     assert lead is not None
-    named = named_account(person, told.rules, max(lead.as_of, told.clock_since(person)))
+    named = named_account(person, told.rules, max(told.known_at(lead), told.clock_since(person)))
     wanted = "" if named is None else named["id"]
     if account != wanted:
         yield f"lead {lead.id} counts for {account or 'no account'}, should for {wanted or 'none'}"

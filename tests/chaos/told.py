@@ -3,7 +3,7 @@
 Of a snapshot only the node, the version, the receive time and whether it answers a wake are believed.
 """
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from copy import copy
@@ -14,6 +14,7 @@ import msgspec
 
 from tests.brokers import Record
 from tests.chaos.plain import Deed, rules_of
+from tests.oracle.facts import account
 from tests.oracle.people import Lead, Person, Row
 from tests.oracle.reading import Event
 from tests.oracle.rules import Rules
@@ -40,6 +41,8 @@ class Told(World):
         """Where in the log each person was looked at last."""
         self.place = self.since = 0
         """Where the ruleset in force came, and what the clock showed there."""
+        self.aged: dict[str, int] = {}
+        """When time took an account from a lead: the clock may go back, the account does not come back by that."""
         self.under: dict[str, int] = {}
         """The place of the ruleset under which each lead was judged last."""
         self.between: set[str] = set()
@@ -149,10 +152,25 @@ class Told(World):
 
     def due(self, person: Person, until: int) -> None:
         """Do what a tick has made due before, and what falls due until then; asOf goes no further than `until` by itself."""
-        self.fall(person, max(until, self.clock_since(person)))
+        clock = self.clock_since(person)
+        self.fall(person, max(until, clock))
         self.looked[id(person)] = self.line
         if person.lead is not None:
+            self.age(person, person.lead, clock)
             person.lead.as_of = max(person.lead.as_of, until)
+
+    def age(self, person: Person, lead: Lead, clock: int) -> None:
+        """Let what names a lead's account have become too old by the clock, at its own instant."""
+        known = self.known_at(lead)
+        if known < clock:
+            left = account(person, self.rules, clock)
+            if account(person, self.rules, known) != left:
+                at = bisect_left(range(known, clock), 1, key=lambda at: account(person, self.rules, at) == left)
+                self.aged[lead.id] = known + at
+
+    def known_at(self, lead: Lead) -> int:
+        """Return the instant as of which a lead's account is known."""
+        return max(lead.as_of, self.aged.get(lead.id, 0))
 
     def conflict(self, row: Row, other: Row, code: str, r: int) -> None:
         """Say it to leads for whom a tick's due facts come before."""

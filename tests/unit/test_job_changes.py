@@ -170,6 +170,17 @@ def test_who_is_too_old_leaves_though_the_clock_goes_back_before_its_turn(
     assert world.people.clock == START + 50 * DAY
 
 
+def test_who_left_does_not_come_back_with_what_was_done_before_and_is_told_late() -> None:
+    world = Companies()
+    world.add(tells(0, mail="a@old.example"))
+    world.tick(START + 101 * DAY)
+    world.add(tells(60))
+    assert world.person("user::1").as_of == START + 60 * DAY
+    assert world.of(OLD, 101)["people"] == []
+    world.add(tells(61, mail="a@old.example"))
+    assert len(world.of(OLD, 101)["people"]) == 1
+
+
 @pytest.mark.parametrize(("ids", "left"), [(1, 1), (BARE, 2)])
 def test_of_leads_with_many_ids_fewer_leave_at_once(monkeypatch: pytest.MonkeyPatch, ids: int, left: int) -> None:
     monkeypatch.setattr(membership, "AGED", 2 * BARE)

@@ -1,0 +1,43 @@
+"""The oracle of the chaos suite by the clock that goes back: what time took from a lead, an older word does not give back."""
+
+import msgspec
+import orjson
+
+from tests.brokers import Record
+from tests.chaos.plain import Deed, rules_of
+from tests.chaos.told import Told
+from tests.oracle.facts import account, instant_text
+from tests.oracle.reading import read
+from tests.told import BEHAVIOURS, DAY, LADDER, START
+
+RULES = rules_of((BEHAVIOURS + LADDER + '[freshness]\nhalf_life = "100d"\nmin_confidence = 0.5\n').encode())
+
+
+def done(version: int, day: int, **traits: str) -> Deed:
+    at = START + day * DAY
+    body = {"type": "identify", "userId": "1", "messageId": str(version), "traits": traits, "timestamp": instant_text(at)}
+    event = read(orjson.dumps(body | {"receivedAt": instant_text(at)}), version, at, set(), [])
+    return Deed(version, event, 0, RULES)
+
+
+def record(offset: int, *fields: object) -> Record:
+    return Record("people", 0, offset, 0, None, b"\x01" + msgspec.msgpack.encode(fields), {})
+
+
+def snapshot(offset: int, deed: Deed) -> Record:
+    return record(offset, "snapshot", "user::1", deed.version, deed.event.r, None, None, None, None, None, False)
+
+
+def tick(offset: int, day: int) -> Record:
+    return record(offset, "tick", 0, START + day * DAY)
+
+
+def test_what_grew_too_old_by_the_clock_stays_so_for_what_is_told_late() -> None:
+    first, late, again = done(1, 0, email="a@old.example"), done(2, 60), done(3, 61, email="a@old.example")
+    log = [snapshot(0, first), tick(1, 101), tick(2, 50), snapshot(3, late), snapshot(4, again)]
+    for length, named, known in ((1, True, 0), (4, False, 100 * DAY + 1), (5, True, 100 * DAY + 1)):
+        told = Told(RULES, "leadstream", 1, {"user::1": [first, late, again]}).read(log[:length])
+        (person,) = told.distinct()
+        assert person.lead is not None
+        at = told.known_at(person.lead)
+        assert (account(person, RULES, at) is not None, at - START) == (named, known)
