@@ -10,7 +10,7 @@ from stream.domain.ruleset.mistakes import RulesetError
 from stream.domain.ruleset.model import Ruleset
 from stream.errors import UsageError
 from stream.intake import Intake
-from stream.lookups import BadLookupFile, Lookups
+from stream.lookups import Lookups
 from stream.settings import Settings
 
 
@@ -29,8 +29,5 @@ def rules_of(path: Path | None) -> Ruleset:
 
 def intake_of(settings: Settings, rules: Ruleset, ranges: Path | None = None) -> Intake:
     """Make the reader of events with the look-up files of the settings; `ranges` goes before COMPANY_RANGES."""
-    try:
-        lookups = Lookups(ranges or settings.company_ranges, settings.mmdb, settings.asn, settings.lists)
-    except BadLookupFile as error:
-        raise UsageError(str(error)) from error
+    lookups = Lookups(ranges or settings.company_ranges, settings.mmdb, settings.asn, settings.lists)
     return Intake(lookups, settings.phone_region, {stage.name for stage in rules.stages})

@@ -23,8 +23,8 @@ from stream.collector.server import allow_many_files, listen, make_server, sweep
 from stream.collector.validate import validated
 from stream.collector.watching import Watching
 from stream.collector.write_keys import WriteKeys
-from stream.errors import CommandError, UsageError
-from stream.lookups import BadLookupFile, Lookups
+from stream.errors import CommandError
+from stream.lookups import Lookups
 from stream.runtime.diagnosis import refusal
 from stream.settings import Settings, is_loopback
 
@@ -73,13 +73,10 @@ def _calm_the_garbage_collector() -> None:
 
 
 def lookups_of(settings: Settings) -> Lookups | None:
-    """Read the look-up files that name companies; None where none is set. Raises UsageError."""
+    """Read the look-up files that name companies; None where none is set. Raises BadLookupFile."""
     if not (settings.company_ranges or settings.mmdb or settings.asn):
         return None
-    try:
-        return Lookups(settings.company_ranges, settings.mmdb, settings.asn, settings.lists)
-    except BadLookupFile as error:
-        raise UsageError(str(error)) from error
+    return Lookups(settings.company_ranges, settings.mmdb, settings.asn, settings.lists)
 
 
 def own_pages(gate: Gate, sender: Sender, personal: Personalising) -> dict[Route, Page]:

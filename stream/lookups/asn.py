@@ -1,6 +1,5 @@
 """The open table from address to autonomous system: the last resort, honest about little."""
 
-import csv
 import io
 import re
 from collections.abc import Iterator
@@ -13,7 +12,7 @@ from stream.lookups.errors import BadLookupFile
 from stream.lookups.layouts import NOTHING, Finding, IsHosting
 from stream.lookups.maxmind import Answer
 from stream.lookups.networks import NetworkTable, Span, cidr, parse_network, span_of
-from stream.lookups.ranges import read_text
+from stream.lookups.ranges import read_rows, read_text
 
 _AS_NUMBER = re.compile("[0-9]{1,10}")
 
@@ -61,12 +60,8 @@ class AsnTable:
 
 
 def _spans(path: Path, text: str) -> Iterator[Span[System]]:
-    tabs = "\t" in text.partition("\n")[0]
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter="\t" if tabs else ",")
     systems: dict[tuple[str, str], System | None] = {}
-    for line, row in enumerate(reader, 1):
-        if not row or row[0].startswith("#"):
-            continue
+    for line, row in _tabbed(text) if "\t" in text.partition("\n")[0] else read_rows(path, text):
         try:
             first, last, number, name = _fields(row)
         except ValueError as error:
@@ -78,6 +73,13 @@ def _spans(path: Path, text: str) -> Iterator[Span[System]]:
         system = systems[number, name]
         if system is not None:
             yield Span(first, last, system)
+
+
+def _tabbed(text: str) -> Iterator[tuple[int, list[str]]]:
+    """Yield number and fields of each line that iptoasn would write: a quote is a letter there."""
+    for number, line in enumerate(io.StringIO(text), 1):
+        if line.strip() and not line.startswith("#"):
+            yield number, line.rstrip("\r\n").split("\t")
 
 
 def _fields(row: list[str]) -> tuple[bytes, bytes, str, str]:

@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
+from stream.errors import UsageError
 
-class BadLookupFile(Exception):  # noqa: N818 - what is bad is the file; the name says so
+
+class BadLookupFile(UsageError):  # noqa: N818 - what is bad is the file; the name says so
     """A look-up file cannot be used; `line` counts from 1 (None: the file as a whole).
 
     >>> str(BadLookupFile("ranges.csv", 3, "'10.0.0.1/8' has host bits"))

@@ -3,6 +3,7 @@
 import csv
 import io
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
 from stream.domain.event import Company
@@ -41,7 +42,7 @@ def read_text(path: Path) -> str:
 
 
 def _spans(path: Path, text: str) -> Iterator[Span[Company]]:
-    rows = _rows(path, text)
+    rows = read_rows(path, text)
     line, header = next(rows, (1, []))
     header = [column.strip() for column in header]
     _check_header(path, line, header)
@@ -49,19 +50,24 @@ def _spans(path: Path, text: str) -> Iterator[Span[Company]]:
         yield _span(path, line, header, row)
 
 
-def _rows(path: Path, text: str) -> Iterator[tuple[int, list[str]]]:
-    """Yield the line each row begins on, and its fields; blank lines and lines with `#` in front are none."""
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    while True:
-        line = reader.line_num + 1
+def read_rows(path: Path, text: str) -> Iterator[tuple[int, list[str]]]:
+    """Yield the line each row of a CSV file begins on, and its fields; blank lines and lines with `#` in front are none.
+
+    Raises BadLookupFile.
+    """
+    lines, line = io.StringIO(text, newline=""), 1
+    for first in lines:
+        if first.lstrip().startswith("#"):  # whatever stands there: a comment is no CSV
+            line += 1
+            continue
+        reader = csv.reader(chain((first,), lines), strict=True)
         try:
             row = next(reader)
-        except StopIteration:
-            return
         except csv.Error as error:
             raise BadLookupFile(path, line, f"is no CSV line ({error})") from error
         if any(field.strip() for field in row) and not row[0].lstrip().startswith("#"):
             yield line, row
+        line += reader.line_num
 
 
 def _check_header(path: Path, line: int, header: list[str]) -> None:

@@ -30,7 +30,7 @@ class Robots:
                 continue
             try:
                 patterns.append(re.compile(word.text))
-            except re.error as error:
+            except (re.error, OverflowError, RecursionError) as error:
                 raise word.bad(f"{word.text!r} is no regular expression ({error})") from error
         self._literals = tuple(literals)
         self._patterns = tuple(patterns)

@@ -48,14 +48,17 @@ class WordLists:
     """
 
     def __init__(self, folder: Path | None) -> None:
-        self._folder = folder
+        self._folder, self._theirs = folder, frozenset[str]()
         if folder is None:
             return
-        if not folder.is_dir():
-            raise BadLookupFile(folder, None, "there is no such folder of word lists")
-        for path in sorted(folder.glob("*.txt")):
+        try:
+            there = sorted(path for path in folder.iterdir() if path.suffix == ".txt")
+        except OSError as error:
+            raise BadLookupFile(folder, None, f"is no folder of word lists that can be read ({error.strerror})") from error
+        for path in there:
             if path.stem not in NAMES:
                 logger.warning("%s: is no word list of ours and not read; there are %s", path, ", ".join(NAMES))
+        self._theirs = frozenset(path.stem for path in there)
 
     def read(self, name: str) -> Iterator[Word]:
         """Yield the entries of a list: the user's, or else a package's and our own."""
@@ -72,7 +75,7 @@ class WordLists:
 
     def replaces(self, name: str) -> bool:
         """Tell whether the user's file stands for the shipped list."""
-        return self._folder is not None and (self._folder / f"{name}.txt").exists()
+        return name in self._theirs
 
 
 def _words(path: Path | str, text: str) -> Iterator[Word]:

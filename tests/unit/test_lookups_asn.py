@@ -63,6 +63,8 @@ def test_all_usual_forms_say_the_same(lists: Path, tmp_path: Path, text: str) ->
         ("1.0.0.0,1.0.0.255,one,Cloudflare", "'one' is no AS number"),
         (f"1.0.0.0,1.0.0.255,{'9' * 5000},Cloudflare", "is no AS number"),
         ("1.0.0.1/24,13335,Cloudflare", "has host bits"),
+        ('1.0.0.0,1.0.0.255,13335,"Cloudflare', "is no CSV line"),
+        ('1.0.0.0,1.0.0.255,13335,"' + "x" * 200_000, "is no CSV line"),
     ],
 )
 def test_a_line_that_does_not_parse_is_named(lists: Path, tmp_path: Path, line: str, what: str) -> None:
@@ -70,3 +72,13 @@ def test_a_line_that_does_not_parse_is_named(lists: Path, tmp_path: Path, line: 
     path.write_text(f"{CSV}{line}\n", encoding="utf-8")
     with pytest.raises(BadLookupFile, match=rf"asn.csv:4: .*{what}"):
         Lookups(asn=path, lists=lists)
+
+
+def test_a_quote_is_a_letter_where_tabs_separate(lists: Path, tmp_path: Path) -> None:
+    """iptoasn knows no quoting: one quote must not swallow the lines behind it."""
+    path = tmp_path / "asn.tsv"
+    lines = ('1.0.1.0\t1.0.1.255\t13336\tUS\t"Bar Ltd', "1.0.2.0\t1.0.2.255\t13337\tUS\tQUX", "", "# the end")
+    path.write_text("\r\n".join(lines), encoding="utf-8")
+    found = Lookups(asn=path, lists=lists)
+    names = [company and company.name for company in map(found.company, ("1.0.1.9", "1.0.2.9"))]
+    assert names == ['"Bar Ltd', "QUX"]

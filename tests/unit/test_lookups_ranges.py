@@ -198,3 +198,16 @@ class TestReload:
 
     def test_without_a_file_there_is_nothing_to_reload(self) -> None:
         assert not Lookups().reload()
+
+
+def test_a_line_that_is_commented_out_need_be_no_csv(tmp_path: Path) -> None:
+    lines = (
+        "network,name,domain,kind",
+        '#203.0.113.0/28,"Acme" Inc,acme.example,business',
+        '203.0.113.0/24,"Two',
+        '#lines",,',
+        "x",
+    )
+    with pytest.raises(BadLookupFile, match=r"ranges.csv:5: ") as caught:
+        opened(written(tmp_path / "ranges.csv", "\n".join(lines)))
+    assert "'x'" in str(caught.value)

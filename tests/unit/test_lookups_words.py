@@ -126,6 +126,8 @@ def test_a_list_that_is_not_replaced_stays_the_shipped_one(tmp_path: Path) -> No
         ("disposable-mail.txt", "two words", "is no domain"),
         ("access-domains.txt", "https://isp.example", "is no domain"),
         ("crawlers.txt", "Acme(", "is no regular expression"),
+        ("crawlers.txt", "Acme{99999999999}", "is no regular expression"),
+        ("crawlers.txt", "(" * 5000 + ")" * 5000, "is no regular expression"),
         ("hosting-networks.txt", "203.0.113.1/24", "has host bits"),
         ("vpn-networks.txt", "AS42", "is no network"),
         ("hosting-asns.txt", "Hetzner", "is no AS number"),
@@ -138,7 +140,7 @@ def test_a_bad_entry_is_named_with_its_line(tmp_path: Path, file: str, line: str
 
 
 def test_a_folder_that_is_none_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(BadLookupFile, match="no such folder"):
+    with pytest.raises(BadLookupFile, match="is no folder of word lists that can be read"):
         Lookups(lists=tmp_path / "nowhere")
 
 
