@@ -23,7 +23,7 @@ from stream.agents.reloading import Reloading
 from stream.agents.rules import RulesInForce
 from stream.agents.topics import Topics
 from stream.agents.tracing import trace, tracer
-from stream.agents.visitors import MAX_CHANGED_ROWS, Visitors
+from stream.agents.visitors import Visitors
 from stream.domain import graves, visitor
 from stream.domain.accounts.fold import Accounts
 from stream.domain.editions import MAX_TEXT
@@ -199,7 +199,6 @@ def _noted(rules: RulesInForce, people: People) -> People:
 
 
 def _agents(app: App, visitors: Visitors, people_log: PeopleLog, topics: Topics, partitions: int) -> None:
-    flow = app.flow
     # Faust asks whose file it is itself in, and Python then looks at all modules: 50 ms of a start
     inspect.modulesbyfile[faust.app.base.__file__] = faust.app.base.__name__
 
@@ -211,9 +210,7 @@ def _agents(app: App, visitors: Visitors, people_log: PeopleLog, topics: Topics,
     @app.agent(app.topic(topics.wakes, partitions=partitions, schema=BatchSchema()), name="wakes")
     async def read_wakes(stream: Any) -> None:
         async for delivered in stream:
-            batch = flow.accept(delivered)
-            if batch is not None:
-                await flow.room(visitors.take_wakes(batch), MAX_CHANGED_ROWS)
+            await visitors.read_wakes(delivered)
 
     @app.agent(app.topic(topics.people, partitions=1, schema=BatchSchema()), name="people")
     async def read_people(stream: Any) -> None:

@@ -19,7 +19,7 @@ _encode = msgspec.json.Encoder().encode
 _decode = lru_cache(_KNOWN)(msgspec.json.Decoder(Company | None).decode)
 
 
-def is_browsers(headers: Iterable[tuple[str, bytes]]) -> bool:
+def is_browsers(headers: Iterable[tuple[str, bytes | None]]) -> bool:
     """Tell whether nobody but a browser vouches for the event. Without a word on it, it came from inside.
 
     >>> is_browsers([("leadstream-trust", b"browser")]), is_browsers([("leadstream-trust", b"server")]), is_browsers([])
@@ -37,14 +37,14 @@ def company_header(company: Company | None) -> tuple[str, bytes]:
     return COMPANY, _encode(company)
 
 
-def told_company(headers: Iterable[tuple[str, bytes]]) -> tuple[Company | None] | None:
+def told_company(headers: Iterable[tuple[str, bytes | None]]) -> tuple[Company | None] | None:
     """Return what the collector found, in a tuple of one; None where it said nothing, or nothing that can be read.
 
     >>> told_company([("leadstream-company", b"null")]), told_company([])
     ((None,), None)
     """
     for name, value in headers:
-        if name == COMPANY:
+        if name == COMPANY and value is not None:
             try:
                 return (_decode(value),)
             except (msgspec.DecodeError, UnicodeDecodeError):  # a release that says it otherwise

@@ -14,7 +14,7 @@ from stream.collected import COMPANY, TRUST, is_browsers, told_company
 from stream.domain import places
 from stream.domain.event import Company, Event, Group, Link
 from stream.domain.ids import email_of, id_of, kind_of, text_of, value_of
-from stream.domain.instants import BadInstant
+from stream.domain.instants import LATEST, BadInstant
 from stream.domain.leaves import flatten
 
 HISTORY_HEADER: Final = "leadstream-history"
@@ -25,7 +25,7 @@ _NO_PAGE: Final = RawPage()
 _NOTHING_YET: Final = blake2b(digest_size=HASH_BYTES)
 """The hash of nothing: to copy it costs a third less than to make it."""
 
-Headers = Iterable[tuple[str, bytes]]
+Headers = Iterable[tuple[str, bytes | None]]
 
 
 class Lookups(Protocol):
@@ -102,6 +102,8 @@ class Intake:
             t = happened_at(raw, r)
         except BadInstant as error:
             return Rejected("bad_timestamp", str(error), "apply")
+        if r > LATEST:
+            return Rejected("bad_timestamp", f"{r} ms is behind the year 9999: a Kafka timestamp has ms", "apply")
         context = raw.context or _NO_CONTEXT
         page, properties, campaign = context.page or _NO_PAGE, raw.properties or {}, context.campaign or {}
         url = places.of_url(page.url) if page.url else _other_place(page, properties)

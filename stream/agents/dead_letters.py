@@ -1,9 +1,9 @@
 """What becomes of a record that cannot be processed: its bytes go on with headers that say why."""
 
-from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 
 from schemas.event import Rejected
+from stream.domain import instants
 from stream.runtime.batches import Record
 from stream.runtime.lanes import Message
 
@@ -26,7 +26,7 @@ _ERASED = Rejected("erased", "it happened before whom it is about was erased", "
 
 def dead_letter(topic: str, partition: int, record: Record, why: Rejected) -> Message:
     """Return the dead letter of a record found in a partition of `topic`."""
-    first_seen = datetime.fromtimestamp(record.timestamp / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    first_seen = instants.write(min(max(record.timestamp, instants.EARLIEST), instants.LATEST))
     values = (why.reason, why.message[:MAX_MESSAGE], why.stage, topic, str(partition), str(record.offset), VERSION, first_seen)
     told = [(PREFIX + name, value.encode()) for name, value in zip(NAMES, values, strict=True)]
     if why.reason == "erased":

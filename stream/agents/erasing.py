@@ -1,6 +1,5 @@
 """Erasures as a partition of `events` applies them: rows become graves, and who named the erased forgets them."""
 
-import re
 from collections.abc import Collection, Iterable, Iterator
 from typing import TYPE_CHECKING
 
@@ -96,14 +95,16 @@ class Graveyard:
     def _disown(self, nodes: Iterable[str], position: int) -> None:
         """Let rows forget that their events named somebody who is erased: devices that several people use, refused links."""
         others, part = frozenset(nodes), self._part
-        names = re.compile(b"|".join(re.escape(node.encode()) for node in others)).search
+        names = [node.encode() for node in others]
         for key, data in part.stored.items():
             if key[0] == 0 or data[FLAGS] != 1 or key in part.changed:
                 continue
-            if names(data):
-                row = part.get(key)
-                if row is not None and visitor.disown(key.decode(), row, others, position):
-                    part.put(key, row)
+            for name in names:  # one regular expression for all of them looks four times as long
+                if name in data:
+                    row = part.get(key)
+                    if row is not None and visitor.disown(key.decode(), row, others, position):
+                        part.put(key, row)
+                    break
         for key, row in part.changed.items():
             if key[0]:
                 visitor.disown(key.decode(), row, others, position)

@@ -9,6 +9,7 @@ from stream.agents.own_records import OwnRecords
 from stream.agents.topics import Topics
 from stream.domain import canary
 from stream.domain.event import Event
+from stream.domain.instants import EARLIEST, LATEST
 from stream.domain.trust import doubt
 from stream.domain.visitor import apply, is_erased
 from stream.ops.metrics import Metrics
@@ -74,23 +75,26 @@ class Events:
         if state.account is not None or state.groups or was is not None:  # two of three visitors are no company's
             self._anonymous.note(part, key, was, after)
         if outcome.snapshot is not None:
-            to.told_bytes += to.say(outcome.snapshot)
+            to.say(outcome.snapshot)
             to.told_at.append(event.r)
         return "applied"
 
     def _refuse(self, record: Record, why: Rejected, to: Open) -> None:
         self._send_letter(to, record.key, why.reason, dead_letter(to.topic, to.partition, record, why))
-        to.received.append(record.timestamp)
+        if EARLIEST <= record.timestamp <= LATEST:  # no clock goes by one that cannot be written
+            to.received.append(record.timestamp)
         to.counts["dead letter"] += 1
 
     def _send_letter(self, to: Open, key: bytes | None, reason: str, message: Message) -> None:
         topic = self._topics.dead_letters
         count = self._flow.counts[topic]
         partition = to.partition % count if key is None else partition_of(key, count)
+        to.out_bytes += len(message.value or b"")
         to.part.sent(self._flow.outbox.put(topic, partition, [message]))
         self._metrics.dead_letters.labels(reason).inc()
 
     def _forward(self, record: Record, key: bytes, to: Open) -> None:
+        to.out_bytes += len(record.value or b"")
         found = (FORWARDED, f"{to.partition}:{record.offset}".encode())
         headers = [*((name, value) for name, value in record.headers if name != FORWARDED), found]
         to.part.sent(self._flow.put(to.topic, key, Message(key, record.value, headers, record.timestamp)))

@@ -18,6 +18,7 @@ log = logging.getLogger(__name__)
 ANSWER_S = 5.0
 REST_S = 10.0
 """Between two looks at what Kafka has deleted."""
+DAY_MS = 86_400_000
 SLICE, EVERY_S = 500, 0.25
 """Rows looked at between two breaths: 2,000 a second, a million in eight minutes, for 0.2 % of a core."""
 
@@ -27,8 +28,8 @@ class Forgetting(Service):
 
     def __init__(self, flow: Flow, visitors: Visitors, events: str, **kwargs: Any) -> None:
         self._flow, self._visitors, self._events = flow, visitors, events
-        self._looked: dict[TP, int] = {}
-        """The first offset that Kafka had when a partition was last looked through: only what it deletes lets a row go."""
+        self._looked: dict[TP, tuple[int, int]] = {}
+        """The first offset that Kafka had, and how far ticks were (ms), when a partition was last looked through."""
         super().__init__(**kwargs)
 
     @Service.task
@@ -45,8 +46,18 @@ class Forgetting(Service):
                 log.warning("how far events were deleted could not be asked: %r", cause)
                 continue
             for tp, below in first.items():
-                if below > self._looked.get(tp, 0) and await self._round(tp, below):
-                    self._looked[tp] = below
+                told = self._told(tp)
+                if self._may_let_go(tp, below, told) and await self._round(tp, below):
+                    self._looked[tp] = below, told
+
+    def _may_let_go(self, tp: TP, below: int, told: int) -> bool:
+        """Tell whether a row may go that could not last time: by what Kafka has deleted, or by a day that has passed."""
+        was_below, was_told = self._looked.get(tp, (0, 0))
+        return below > was_below or (below > 0 and told - was_told > DAY_MS)
+
+    def _told(self, tp: TP) -> int:
+        progress = self._flow.progress.get(tp)
+        return 0 if progress is None else progress.told or 0
 
     async def _round(self, tp: TP, below: int) -> bool:
         """Look at every row of a partition once; tell whether it was this worker's all the time."""

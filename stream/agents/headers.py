@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable
 
-Headers = Iterable[tuple[str, bytes]]
+Headers = Iterable[tuple[str, bytes | None]]
+"""Kafka knows headers without a value; none of ours is one."""
 
 INTERNAL = "leadstream-internal"
 FORWARDED = "leadstream-forwarded-from"
@@ -42,7 +43,7 @@ def replayed_from(headers: Headers) -> tuple[str, int, int] | None:
 def _parts(headers: Headers, name: str, count: int) -> list[str] | None:
     """Return the parts of a header between colons, the last two of which are numbers."""
     for key, value in headers:
-        if key == name:
+        if key == name and value is not None:
             parts = value.decode(errors="replace").rsplit(":", count - 1)
             if len(parts) == count and all(part.isascii() and part.isdecimal() and len(part) < 19 for part in parts[-2:]):
                 return parts

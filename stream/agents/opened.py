@@ -22,7 +22,7 @@ class Open:
 
     __slots__ = (
         *("base", "counts", "graves", "history", "intake", "part", "partition"),
-        *("received", "rules", "snapshots", "told_at", "told_bytes", "topic"),
+        *("out_bytes", "received", "rules", "snapshots", "told_at", "topic"),
     )
 
     def __init__(self, batch: Batch, part: "RowPart[Visitor]", base: int) -> None:
@@ -34,11 +34,11 @@ class Open:
         self.received: list[int] = []
         self.snapshots: list[Message] = []
         self.told_at: list[int] = []
-        self.told_bytes = 0
+        self.out_bytes = 0
         self.history = False
 
-    def say(self, told: log.Record) -> int:
-        """Have a record for `people`; return how many bytes it takes."""
+    def say(self, told: log.Record) -> None:
+        """Have a record for `people`."""
         message = log.encode(told)
         self.snapshots.append(Message(None, message))
-        return len(message)
+        self.out_bytes += len(message)

@@ -50,6 +50,7 @@ class PeopleLog:
         try:
             for _ in self.table.open(batch.tp.partition).fold.prepare(offset, record.value or b""):
                 await asyncio.sleep(0)
+                self._flow.prepared += 1
                 if not self._flow.assigned:
                     return False
         except Unreadable:

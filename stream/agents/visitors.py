@@ -25,8 +25,10 @@ from stream.runtime.misfits import unreadable
 from stream.runtime.rows import RowPart, RowTable
 
 MAX_CHANGED_ROWS = 100_000
-MAX_TOLD_BYTES = 4 * 1024 * 1024
-"""Snapshots made of one batch before they must be handed on: a lead's sums may be half a megabyte, an event 100 bytes."""
+MAX_OUT_BYTES = 4 * 1024 * 1024
+"""What one batch may make before it must be handed on: a lead's sums may be half a megabyte, an event 100 bytes."""
+SLICE_S = 0.5
+"""After so long the loop must turn: an erasure looks at every row, and a compressed batch may hold 300,000 records."""
 
 
 class Visitors:
@@ -45,7 +47,7 @@ class Visitors:
         table.opened = self.seed
 
     async def read_events(self, delivered: Batch) -> None:
-        """Apply a delivered batch of `events`; what lies before a switch of rulesets is committed before it."""
+        """Apply a delivered batch of `events`, in parts; what lies before a switch of rulesets is committed before it."""
         rest = self._flow.accept(delivered)
         while rest is not None:
             part, rest = self.take_events(rest)
@@ -57,9 +59,10 @@ class Visitors:
     def take_events(self, batch: Batch) -> tuple[RowPart[Visitor], Batch | None]:
         """Apply a batch of `events`; its outputs are handed on when this returns. Also returns what is left of it.
 
-        It ends before a record that puts a ruleset in force, as long as something before that is not committed.
+        It ends before a record that puts a ruleset in force, as long as something before that is not committed, and behind one
+        with which it has made much, or has taken long.
         """
-        part, rest = self.table.open(batch.tp.partition), None
+        part, rest, until = self.table.open(batch.tp.partition), None, time.perf_counter() + SLICE_S
         to = Open(batch, part, self._base(batch.tp))
         self._judging.judge_by(self._judging.editions(part).at(to.base + batch.start), to)
         for record in batch.records:
@@ -74,7 +77,7 @@ class Visitors:
                 self._events.take(record, to)
             except log.Unreadable as error:
                 raise unreadable(batch, record, error) from error
-            if to.told_bytes > MAX_TOLD_BYTES and record is not batch.records[-1]:
+            if (to.out_bytes > MAX_OUT_BYTES or time.perf_counter() > until) and record is not batch.records[-1]:
                 batch, rest = batch.split(batch.records.index(record) + 1)
                 break
         progress = self._flow.progress[batch.tp]
@@ -90,23 +93,36 @@ class Visitors:
         self._count(to)
         return part, rest
 
-    def take_wakes(self, batch: Batch) -> RowPart[Visitor]:
-        """Apply a batch of `wakes`."""
-        part = self.table.open(batch.tp.partition)
-        snapshots = []
-        for record in batch.records:
+    async def read_wakes(self, delivered: Batch) -> None:
+        """Apply a delivered batch of `wakes`, in parts."""
+        rest = self._flow.accept(delivered)
+        while rest is not None:
+            part, rest = self.take_wakes(rest)
+            await self._flow.room(part, MAX_CHANGED_ROWS)
+            if rest is not None:
+                rest = self._flow.accept(rest) if self._flow.assigned else None
+
+    def take_wakes(self, batch: Batch) -> tuple[RowPart[Visitor], Batch | None]:
+        """Apply a batch of `wakes`, or so much of it as makes much; also returns what is left of it."""
+        part, rest = self.table.open(batch.tp.partition), None
+        snapshots, out_bytes = [], 0
+        for index, record in enumerate(batch.records):
+            if out_bytes > MAX_OUT_BYTES:
+                batch, rest = batch.split(index)
+                break
             try:
                 answer = self._wake(record, part)
             except log.Unreadable as error:
                 raise unreadable(batch, record, error) from error
             if answer is not None:
                 snapshots.append(answer)
+                out_bytes += len(answer.value or b"")
         if snapshots:
             part.sent(self._flow.outbox.put(self._topics.people, 0, snapshots))
         self._flow.progress[batch.tp].applied = batch.next
         part.done(batch)
         self._metrics.events.labels(batch.tp.topic).inc(len(batch.records))
-        return part
+        return part, rest
 
     def _wake(self, record: Record, part: RowPart[Visitor]) -> Message | None:
         told = log.decode(record.value or b"")

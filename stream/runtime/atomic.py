@@ -135,7 +135,7 @@ class AtomicTable(Generic[F]):
 
     def changed(self) -> list[AtomicPart[F]]:
         """Return the open partitions of which rows wait for a checkpoint."""
-        return [part for part in self.parts.values() if part.has_changed]
+        return [part for part in list(self.parts.values()) if part.has_changed]  # a thread may open one meanwhile
 
     def position(self, partition: int) -> int | None:
         """Return where the newest batch says that the log goes on; None before the first."""

@@ -3,11 +3,14 @@
 from collections.abc import Iterable, Iterator, Sequence
 from hashlib import blake2b
 from itertools import chain
-from typing import Any, NamedTuple, Protocol, cast
+from typing import Any, NamedTuple, Protocol
 
 import faust
 from aiokafka.errors import CorruptRecordException
+from aiokafka.record import MemoryRecords
 from faust.types import TP
+
+from stream.runtime.lenient import Lenient
 
 MAX_RECORDS = 2000
 """A batch ends at the first border of a Kafka record batch after so many records: an answer's whole megabyte of small events,
@@ -49,6 +52,21 @@ class Batch(NamedTuple):
         return self._replace(next=at, records=self.records[:index]), self._replace(start=at, records=self.records[index:])
 
 
+class Part:
+    """One of Kafka's record batches, read where it is iterated over."""
+
+    __slots__ = ("base_offset", "raw")
+
+    def __init__(self, raw: bytes, base_offset: int) -> None:
+        self.raw, self.base_offset = raw, base_offset
+
+    def __iter__(self) -> Iterator[Record]:
+        try:
+            return iter(list(MemoryRecords(self.raw).next_batch()))
+        except UnicodeDecodeError:  # Kafka does not care what a header's name is
+            return iter(list(Lenient(self.raw)))
+
+
 class Unread(NamedTuple):
     """A batch as it came, read where it is needed, and once.
 
@@ -59,7 +77,7 @@ class Unread(NamedTuple):
     tp: TP
     start: int
     next: int
-    parts: list[Any]
+    parts: list["Part"]
 
     def since(self, position: int) -> "Unread":
         """Return the part from `position` on."""
@@ -73,9 +91,9 @@ class Unread(NamedTuple):
         """Return it with its records."""
         return Batch(self.tp, self.start, self.next, list(self.records()))
 
-    def _of(self, part: Any) -> Iterable[Record]:
+    def _of(self, part: "Part") -> Iterable[Record]:
         if part.base_offset >= self.start:
-            return cast("Iterable[Record]", part)
+            return part
         return [record for record in part if record.offset >= self.start]  # the fetch began inside it
 
 
@@ -113,7 +131,7 @@ def unpack(tp: Any, fetched: Any, at_most: int) -> Unread:
             if fetched._check_crcs and not source.is_as_sent():
                 msg = f"wrong checksum in {tp.topic}-{tp.partition}, offset {part.base_offset}"
                 raise CorruptRecordException(msg)
-            parts.append(part)
+            parts.append(Part(source.raw(), part.base_offset))
         fetched.next_fetch_offset = part.next_offset
     return Unread(TP(tp.topic, tp.partition), start, fetched.next_fetch_offset, parts)
 

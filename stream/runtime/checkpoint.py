@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from math import inf
 
 from faust.types import TP
 
@@ -12,6 +13,8 @@ from stream.runtime.work import Part, Position, Work
 Step = Callable[[str], Awaitable[None]]
 Parts = Callable[[], Iterable[Part]]
 Done = Callable[[list[Work], float], None]
+LONG_S = 5.0
+"""A checkpoint that lasts longer waits for a slow Kafka."""
 
 
 class Checkpoint:
@@ -32,7 +35,9 @@ class Checkpoint:
         limit_s: float,
     ) -> None:
         self._parts, self._append, self._commit, self._reach, self._done = parts, append, commit, reach, done
-        self._limit_s, self._moved_at = limit_s, 0.0
+        self._limit_s, self._moved_at, self._long_at = limit_s, 0.0, inf
+        self.written = 0
+        """How often Kafka has acknowledged rows of checkpoints that last long: they go on."""
         self.lock = asyncio.Lock()
 
     async def run(self) -> bool:
@@ -54,8 +59,14 @@ class Checkpoint:
         """Note that Kafka has acknowledged something."""
         self._moved_at = time.monotonic()
 
+    def wrote(self) -> None:
+        """Note that Kafka has acknowledged rows."""
+        self.goes_on()
+        self.written += self._moved_at > self._long_at
+
     async def _while_it_goes_on(self, run: "asyncio.Task[bool]") -> bool:
         self.goes_on()
+        self._long_at = self._moved_at + LONG_S
         while not run.done():
             left_s = self._moved_at + self._limit_s - time.monotonic()
             if left_s <= 0:

@@ -30,6 +30,10 @@ class Records:
         self._end += _BEFORE + _head(self._data, self._at)[0]
         return self._records.next_batch()
 
+    def raw(self) -> bytes:
+        """Return the bytes of the last batch."""
+        return self._data[self._at : self._end]
+
     def is_as_sent(self) -> bool:
         """Tell whether the last batch has the checksum that its producer gave it."""
         _, told = _head(self._data, self._at)

@@ -92,6 +92,8 @@ class Flow:
         self.recovery_s = 0.0
         self.building = 0
         """How many folds are being built."""
+        self.prepared = 0
+        """Steps made towards a ruleset that is to come: they take long, and nothing is applied meanwhile."""
         self.ready = False
         self.checkpoints = 0
         self.watchdog = Watchdog(limit_s, lambda: self.consumer.heartbeat_at)
@@ -189,7 +191,7 @@ class Flow:
         if marks:
             work.rows.append(list(marks))
             self.stores()[work.changelog.topic].part(work.changelog.partition).update(marks)
-        await self.changelogs.append(work, self.checkpoint.goes_on)
+        await self.changelogs.append(work, self.checkpoint.wrote)
         await self.faults.reach("appended")
 
     async def _commit(self, positions: Mapping[TP, Position]) -> None:

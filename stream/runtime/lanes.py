@@ -5,6 +5,8 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+from aiokafka.record.default_records import DefaultRecordBatchBuilder
+
 from stream.runtime.fatal import die
 from stream.runtime.producer import BatchProducer
 
@@ -14,6 +16,9 @@ MAX_BYTES = 8 * 1024 * 1024
 TURNS_TO_LEAVE = 6
 """Turns of the loop from a lane over aiokafka's accumulator and sender to the socket: each would wait for another batch to be
 applied."""
+LARGE = 1_000_000
+"""A larger message came in a compressed batch, and leaves in one."""
+_GZIP = 1
 MESSAGE_BYTES = 200
 """What a message takes beside its value."""
 _NONE: Headers = []
@@ -68,6 +73,10 @@ class Lane:
         for messages, acknowledged in waiting:
             for key, value, headers, at_ms in messages:
                 at = now if at_ms is None else at_ms
+                if len(value or b"") > LARGE:
+                    await self._send(batch, count, complete)
+                    batch, count, complete = kafka.create_batch(), 0, []
+                    batch._builder = _compressing()
                 if batch._builder.append(count, at, key, value, headers) is None:
                     await self._send(batch, count, complete)
                     batch, count, complete = kafka.create_batch(), 0, []
@@ -77,10 +86,19 @@ class Lane:
         await self._send(batch, count, complete)
 
     async def _send(self, batch: Any, count: int, complete: list[asyncio.Future[None]]) -> None:
+        if not count and not complete:
+            return
         batch._relative_offset = count
         batch.close()
         sent = await self._producer()._ensure_producer().send_batch(batch, self._topic, partition=self._partition)
         sent.add_done_callback(lambda ack: _acknowledge(ack, complete))
+
+
+def _compressing() -> Any:
+    """Return what builds a record batch of one message that came compressed: as it is no topic takes it back."""
+    return DefaultRecordBatchBuilder(
+        magic=2, compression_type=_GZIP, is_transactional=0, producer_id=-1, producer_epoch=-1, base_sequence=-1, batch_size=LARGE
+    )
 
 
 def _acknowledge(ack: "asyncio.Future[Any]", complete: list[asyncio.Future[None]]) -> None:

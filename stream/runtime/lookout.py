@@ -69,6 +69,7 @@ class Lookout:
             buffered=frozenset(TP(*tp) for tp in thread.buffered()),
             owes=flow.owes,
             checkpoints=flow.checkpoints,
+            at_work=(flow.checkpoint.written, flow.prepared),
             unsent=flow.outbox.waiting,
             acknowledged=flow.outbox.acknowledged,
         )

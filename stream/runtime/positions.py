@@ -50,7 +50,8 @@ class Positions:
     def __init__(self, flow: "Flow", rules: Callable[[TP, int], tuple[str, int]]) -> None:
         self._flow, self._rules = flow, rules
         self._said: dict[TP, Mark] = {}
-        """The mark with which each source partition went on: what an operator decided holds on."""
+        """The mark with which each source partition went on: what an operator decided holds on, and its record is the last one
+        read until another is: behind a transaction Kafka has a mark of its own, which is none."""
         self.unsaid: dict[TP, Position] = {}
         """Where sources stand by their table alone: who read them ended before the first commit."""
         self._asked: Asked | None = None
@@ -101,7 +102,10 @@ class Positions:
             )  # fmt: skip
             flow.progress[tp] = Progress(found[tp].position, mark.until if mark is not None else 0, ends[tp][1])
             said = found[tp].said
-            self._said[tp] = msgspec.structs.replace(said or Mark(), epoch=found[tp].epoch)
+            proven = found[tp].mark or Mark()
+            self._said[tp] = msgspec.structs.replace(
+                said or Mark(), epoch=found[tp].epoch, last=proven.last, print=proven.print
+            )  # fmt: skip
             self.unsaid.pop(tp, None)
             if at is None and said is not None:
                 self.unsaid[tp] = Position(found[tp].position, said.last, said.print)
@@ -122,10 +126,12 @@ class Positions:
 
     def _mark(self, tp: TP, at: Position) -> Mark:
         flow, said = self._flow, self._said.get(tp, Mark())
+        if at.print:
+            said = self._said[tp] = msgspec.structs.replace(said, last=at.last, print=at.print)
         changelog = cast("TP", flow.changelog_of(tp))
         rules, place = self._rules(tp, at.next)
         return Mark(
-            flow.changelogs.last(changelog), flow.counts[tp.topic], at.last, at.print, rules,
+            flow.changelogs.last(changelog), flow.counts[tp.topic], said.last, said.print, rules,
             flow.progress[tp].history_until, place, said.epoch, said.turn, said.begin,
         )  # fmt: skip
 

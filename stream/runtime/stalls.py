@@ -23,7 +23,8 @@ class Signs:
     the group answered last (0: never yet). `life` counts the assignments. `restored` changes while a recovery goes on.
     `fetched` says when each partition that runs was last answered, `ends` where Kafka said that it ends, `applied` how far it
     is applied, `buffered` which of them wait in memory. `owes` tells whether a checkpoint has something to do, `checkpoints`
-    counts them, `unsent` is what Kafka has not acknowledged, `acknowledged` counts what it has.
+    counts them, `at_work` changes while something that takes long goes on: a checkpoint whose rows Kafka acknowledges, a ruleset
+    that is prepared. `unsent` is what Kafka has not acknowledged, `acknowledged` counts what it has.
     """
 
     now: float
@@ -40,6 +41,7 @@ class Signs:
     buffered: frozenset[TP] = frozenset()
     owes: bool = False
     checkpoints: int = 0
+    at_work: Hashable = 0
     unsent: int = 0
     acknowledged: int = 0
 
@@ -97,13 +99,13 @@ class Stalls:
     def _records(self, signs: Signs) -> str | None:
         for tp, applied in signs.applied.items():
             behind = tp in signs.buffered or signs.ends.get(tp, 0) > applied
-            stood = self._still(("applied", tp), (signs.life, applied, behind), signs.now)
+            stood = self._still(("applied", tp), (signs.life, applied, behind, signs.at_work), signs.now)
             if behind and stood > LIMIT_S:
                 return f"records of {tp.topic}-{tp.partition} have waited for {stood:.0f} s, and none was applied"
         return None
 
     def _checkpoints(self, signs: Signs) -> str | None:
-        waited = self._still("checkpoints", (signs.owes, signs.checkpoints), signs.now)
+        waited = self._still("checkpoints", (signs.owes, signs.checkpoints, signs.at_work), signs.now)
         return f"no checkpoint has ended for {waited:.0f} s" if signs.owes and waited > LIMIT_S else None
 
     def _outputs(self, signs: Signs) -> str | None:

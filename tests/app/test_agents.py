@@ -12,6 +12,7 @@ from faust.types import TP
 
 from stream.agents import people as people_agent
 from stream.agents import visitors as visitors_agent
+from stream.agents.headers import RESYNC
 from stream.agents.people import PeopleLog
 from stream.agents.rules import RULESET_KEY, RulesInForce
 from stream.agents.topics import Topics
@@ -49,7 +50,7 @@ class Flow:
         self.progress: dict[TP, Progress] = {}
         self.outbox = self
         self.sent: list[tuple[str, int, Message]] = []
-        self.assigned = True
+        self.assigned, self.prepared = True, 0
         self.bases: dict[TP, int] = {}
 
     def base(self, tp: TP) -> int:
@@ -319,8 +320,11 @@ async def test_a_history_makes_the_clock_wait_for_it(bench: Bench) -> None:
     assert progress.until(NOW) == 1_767_225_600_000 - 1000
 
 
-async def test_a_batch_whose_snapshots_are_large_is_handed_on_in_parts(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(visitors_agent, "MAX_TOLD_BYTES", 1)
+@pytest.mark.parametrize("bound", [("MAX_OUT_BYTES", 1), ("SLICE_S", 0.0)])
+async def test_a_batch_that_makes_much_or_takes_long_is_handed_on_in_parts(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, bound: tuple[str, float]
+) -> None:
+    monkeypatch.setattr(visitors_agent, *bound)
     records = [record(b"user::42", told(f"m{number}", userId="42")) for number in range(3)]
     rest: Batch | None = bench.batch("events", partition_of(b"user::42", PARTITIONS), records)
     handed_on = []
@@ -332,3 +336,55 @@ async def test_a_batch_whose_snapshots_are_large_is_handed_on_in_parts(bench: Be
     assert handed_on == [1, 2, 3]
     versions = [log.decode(message.value or b"") for message in bench.flow.take("people")]
     assert [told.version for told in versions if isinstance(told, log.Snapshot)] == [1, 2, 3]
+
+
+@pytest.mark.parametrize("bad", ["letters", "forwards", "resync"])
+async def test_what_a_batch_makes_besides_snapshots_of_events_counts(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, bad: str
+) -> None:
+    bench.events(record(b"user::42", told(userId="42")))
+    monkeypatch.setattr(visitors_agent, "MAX_OUT_BYTES", 1)
+    made = {
+        "letters": record(b"user::42", b"no json"),
+        "forwards": record(b"user::42", told(userId="7")),
+        "resync": record(None, log.encode(log.Resync("r", 0, 1)), RESYNC),
+    }[bad]
+    records = [made, record(b"user::42", told("n", userId="42"))]
+    _, rest = bench.visitors.take_events(bench.batch("events", partition_of(b"user::42", PARTITIONS), records))
+    assert rest is not None
+    assert [one.offset for one in rest.records] == [2]
+
+
+async def test_wakes_are_answered_in_parts(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(visitors_agent, "MAX_OUT_BYTES", 1)
+    wakes = [record(b"anon::c1", log.encode(log.Wake("anon::c1", NOW + number))) for number in range(3)]
+    await bench.visitors.read_wakes(bench.batch("wakes", partition_of(b"anon::c1", PARTITIONS), wakes))
+    assert len(bench.flow.take("people")) == 3
+    batch = bench.batch("wakes", partition_of(b"anon::c1", PARTITIONS), wakes)
+    _, rest = bench.visitors.take_wakes(batch)
+    assert rest is not None
+    assert len(rest.records) == 2
+
+
+@pytest.mark.parametrize("header", ["leadstream-forwarded-from", "leadstream-replayed", "leadstream-company", "leadstream-trust"])
+async def test_a_header_of_our_name_without_a_value_is_none_of_ours(bench: Bench, header: str) -> None:
+    nothing: Any = None
+    bench.events(record(b"anon::c1", told(anonymousId="c1"), (header, nothing)))
+    assert bench.counted() == {"applied": 1, "events": 1}
+
+
+@pytest.mark.parametrize(
+    ("at", "first_seen"), [(1_790_000_000_000_000, "9999-12-31T23:59:59.999Z"), (-(1 << 62), "0001-01-01T00:00:00.000Z")]
+)
+@pytest.mark.parametrize("value", [b"no json", told(userId="42", timestamp="2026-01-01T00:00:00Z")])
+async def test_a_kafka_timestamp_that_cannot_be_written_makes_a_dead_letter_and_moves_no_clock(
+    bench: Bench, at: int, first_seen: str, value: bytes
+) -> None:
+    """Microseconds, say, of a producer that takes them for milliseconds."""
+    bench.events(record(b"user::42", value, at=at))
+    (letter,) = bench.flow.take("dead-letters")
+    headers = dict(letter.headers)
+    assert headers["leadstream-reason"] == (b"not_json" if value == b"no json" else b"bad_timestamp")
+    assert headers["leadstream-first-seen"] == first_seen.encode()
+    progress = bench.flow.progress[TP("events", partition_of(b"user::42", PARTITIONS))]
+    assert progress.until(NOW) is None

@@ -132,6 +132,25 @@ async def test_kafka_that_is_slow_but_goes_on_is_waited_for() -> None:
     assert await running
 
 
+@pytest.mark.parametrize(("long_s", "seen"), [(0.0, 2), (60.0, 0)])
+async def test_of_a_checkpoint_that_lasts_long_it_is_seen_that_its_rows_are_written(
+    monkeypatch: pytest.MonkeyPatch, long_s: float, seen: int
+) -> None:
+    """Not of others: where rows are written every second, an agent that stands still must be seen all the same."""
+    monkeypatch.setattr(module, "LONG_S", long_s)
+    kafka, part = Kafka(), Part()
+    checkpoint = made(kafka, part)
+    checkpoint.wrote()
+    running = asyncio.ensure_future(checkpoint.run())
+    await asyncio.sleep(0.01)
+    for _ in range(2):
+        checkpoint.wrote()
+    checkpoint.goes_on()
+    part.output.set_result(None)
+    assert await running
+    assert checkpoint.written == seen
+
+
 async def test_a_caller_that_is_cancelled_does_not_tear_the_checkpoint() -> None:
     kafka, part = Kafka(), Part()
     checkpoint = made(kafka, part)

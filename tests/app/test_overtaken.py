@@ -15,7 +15,8 @@ from stream.runtime import positions as positions_module
 from stream.runtime.fatal import Misfit
 from stream.runtime.flow import Flow
 from stream.runtime.positions import Positions
-from stream.runtime.resume import Mark, write_mark
+from stream.runtime.resume import Mark, read_mark, write_mark
+from stream.runtime.work import Position
 
 EVENTS, LOG = TP("events", 0), TP("log", 0)
 COMMITTED = OffsetAndMetadata(10, write_mark(Mark(changelog=5, partitions=1)))
@@ -77,6 +78,30 @@ async def test_what_was_asked_of_all_sources_is_not_asked_again_of_each() -> Non
     positions.ask(others)
     assert (await positions.decide({EVENTS}))[EVENTS].seek == 10
     assert flow.asked == [others]
+
+
+async def test_behind_a_transaction_the_last_record_is_still_the_mark() -> None:
+    """Kafka's own mark of a commit is fetched alone, and is no record; so it is after a start, too."""
+    flow = Asked(overtaken=False)
+    flow.changelogs = SimpleNamespace(last=lambda _: 5)
+    known = OffsetAndMetadata(10, write_mark(Mark(changelog=5, partitions=1, last=8, print="of 8")))
+    flow.consumer._thread.committed = lambda _: _answer({EVENTS: known})
+    positions = positions_of(flow)
+    found = (await positions.decide({EVENTS}))[EVENTS]
+    flow.progress[EVENTS] = SimpleNamespace(history_until=0)
+    assert (found.mark and found.mark.last, _mark(positions, Position(10))) == (8, (8, "of 8"))
+    assert _mark(positions, Position(11, 10, "of 10")) == (10, "of 10")
+    assert _mark(positions, Position(12)) == (10, "of 10")
+
+
+def _mark(positions: Positions, at: Position) -> tuple[int, str]:
+    mark = read_mark(positions.offsets({EVENTS: at})[EVENTS][1])
+    assert mark is not None
+    return mark.last, mark.print
+
+
+async def _answer(found: Any) -> Any:
+    return found
 
 
 @pytest.mark.parametrize("stale", ["another life", "another source", "long ago"])

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from itertools import count
 
 import pytest
+from confluent_kafka import Producer
 
 from stream.domain import instants
 from stream.runtime.producer import partition_of
@@ -111,6 +112,20 @@ def test_the_largest_event_is_applied(reading: Reading) -> None:
     reading.send(b"anon::large", json.dumps(event).encode())
     assert reading.new() == {"applied": 1, "read": 1}
     assert reading.running.ask("visitors", "anon::large")["events"] == 1
+
+
+def test_a_record_that_only_compressed_is_small_becomes_a_dead_letter_too(reading: Reading) -> None:
+    """Kafka's limit is about what travels: three times as much is a dead letter with all its bytes, and then a good event."""
+    value, seen = b"no json " * 400_000, len(reading.installation.read("dead-letters"))
+    producer = Producer(
+        {"bootstrap.servers": reading.installation.broker.address, "compression.type": "gzip", "message.max.bytes": 10_000_000}
+    )
+    producer.produce(reading.installation.topic("events"), value, b"large")
+    assert producer.flush(30) == 0
+    reading.send(b"anon::behind", page("behind"))
+    letters = reading.installation.wait_for_records("dead-letters", lambda found: len(found) == seen + 1)
+    assert [len(letter.value or b"") for letter in letters if letter.key == b"large"] == [len(value)]
+    assert reading.new() == {"dead_letters": 1, "applied": 1, "read": 2}
 
 
 _names = count()

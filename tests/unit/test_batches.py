@@ -1,5 +1,6 @@
 """A batch ends at the first border of a Kafka record batch behind so many records; of a changelog all is one batch."""
 
+import gzip
 from types import SimpleNamespace
 from typing import Any
 
@@ -76,3 +77,21 @@ def test_a_batch_that_is_not_as_it_was_sent_is_not_read(spoilt: int) -> None:
 def test_consumers_check_this_way() -> None:
     transport.register()
     assert fetcher.MemoryRecords is Records
+
+
+@pytest.mark.parametrize("compression", [0, 1])
+def test_a_header_whose_name_is_no_utf_8_is_read_and_so_is_what_lies_beside(compression: int) -> None:
+    builder = DefaultRecordBatchBuilder(
+        magic=2, compression_type=0, is_transactional=0, producer_id=-1, producer_epoch=-1, base_sequence=-1, batch_size=1 << 20
+    )
+    builder.append(0, timestamp=7, key=b"k", value=b"v", headers=[("herkuenfte", b"x"), ("none", None), ("\u00fc", b"\xff")])
+    builder.append(1, timestamp=8, key=None, value=None, headers=[])
+    data = bytes(builder.build()).replace(b"herkuenfte", b"herk\xfcnfte_")
+    if compression:
+        data = data[:21] + bytes([data[21], data[22] | compression]) + data[23:61] + gzip.compress(data[61:])
+        data = data[:8] + (len(data) - 12).to_bytes(4, "big") + data[12:]
+    answer = SimpleNamespace(next_fetch_offset=0, _records=Records(data), _check_crcs=False)
+    first, second = unpack(TP, answer, ALL).read().records
+    assert (first.offset, first.timestamp, first.key, first.value) == (0, 7, b"k", b"v")
+    assert list(first.headers) == [("herk\\xfcnfte_", b"x"), ("none", None), ("\u00fc", b"\xff")]
+    assert (second.offset, second.timestamp, second.key, second.value, list(second.headers)) == (1, 8, None, None, [])

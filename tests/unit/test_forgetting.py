@@ -213,6 +213,22 @@ async def test_a_row_that_changes_stays() -> None:
     assert worker.keys == {b"anon::0"}
 
 
+async def test_where_kafka_has_nothing_more_to_delete_a_row_goes_when_its_time_has_come() -> None:
+    worker = Worker(seen(), told=START + HORIZON - 2 * DAY)
+    worker.flow.assigned = True
+    looking = Forgetting(worker.flow, worker.visitors, "events")
+    rounds = asyncio.ensure_future(looking._rounds.fun(looking))
+    for told, keys in (
+        (START + HORIZON - 2 * DAY, {b"anon::0"}),
+        (START + HORIZON - 1, {b"anon::0"}),
+        (START + HORIZON + DAY, set()),
+    ):
+        worker.progress._told = told
+        await asyncio.sleep(0.05)
+        assert worker.keys == keys
+    rounds.cancel()
+
+
 async def test_nothing_is_removed_while_the_group_takes_partitions_away() -> None:
     worker = Worker(seen())
     worker.assigned = False

@@ -47,6 +47,9 @@ def _story(step: Callable[[int], dict[str, Any]], seconds: int = 2 * HOUR_S) -> 
         ),
         pytest.param(lambda now: {"owes": True, "checkpoints": 3}, "no checkpoint", id="nothing is committed any more"),
         pytest.param(
+            lambda now: {"owes": True, "at_work": min(now, 9)}, "no checkpoint", id="a slow checkpoint that no longer goes on"
+        ),
+        pytest.param(
             lambda now: {"unsent": 100 * now, "acknowledged": 5}, "acknowledged no output", id="ticks that never arrive"
         ),
     ],
@@ -74,6 +77,9 @@ def test_a_hang_is_told_within_a_minute(step: Callable[[int], dict[str, Any]], r
             lambda now: {"beat_at": now - now % 40, "fetched": {A: now - now % 40}}, id="a Kafka that answers after 40 s"
         ),
         pytest.param(lambda now: {"owes": True, "checkpoints": now // 30}, id="a checkpoint every half minute"),
+        pytest.param(
+            lambda now: {"owes": True, "ends": {A: 10**6}, "at_work": now // 30}, id="a checkpoint of hours that goes on"
+        ),
         pytest.param(lambda now: {"unsent": 10, "acknowledged": now // 30}, id="always something under way"),
         pytest.param(lambda now: {"dead": "the fetcher"} if now % 60 < 3 else {}, id="a part that is being replaced"),
         pytest.param(lambda now: {"applied": {}, "fetched": {}, "ends": {}}, id="more workers than partitions"),
