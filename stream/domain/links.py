@@ -31,7 +31,7 @@ class Links:
         `person` is the key's; a shared key has one too, the one it gave its past to.
         """
         again = snap.wake and self.leads.settling
-        for link in snap.links:
+        for place, link in enumerate(snap.links, 1):
             other = self.rows.identity(link.node) or Identity(link.node)
             theirs = self.rows.person(other.person) if other.person else None
             code = self._refusal(key, person, theirs, other, again=again)
@@ -40,7 +40,7 @@ class Links:
                     self._refuse(key, other, code, cause)
                 continue
             graph.note(key, other, joins=theirs is not person)
-            self._named(other, link, snap, cause)
+            self._named(other, link, snap, cause, place)
             if theirs is None:
                 person = self.join(person, other, cause)
             elif theirs is not person:
@@ -71,9 +71,9 @@ class Links:
             return ""
         return code
 
-    def _named(self, other: Identity, link: Link, snap: Snapshot, cause: Cause) -> None:
+    def _named(self, other: Identity, link: Link, snap: Snapshot, cause: Cause, place: int) -> None:
         if link.kind or snap.t >= other.named_t:
-            other.name_at(snap.t, cause.offset)
+            other.name_at(snap.t, cause.offset, place)
             other.kind = link.kind or other.kind
             self.rows.keep(other)
             owner = self.rows.person(other.person) if link.kind else None

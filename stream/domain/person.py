@@ -10,6 +10,8 @@ from stream.domain.ruleset.model import Ruleset, Stage
 from stream.domain.stages import VISITOR
 from stream.domain.state import NEVER, State
 
+PLACE_BITS = 10
+"""Of a stamp: an event has no more members than that tells apart."""
 BARE = 500
 """Bytes that a person's row takes beside the ids in it, about."""
 
@@ -49,10 +51,10 @@ class Identity(msgspec.Struct, array_like=True, gc=False):
     linked: bytes = b""
     apart: list[Cut] = []
 
-    def name_at(self, t: int, offset: int) -> None:
-        """Remember that an event of `t` names it; among equal times the later in the log counts."""
+    def name_at(self, t: int, offset: int, place: int = 0) -> None:
+        """Remember that an event of `t` names it, at a place among its links; among equal times the later in the log counts."""
         if t >= self.named_t:
-            self.named_t, self.named_stamp = t, offset + 1
+            self.named_t, self.named_stamp = t, (offset + 1) << PLACE_BITS | min(place, (1 << PLACE_BITS) - 1)
 
 
 class Bonus(msgspec.Struct, array_like=True, gc=False):

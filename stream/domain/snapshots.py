@@ -105,7 +105,8 @@ def _news(new: State, old: State, offset: int) -> tuple[bool, bool]:
 
     Returns whether it tells anew who somebody is, and whether behaviours of sequences were done.
     """
-    here, told = offset + 1, False
+    here = offset + 1
+    told = len(new.traits) != len(old.traits) or list(new.groups) != list(old.groups)  # what is gone, and who was named last
     for path, trait in new.traits.items():
         known = old.traits.get(path)
         same = known is not None and known.t == trait.t and known.value == trait.value

@@ -28,9 +28,11 @@ def merge(known: dict[str, Trait], told: Mapping[str, Any], t: int, kinds: Mappi
 
 
 def merge_group(state: State, id_: str, told: Mapping[str, Any], t: int) -> None:
-    """Remember that an event of `t` named a group, with its traits."""
-    call = state.groups.pop(id_, None) or GroupCall(NEVER, {})
-    call.t = max(call.t, t)
+    """Remember that an event of `t` named a group, with its traits; of those named at one ms the last applied stands last."""
+    call = state.groups.get(id_) or GroupCall(NEVER, {})
+    if t >= call.t:
+        state.groups.pop(id_, None)
+        call.t = t
     merge(call.traits, told, t, {})
     state.groups[id_] = call
     while len(state.groups) > GROUPS or _characters(state.groups.values()) > TOTAL:

@@ -195,9 +195,9 @@ class BatchRecovery(Recovery):
         consumer.resume_flow()
         sources = {tp for tp in assignment if not self._is_changelog_tp(tp)}
         consumer.resume_partitions(sources)
-        await cast("faust.App", app)._fetcher.maybe_start()
         self.flow.running |= sources
         self.flow.on_ready()
+        await cast("faust.App", app)._fetcher.maybe_start()  # a revocation may come meanwhile, and clear what runs
         self.tables.on_actives_ready()
         self.tables.on_standbys_ready()
         app.on_rebalance_end()
