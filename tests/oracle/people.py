@@ -140,12 +140,13 @@ class Person:
         return max(events, key=lambda event: (event.t, event.line), default=None)
 
     def traits(self) -> dict[str, Any]:
-        """Return merged traits by leaf path, a group's company traits where the person's own are missing."""
+        """Return merged traits by leaf path, the newest group's company traits where the person's own are missing."""
+        newest = self.group()
         merged: dict[str, Any] = {}
         told: dict[str, Any] = {}
         for event in sorted(self.deeds(), key=lambda event: (event.t, event.line)):
             merged |= event.traits
-            if event.group:
+            if newest is not None and event.group == newest.group:
                 told |= {f"company.{path}": v for path, v in ids.leaves(event.body.get("traits") or {}).items()}
         merged = {path: value for path, value in merged.items() if value is not None}
         return {path: value for path, value in told.items() if value is not None} | merged
