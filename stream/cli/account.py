@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import click
-from rich.console import Console
 from rich.table import Table
 
 from stream.cli.ledger import facts
+from stream.cli.screen import Screen
 from stream.settings import load
 
 SHOWN = 20
@@ -34,10 +34,10 @@ def account(id_: str, at: str | None, url: str | None, *, as_json: bool) -> None
 
         click.echo(orjson.dumps(document))
     else:
-        show(document, Console())
+        show(document, Screen())
 
 
-def show(document: dict[str, Any], console: Console) -> None:
+def show(document: dict[str, Any], console: Screen) -> None:
     """Print an account's document."""
     people, since = document["people"], document["enteredAt"]
     rows = {

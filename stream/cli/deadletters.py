@@ -12,6 +12,7 @@ import orjson
 from stream.cli.connections import run
 from stream.cli.letters import Filter, filters, letters
 from stream.cli.resend import Resend, Told
+from stream.cli.screen import plain
 from stream.domain import instants
 from stream.errors import NegativeAnswerError, UsageError
 from stream.settings import load
@@ -36,7 +37,7 @@ def list_(reasons: tuple[str, ...], since: str | None, until: str | None, limit:
         return
     for letter in found:
         columns = (letter.place, instants.write(letter.at_ms), letter.header("reason"), letter.found)
-        click.echo("  ".join((*columns, letter.header("message"))))
+        click.echo(plain("  ".join((*columns, letter.header("message")))))
     click.echo(f"{len(found)} dead letters", err=True)
 
 
@@ -55,7 +56,7 @@ def show(place: str, as_json: bool) -> None:
         click.echo(orjson.dumps(document))
         return
     for name, value in document.items():
-        click.echo(f"{name:<10} {value}")
+        click.echo(plain(f"{name:<10} {value}"))
 
 
 @deadletters.command()

@@ -10,15 +10,16 @@ from importlib import resources
 from pathlib import Path
 from secrets import token_hex
 from typing import Any
+from urllib.parse import quote
 
 import click
-from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
 from stream.cli.connections import admin_client, consumer_client, producer_client, run
 from stream.cli.pages import Pages, busiest
 from stream.cli.replay import Replay, plan
+from stream.cli.screen import Screen
 from stream.cli.services import Service, beside, guard, interruptible, services
 from stream.cli.watch import Watch
 from stream.demo import story, traffic
@@ -68,7 +69,7 @@ def demo(events: Path | None, layout: str, rate: float, once: bool, kafka: str |
     leadstream demo --events /var/log/nginx/access.log --format combined --rate 200
     """  # fmt: skip
     sample = Sample(_visitors(events, layout), rate, once, f"+{token_hex(2)}" if kafka else "")
-    console = Console(highlight=False, soft_wrap=True)
+    console = Screen(markup=True, highlight=False, soft_wrap=True)
     tally = Tally(time.monotonic())
     with interruptible(), ExitStack() as stack:
         try:
@@ -129,10 +130,10 @@ async def _create_topics(settings: Settings) -> None:
         await create_missing(admin, topic_table(settings))
 
 
-def _introduce(console: Console, settings: Settings, sample: Sample) -> None:
+def _introduce(console: Screen, settings: Settings, sample: Sample) -> None:
     """Print where to look while it runs."""
     page = f"http://{settings.web_host}:{settings.web_port}"
-    visitor = next(iter(busiest(sample.events)), "")
+    visitor = quote(next(iter(busiest(sample.events)), ""), safe="")
     console.print(f"Kafka           {','.join(settings.kafka)}, topic {settings.topic_prefix}stage-changes")
     console.print(f"pages           {page}/")
     console.print(f"leads           {page}/v1/leads")
@@ -142,7 +143,7 @@ def _introduce(console: Console, settings: Settings, sample: Sample) -> None:
     console.print("[dim]times are UTC; Ctrl-C ends it and leaves nothing behind[/]\n")
 
 
-async def _play(settings: Settings, sample: Sample, tally: Tally, console: Console, children: list[Service]) -> None:
+async def _play(settings: Settings, sample: Sample, tally: Tally, console: Screen, children: list[Service]) -> None:
     """Replay the sample and show what comes out, until it is over, interrupted, or a child has ended."""
     topics = {topic.name: topic.partitions for topic in topic_table(settings)}
     name = f"{settings.topic_prefix}stage-changes"
@@ -156,7 +157,7 @@ async def _play(settings: Settings, sample: Sample, tally: Tally, console: Conso
 
 
 @contextmanager
-def _status(console: Console, sample: Sample, tally: Tally) -> Iterator[None]:
+def _status(console: Screen, sample: Sample, tally: Tally) -> Iterator[None]:
     """Keep a line of figures below everything, where somebody watches."""
     if not console.is_terminal:
         yield

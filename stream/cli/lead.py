@@ -3,9 +3,9 @@
 from typing import Any
 
 import click
-from rich.console import Console
 
 from stream.cli.ledger import facts, ledger, tags
+from stream.cli.screen import Screen
 from stream.settings import load
 
 
@@ -29,10 +29,10 @@ def lead(id_: str, at: str | None, url: str | None, *, as_json: bool) -> None:
 
         click.echo(orjson.dumps(document))
     else:
-        show(document, Console())
+        show(document, Screen())
 
 
-def show(document: dict[str, Any], console: Console) -> None:
+def show(document: dict[str, Any], console: Screen) -> None:
     """Print a lead's document."""
     stage, score, account = document["stage"], document["score"], document["account"]
     parts = ", ".join(f"{name} {score[name]:.2f}" for name in ("fit", "interest", "timing"))

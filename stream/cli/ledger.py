@@ -5,7 +5,6 @@ from typing import Any
 from rich import box
 from rich.bar import Bar
 from rich.table import Table
-from rich.text import Text
 
 BAR = 24
 TAGS = 10
@@ -18,7 +17,7 @@ def facts(rows: dict[str, str | None]) -> Table:
     table.add_column(overflow="fold")
     for name, value in rows.items():
         if value:
-            table.add_row(name, Text(value))
+            table.add_row(name, value)
     return table
 
 
@@ -30,7 +29,7 @@ def tags(document: dict[str, Any]) -> Table:
     heaviest = max((abs(tag["weight"]) for tag in told), default=1.0) or 1.0
     for tag in told[:TAGS]:
         bar = Bar(heaviest, 0, abs(tag["weight"]), width=BAR, color="cyan")
-        table.add_row(Text(tag["tag"]), f"{tag['weight']:.3f}", bar)
+        table.add_row(tag["tag"], f"{tag['weight']:.3f}", bar)
     return table
 
 
@@ -40,7 +39,7 @@ def ledger(document: dict[str, Any], total: float, name: str) -> Table:
     for column, footer, justify in zip(table.columns, (name, "", f"{total:.2f}"), ("left", "right", "right"), strict=True):
         column.footer, column.justify = footer, justify  # type: ignore[assignment]  # one of rich's words
     for row in document["explain"]:
-        table.add_row(Text(row["ruleId"]), str(row["count"]), f"{row['points']:+.2f}")
+        table.add_row(row["ruleId"], str(row["count"]), f"{row['points']:+.2f}")
     return table
 
 

@@ -33,6 +33,7 @@ def networks(people: int, since: str | None, no_header: bool, url: str | None, a
     leadstream report networks
     leadstream report networks --people 5 --no-header >> ranges.csv
     """  # noqa: D301 -- click's mark for lines to be kept
+    from stream.cli.screen import plain
     from stream.lookups import Lookups
     from stream.ops.sightings import Sightings, employers_of, identities_of
     from stream.web.paging import pages
@@ -49,7 +50,7 @@ def networks(people: int, since: str | None, no_header: bool, url: str | None, a
         document = {"networks": [_document(one) for one in found], "events": sightings.read, "addresses": sightings.addressed}
         click.echo(orjson.dumps(document))
         return
-    click.echo(lines(found, header=not no_header), nl=False)
+    click.echo(plain(lines(found, header=not no_header)), nl=False)
     click.echo(f"{len(found)} networks proposed; {_looked(sightings.read, sightings.addressed)}", err=True)
 
 

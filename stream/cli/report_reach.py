@@ -78,10 +78,11 @@ def _account(met: Met) -> dict[str, Any]:
 
 def _show(by_list: dict[str, Reach], off: Reach) -> None:
     from rich import box
-    from rich.console import Console
     from rich.table import Table
 
-    console = Console()
+    from stream.cli.screen import Screen
+
+    console = Screen()
     table = Table("list", "companies", "seen", "", "anonymous", "with people", "stages", box=box.SIMPLE_HEAD)
     for column in table.columns[1:6]:
         column.justify = "right"
@@ -92,9 +93,9 @@ def _show(by_list: dict[str, Reach], off: Reach) -> None:
     console.print(table)
     for name, one in [*by_list.items(), ("on no list", off)]:
         if one.met:
-            console.print(f"{name}: {_names(_told(met) for met in one.met)}", highlight=False, markup=False)
+            console.print(f"{name}: {_names(_told(met) for met in one.met)}", highlight=False)
         if one.unmet:
-            console.print(f"{name}, not seen: {_names(one.unmet)}", highlight=False, markup=False)
+            console.print(f"{name}, not seen: {_names(one.unmet)}", highlight=False)
 
 
 def _split(reach: Reach) -> tuple[str, str, str]:

@@ -19,6 +19,7 @@ from aiokafka.errors import MessageSizeTooLargeError
 from schemas.event import Rejected, decode, partition_key, recorded_at
 from stream import accesslog
 from stream.cli.connections import admin_client, producer_client, require_topic, run
+from stream.cli.screen import plain
 from stream.domain import instants
 from stream.errors import NegativeAnswerError, UsageError
 from stream.settings import Settings, load
@@ -59,7 +60,7 @@ def send(files: tuple[str, ...], layout: str, as_recorded: bool) -> None:
             raise UsageError(f"{name} is no file that can be read: name existing files, or - for standard input")
     tally = run(_send(settings, files, layout, as_recorded=as_recorded))
     for line in tally.shown:
-        click.echo(line, err=True)
+        click.echo(plain(line), err=True)
     click.echo(f"{tally.acknowledged} events acknowledged by Kafka")
     if tally.problems:
         told = ", ".join(f"{count} {what}" for what, count in tally.problems.items())

@@ -51,11 +51,10 @@ def simulate(files: tuple[str, ...], ruleset: Path | None, ranges: Path | None, 
         sys.stdout.buffer.write(orjson.dumps(document, option=orjson.OPT_APPEND_NEWLINE))
         sys.stdout.buffer.flush()
     else:
-        from rich.console import Console
-
+        from stream.cli.screen import Screen
         from stream.cli.simulated import show
 
-        show(orjson.loads(orjson.dumps(document)), Console())
+        show(orjson.loads(orjson.dumps(document)), Screen())
     leave()
 
 

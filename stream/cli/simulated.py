@@ -2,14 +2,15 @@
 
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
+
+from stream.cli.screen import Screen
 
 SHOWN = 20
 """Rows of a long table that are shown; `--json` has them all."""
 
 
-def show(document: dict[str, Any], console: Console) -> None:
+def show(document: dict[str, Any], console: Screen) -> None:
     """Print a simulation's document."""
     console.print(_changes(document["stageChanges"]))
     console.print(_leads(document["leads"]))

@@ -3,9 +3,9 @@
 from typing import Any
 
 import click
-from rich.console import Console
 
 from stream.cli.ledger import facts, ledger, tags
+from stream.cli.screen import Screen
 from stream.settings import load
 
 
@@ -29,10 +29,10 @@ def visitor(id_: str, at: str | None, url: str | None, *, as_json: bool) -> None
 
         click.echo(orjson.dumps(document))
     else:
-        show(document, Console())
+        show(document, Screen())
 
 
-def show(document: dict[str, Any], console: Console) -> None:
+def show(document: dict[str, Any], console: Screen) -> None:
     """Print a visitor's document."""
     company = document["company"]
     rows = {

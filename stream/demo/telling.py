@@ -48,7 +48,7 @@ def visitor_line(visitor: Fact) -> str:
     tags = ", ".join(f"{escape(tag['tag'])} {tag['weight']:.1f}" for tag in visitor["tags"][:3]) or "no topic yet"
     company = escape(visitor["company"]["name"])
     return (
-        f"{clock(visitor['asOf']):9} [blue]◌[/] somebody at [bold]{company}[/] [dim]({visitor['id']})[/]: "
+        f"{clock(visitor['asOf']):9} [blue]◌[/] somebody at [bold]{company}[/] [dim]({escape(visitor['id'])})[/]: "
         f"{visitor['interest']:.0f} points of interest in {visitor['events']} events; [cyan]{tags}[/]"
     )
 

@@ -14,10 +14,10 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import unused_port
 from click.testing import CliRunner, Result
-from rich.console import Console
 
 from stream.cli import account
 from stream.cli.lead import lead
+from stream.cli.screen import Screen
 from stream.cli.visitor import visitor
 from stream.domain.accounts import document
 from stream.domain.accounts.fold import Accounts
@@ -68,7 +68,7 @@ async def test_a_visitor_is_shown_with_tags_and_the_ledger(port: int) -> None:
 
 
 def shown(told: dict[str, Any]) -> str:
-    console = Console(width=120, record=True, file=StringIO())
+    console = Screen(width=120, record=True, file=StringIO())
     account.show(told, console)
     return console.export_text()
 

@@ -83,6 +83,7 @@ def test_a_visitor_is_told_with_company_points_and_topics() -> None:
         "somebody at Acme (anon::9f2c): 12 points of interest in 3 events; pricing 1.7, products 1.0"
     )
     assert "no topic yet" in visitor_line({**visitor, "tags": []})
+    assert "(anon::[/x])" in Text.from_markup(visitor_line({**visitor, "id": "anon::[/x]"})).plain
 
 
 def test_the_summary_counts_changes_reasons_and_where_leads_are() -> None:
