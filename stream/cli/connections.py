@@ -16,6 +16,7 @@ from aiokafka.errors import (
 )
 
 from stream.errors import UnreachableError, UsageError
+from stream.ops import group
 from stream.runtime.diagnosis import diagnosed
 from stream.runtime.hangup import hangs_up
 from stream.settings import Settings, no_topic
@@ -72,6 +73,12 @@ async def require_topic(admin: AIOKafkaAdminClient, name: str) -> None:
         raise no_topic(name)
 
 
+async def partitions_of(admin: AIOKafkaAdminClient, name: str) -> int:
+    """Return how many partitions a topic has, whatever PARTITIONS says; raises UsageError where it does not exist."""
+    await require_topic(admin, name)
+    return len(await group.partitions(admin, [name]))
+
+
 async def read_to_end(
     consumer: AIOKafkaConsumer, topic: str, partitions: int, since_ms: int | None = None
 ) -> AsyncIterator[ConsumerRecord]:
@@ -91,6 +98,12 @@ async def read_to_end(
         while await consumer.position(place) < max(ends[place], consumer.highwater(place) or 0):
             for record in (await consumer.getmany(place, timeout_ms=1000)).get(place, []):
                 yield record
+
+
+async def read_whole(admin: AIOKafkaAdminClient, consumer: AIOKafkaConsumer, topic: str) -> AsyncIterator[ConsumerRecord]:
+    """Yield what lies in a topic now, in all partitions that it has; raises UsageError where it does not exist."""
+    async for record in read_to_end(consumer, topic, await partitions_of(admin, topic)):
+        yield record
 
 
 @asynccontextmanager

@@ -1,6 +1,7 @@
 """`leadstream export`: everything that is known about a person, as JSON, for whom it is about."""
 
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Any
 
 import click
@@ -60,26 +61,26 @@ async def _add_records(settings: Settings, document: dict[str, Any], *, events: 
     """Add what Kafka's topics still hold of the person: facts by lead id, events by identity."""
     import orjson
 
-    from stream.cli.connections import consumer_client
+    from stream.cli.connections import admin_client, consumer_client, read_whole
 
     person = document["person"]
     leads = [person["person"]["id"], *person["person"]["previousIds"]] if person is not None else []
     nodes = [row["id"] for row in document["visitors"]]
-    async with consumer_client(settings) as consumer:
-        facts = [record.value async for record in _of(settings, consumer, "stage-changes", leads)]
+    async with admin_client(settings) as admin, consumer_client(settings) as consumer:
+        read = partial(read_whole, admin, consumer)
+        facts = [record.value async for record in _of(read(f"{settings.topic_prefix}stage-changes"), leads)]
         document["stageChanges"] = [orjson.loads(value) for value in facts if value is not None]
         if not events:
             return
         for name, topic in (("events", "events"), ("deadLetters", "dead-letters")):
-            document[name] = [_raw(record) async for record in _of(settings, consumer, topic, nodes)]
+            document[name] = [_raw(record) async for record in _of(read(f"{settings.topic_prefix}{topic}"), nodes)]
 
 
-async def _of(settings: Settings, consumer: Any, topic: str, keys: list[str]) -> AsyncIterator[Any]:
-    from stream.cli.connections import read_to_end
-
+async def _of(records: AsyncIterator[Any], keys: list[str]) -> AsyncIterator[Any]:
+    """Yield the records of these keys; where there are none, nothing is read."""
     wanted = {key.encode() for key in keys}
     if wanted:
-        async for record in read_to_end(consumer, f"{settings.topic_prefix}{topic}", settings.partitions):
+        async for record in records:
             if record.key in wanted:
                 yield record
 

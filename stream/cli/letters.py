@@ -11,7 +11,7 @@ import click
 from aiokafka import AIOKafkaConsumer, ConsumerRecord
 
 from schemas.dead_letter import PREFIX, ReasonCode
-from stream.cli.connections import admin_client, consumer_client, read_to_end, require_topic
+from stream.cli.connections import admin_client, consumer_client, partitions_of, read_to_end, require_topic
 from stream.domain import instants
 from stream.errors import UsageError
 from stream.settings import Settings, parse_duration
@@ -99,9 +99,8 @@ async def reading(settings: Settings) -> AsyncIterator[tuple[AIOKafkaConsumer, s
     """Connect a consumer; yields it with the topic of the letters and its number of partitions."""
     topic = f"{settings.topic_prefix}dead-letters"
     async with admin_client(settings) as admin:
-        await require_topic(admin, topic)
         await require_topic(admin, f"{settings.topic_prefix}events")
-        partitions = len((await admin.describe_topics([topic]))[0]["partitions"])
+        partitions = await partitions_of(admin, topic)
     async with consumer_client(settings) as consumer:
         yield consumer, topic, partitions
 

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from stream.agents.headers import FORWARDED, INTERNAL, has
-from stream.cli.connections import admin_client, consumer_client, read_to_end, require_topic, run
+from stream.cli.connections import admin_client, consumer_client, partitions_of, read_to_end, run
 from stream.cli.letters import Filter
 from stream.domain import instants
 from stream.domain.event import Company
@@ -57,8 +57,7 @@ def networks(people: int, since: str | None, no_header: bool, url: str | None, a
 async def _read(settings: Settings, sightings: Any, since_ms: int | None) -> None:
     topic = f"{settings.topic_prefix}events"
     async with admin_client(settings) as admin:
-        await require_topic(admin, topic)
-        partitions = len((await admin.describe_topics([topic]))[0]["partitions"])
+        partitions = await partitions_of(admin, topic)
     async with consumer_client(settings) as consumer:
         async for record in read_to_end(consumer, topic, partitions, since_ms):
             if not has(record.headers, INTERNAL) and not has(record.headers, FORWARDED):

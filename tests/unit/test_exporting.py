@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer, unused_port
+from aiokafka import TopicPartition
 from click.testing import CliRunner
 
 from stream.cli import connections
@@ -18,6 +19,7 @@ from stream.settings import Settings
 from stream.web import client
 from stream.web.peers import HOP
 from stream.web.service import Web
+from tests.unit.standing_kafka import StandingKafka
 from tests.unit.standing_worker import StandingWorker, buyer
 
 MAIL = "email::buyer@acme.example"
@@ -94,13 +96,15 @@ def test_the_command_adds_what_kafka_still_holds_of_the_person(monkeypatch: pyte
         "dead-letters": [(b"user::42", b"\xff"), (None, None)],
     }  # fmt: skip
 
-    async def read_to_end(_: Any, topic: str, _partitions: int) -> AsyncIterator[Any]:
+    async def read_to_end(_: Any, topic: str, partitions: int) -> AsyncIterator[Any]:
+        assert partitions == 3, "as many as the topic has, whatever PARTITIONS says"
         for key, value in held[topic]:
             yield SimpleNamespace(key=key, value=value, partition=0, offset=3, timestamp=0)
 
     class Client:
-        async def __aenter__(self) -> None:
+        async def __aenter__(self) -> Any:
             """Connect to nothing."""
+            return StandingKafka({TopicPartition(topic, number): 1 for topic in held for number in range(3)}).admin()
 
         async def __aexit__(self, *_: object) -> None:
             """Leave nothing."""
@@ -108,7 +112,8 @@ def test_the_command_adds_what_kafka_still_holds_of_the_person(monkeypatch: pyte
     person = {"person": {"id": "lead_1", "previousIds": ["lead_0"]}}
     monkeypatch.setattr(exporting, "known", lambda *_: {"person": person, "visitors": [{"id": "user::42"}]})
     monkeypatch.setattr(connections, "read_to_end", read_to_end)
-    monkeypatch.setattr(connections, "consumer_client", lambda _: Client())
+    for name in ("admin_client", "consumer_client"):
+        monkeypatch.setattr(connections, name, lambda _: Client())
     plain, whole = (CliRunner().invoke(exporting.export, ["user::42", *more]).stdout for more in ([], ["--events"]))
 
     assert [fact["sequence"] for fact in json.loads(plain)["stageChanges"]] == ["1", "2"]

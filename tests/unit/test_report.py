@@ -137,7 +137,7 @@ def kept(monkeypatch: pytest.MonkeyPatch) -> list[SimpleNamespace]:
             return ["events"]
 
         async def describe_topics(self, _: list[str]) -> list[dict[str, Any]]:
-            return [{"partitions": [0]}]
+            return [{"topic": "events", "partitions": [{"partition": 0}]}]
 
     monkeypatch.setattr(report_networks, "read_to_end", read)
     for name in ("admin_client", "consumer_client"):
