@@ -131,7 +131,7 @@ ALERTS = (
     Alert(
         "LeadstreamDeadLetters",
         f"sum(rate(leadstream_dead_letters_total{{{JOB}}}[15m]))"
-        f" > 0.01 * sum(rate(leadstream_event_latency_seconds_count{{{JOB}}}[15m]))",
+        f' > 0.01 * sum(rate(leadstream_events_total{{{JOB},topic=~".*events"}}[15m]))',
         "10m", "ticket", "More than one event in a hundred cannot be processed",
     ),
     Alert(

@@ -36,6 +36,11 @@ def gauge(name: str, values: str, **labels: str) -> dict[str, str]:
     return {"series": f"{name}{{{WORKER}{told}}}", "values": values}
 
 
+def read(values: str, topic: str = "events") -> dict[str, str]:
+    """Return how many records of a topic were read."""
+    return gauge("leadstream_events_total", values, topic=f"site.{topic}")
+
+
 def answered(status: str, values: str) -> dict[str, str]:
     labels = f'job="leadstream-collector", instance="c:8080", status="{status}", reason=""'
     return {"series": f"leadstream_collector_requests_total{{{labels}}}", "values": values}
@@ -66,6 +71,7 @@ WELL = [
     gauge("leadstream_topic_replicas", f"3x{SAMPLES}", topic="events"),
     gauge("leadstream_topic_in_sync_replicas", f"3x{SAMPLES}", topic="events"),
     gauge("leadstream_dead_letters_total", f"0+5x{SAMPLES}", reason="not_json"),
+    read(f"0+6000x{SAMPLES}"),
     oldest(f"0.5x{SAMPLES}"),
     told("leadstream_webhook_facts_total", f"0+60x{SAMPLES}"),
     told("leadstream_webhook_dead_letters_total", f"2x{SAMPLES}"),
@@ -98,7 +104,7 @@ CASES: dict[str, tuple[list[dict[str, str]], str, dict[str, str]]] = {
     "LeadstreamPartitionFallsBehind": ([gauge("leadstream_partition_status", "0 1x30", **PLACE)], "20m", PLACE),
     "LeadstreamCanaryLost": ([gauge("leadstream_canary_waiting_seconds", "0 30 90", partition="2")], "2m", {"partition": "2"}),
     "LeadstreamDeadLetters": (
-        [gauge("leadstream_dead_letters_total", "0+100x40", reason="not_json"), *latency(EVENT, "2.0", "0+6000x40", "0+6000x40")],
+        [gauge("leadstream_dead_letters_total", "0+100x40", reason="not_json"), read("0+6000x40"), read("0+9000x40", "wakes")],
         "30m", {},
     ),
     "LeadstreamCollectorFails": ([answered("200", "0+990x20"), answered("503", "0+11x20")], "12m", {}),
@@ -142,8 +148,8 @@ NEARLY: dict[str, tuple[list[dict[str, str]], str]] = {
     "LeadstreamPartitionFallsBehind": ([gauge("leadstream_partition_status", "0 1x13 0x9", **PLACE)], "18m"),
     "LeadstreamCanaryLost": ([gauge("leadstream_canary_waiting_seconds", "0 30 60", partition="2")], "2m"),
     "LeadstreamDeadLetters": (
-        [gauge("leadstream_dead_letters_total", "0+59x40", reason="not_json"), *latency(EVENT, "2.0", "0+6000x40", "0+6000x40")],
-        "30m",
+        [gauge("leadstream_dead_letters_total", "0+59x40", reason="not_json"), read("0+6000x40"),
+         *latency(EVENT, "2.0", "0+10x40", "0+10x40")], "30m",
     ),
     "LeadstreamCollectorFails": ([answered("200", "0+991x20"), answered("503", "0+9x20")], "12m"),
     "LeadstreamWebhookStands": (
@@ -157,7 +163,7 @@ NEARLY: dict[str, tuple[list[dict[str, str]], str]] = {
          gauge("leadstream_topic_in_sync_replicas", "2x3 3x9", topic="events")], "8m",
     ),
 }  # fmt: skip
-"""Not bad enough, not for long enough, or not this."""
+"""Not bad enough, not for long enough, or not this: while a history loads, its events have no latency, its dead letters count."""
 BY_NAME = {alert.name: alert for alert in ALERTS}
 
 
