@@ -194,7 +194,17 @@ class Settings(BaseModel):
     def advertised(self) -> str:
         """How other workers reach this one, `host:port`; a worker that listens everywhere is reached by its host's name."""
         host = socket.gethostname() if self.web_host in {"0.0.0.0", "::"} else self.web_host  # noqa: S104 - compared, not bound
-        return self.web_advertise or f"{host}:{self.web_port}"
+        return self.web_advertise or at(host, self.web_port)
+
+    @property
+    def web_url(self) -> str:
+        """Where the worker's pages and API are on this machine."""
+        return f"http://{at(self.web_host, self.web_port)}"
+
+    @property
+    def collector_url(self) -> str:
+        """Where the collector is on this machine."""
+        return f"http://{at(self.collector_host, self.collector_port)}"
 
     @property
     def member_url(self) -> str:
@@ -248,6 +258,15 @@ class Settings(BaseModel):
                 ssl_context=context,
             )
         return faust.SSLCredentials(context) if context else None
+
+
+def at(host: str, port: int) -> str:
+    """Write a host and a port as a URL has them.
+
+    >>> at("127.0.0.1", 6066), at("::1", 6066)
+    ('127.0.0.1:6066', '[::1]:6066')
+    """
+    return f"[{host}]:{port}" if ":" in host and not host.startswith("[") else f"{host}:{port}"
 
 
 def is_loopback(host: str) -> bool:

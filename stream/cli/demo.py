@@ -119,7 +119,7 @@ def _is_free(host: str, port: int) -> bool:
     import socket
 
     try:
-        socket.create_server((host, port)).close()
+        socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET).close()
     except OSError:
         return False
     return True
@@ -132,14 +132,14 @@ async def _create_topics(settings: Settings) -> None:
 
 def _introduce(console: Screen, settings: Settings, sample: Sample) -> None:
     """Print where to look while it runs."""
-    page = f"http://{settings.web_host}:{settings.web_port}"
+    page = settings.web_url
     visitor = quote(next(iter(busiest(sample.events)), ""), safe="")
     console.print(f"Kafka           {','.join(settings.kafka)}, topic {settings.topic_prefix}stage-changes")
     console.print(f"pages           {page}/")
     console.print(f"leads           {page}/v1/leads")
     console.print(f"a visitor       {page}/v1/visitors/anon::{visitor}")
     console.print(f"lag, metrics    {page}/v1/lag  {page}/metrics")
-    console.print(f"collector       http://{settings.collector_host}:{settings.collector_port}")
+    console.print(f"collector       {settings.collector_url}")
     console.print("[dim]times are UTC; Ctrl-C ends it and leaves nothing behind[/]\n")
 
 

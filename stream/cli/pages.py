@@ -27,7 +27,7 @@ class Pages:
     """Asks the worker over HTTP; `async with` opens and closes the session."""
 
     def __init__(self, settings: Settings) -> None:
-        self.url = f"http://{settings.web_host}:{settings.web_port}"
+        self.url = settings.web_url
         self._token = settings.web_token
         self._session: aiohttp.ClientSession
 

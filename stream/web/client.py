@@ -81,7 +81,7 @@ def _found(settings: Settings, path: str, url: str | None) -> tuple[bool, dict[s
 
 
 def _base(settings: Settings, url: str | None) -> str:
-    return (url or f"http://{settings.web_host}:{settings.web_port}").rstrip("/")
+    return (url or settings.web_url).rstrip("/")
 
 
 def _get(address: str, base: str, settings: Settings) -> tuple[int, dict[str, Any]]:

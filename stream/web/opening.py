@@ -11,7 +11,7 @@ from mode import Service
 
 from stream.agents.leadstream import Leadstream
 from stream.runtime.fatal import Misfit, die
-from stream.settings import PREFIX
+from stream.settings import PREFIX, at
 
 log = logging.getLogger(__name__)
 LOOK_S, FIRST_S = 0.05, 0.25
@@ -35,8 +35,8 @@ class Opening(Service):
             self._sockets = await _listening(host, port)
         except OSError as error:
             reason = error.strerror or error
-            die(Misfit(f"pages cannot be served at {host}:{port}: {reason}: set {PREFIX}WEB_HOST and {PREFIX}WEB_PORT"))
-        log.info("pages and API at http://%s:%d/", host, port)
+            die(Misfit(f"pages cannot be served at {at(host, port)}: {reason}: set {PREFIX}WEB_HOST and {PREFIX}WEB_PORT"))
+        log.info("pages and API at %s/", self._worker.settings.web_url)
 
     @Service.task
     async def _answer(self) -> None:

@@ -4,6 +4,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from yarl import URL
 
 from stream import settings
 from stream.errors import UsageError
@@ -33,6 +34,16 @@ def test_without_any_setting_the_defaults_of_the_contract_hold() -> None:
     assert chosen.client()["security_protocol"] == "PLAINTEXT"
     assert chosen.faust_credentials() is None
     assert chosen.min_insync_replicas == 1
+
+
+@pytest.mark.parametrize("host", ["::1", "[::1]"])
+def test_an_ipv6_address_stands_in_brackets_wherever_a_port_follows(monkeypatch: pytest.MonkeyPatch, host: str) -> None:
+    _set(monkeypatch, WEB_HOST=host, COLLECTOR_HOST=host)
+    chosen = load()
+
+    assert (chosen.advertised, chosen.member_url) == ("[::1]:6066", "http://[::1]:6066")
+    assert (chosen.web_url, chosen.collector_url) == ("http://[::1]:6066", "http://[::1]:8080")
+    assert (URL(chosen.member_url).host, URL(chosen.member_url).port) == ("::1", 6066), "as Faust reads it"
 
 
 def test_a_dotenv_file_is_read_and_the_environment_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ from aiohttp.test_utils import TestClient, TestServer, unused_port
 from aiohttp.web import AppRunner
 from faust.types import TP
 
-from stream.web import lookups, opening
+from stream.web import client, lookups, opening
 from stream.web.answers import NotNow
 from stream.web.opening import Opening
 from stream.web.question import Page
@@ -33,6 +33,15 @@ async def test_it_serves_from_start_to_stop() -> None:
         assert [await cast("Web", web)._watching.report() for web in service._children] == [REPORT]
     with pytest.raises(OSError, match="Connect"):
         await get(port, "/v1/leads")
+
+
+async def test_a_worker_on_an_ipv6_address_says_where_and_commands_find_it(caplog: pytest.LogCaptureFixture) -> None:
+    port = unused_port()
+    worker = StandingWorker(buyer(), web_host="::1", web_port=port)
+    with caplog.at_level("INFO"):
+        async with Opening(worker):
+            assert "leads" in await asyncio.to_thread(client.get, worker.settings, "/v1/leads", None)
+    assert f"pages and API at http://[::1]:{port}/" in caplog.text
 
 
 async def test_who_asks_before_rows_are_here_is_answered_a_moment_later(monkeypatch: pytest.MonkeyPatch) -> None:
