@@ -73,7 +73,7 @@ def demo(events: Path | None, layout: str, rate: float, once: bool, kafka: str |
     tally = Tally(time.monotonic())
     with interruptible(), ExitStack() as stack:
         try:
-            settings = _settings(kafka or stack.enter_context(EmbeddedBroker()).address)
+            settings = _settings(kafka) if kafka else _settings(stack.enter_context(EmbeddedBroker()).address, embedded=True)
             run(_create_topics(settings))
             children = [stack.enter_context(beside(settings, name)) for name in services()]
             _introduce(console, settings, sample)
@@ -99,12 +99,16 @@ def _visitors(path: Path | None, layout: str) -> list[traffic.Event]:
     return found
 
 
-def _settings(address: str) -> Settings:
-    """Return the settings, with ports that are free and with the sample's companies where no others are named."""
-    settings = load(kafka=address)
+def _settings(address: str, *, embedded: bool = False) -> Settings:
+    """Return the settings, with ports that are free and with the sample's companies where no others are named.
+
+    The embedded broker speaks plaintext, whatever the settings say of the Kafka that they are for.
+    """
+    kafka: dict[str, Any] = {"kafka": address, **({"kafka_security": "plaintext"} if embedded else {})}
+    settings = load(**kafka)
     sample = Path(str(resources.files("stream.demo").joinpath("ranges.csv")))
     return load(
-        kafka=address,
+        **kafka,
         web_port=_free(settings.web_host, settings.web_port),
         collector_port=_free(settings.collector_host, settings.collector_port),
         company_ranges=settings.company_ranges or sample,

@@ -47,6 +47,7 @@ def beside(settings: Settings, name: str) -> Iterator[Service]:
     """Run a command of ours with these settings; it ends with us."""
     ours = {
         "KAFKA": ",".join(settings.kafka),
+        "KAFKA_SECURITY": settings.kafka_security,
         "WEB_PORT": settings.web_port,
         "COLLECTOR_PORT": settings.collector_port,
         "COMPANY_RANGES": settings.company_ranges,

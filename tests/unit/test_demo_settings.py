@@ -6,7 +6,30 @@ from contextlib import closing
 import pytest
 from aiohttp.test_utils import unused_port
 
-from stream.cli import demo
+from stream.cli import demo, services
+
+PRODUCTION = {"KAFKA": "kafka.example:9093", "KAFKA_SECURITY": "sasl_ssl", "KAFKA_USERNAME": "u", "KAFKA_PASSWORD": "p"}
+
+
+def test_the_embedded_broker_is_plaintext_whatever_the_settings_say_of_their_kafka(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in PRODUCTION.items():
+        monkeypatch.setenv(f"LEADSTREAM_{name}", value)
+    ours, other = demo._settings("127.0.0.1:9", embedded=True), demo._settings("127.0.0.1:9")
+    assert (ours.kafka, ours.kafka_security) == (("127.0.0.1:9",), "plaintext")
+    assert other.kafka_security == "sasl_ssl", "--kafka is the one that they are for"
+
+
+def test_what_runs_beside_it_hears_that_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    heard: dict[str, str] = {}
+
+    def spawn(_: object, *, env: dict[str, str], output: object) -> None:
+        heard.update(env)
+
+    monkeypatch.setattr(services, "spawn", spawn)
+    monkeypatch.setattr(services, "end", lambda _: None)
+    monkeypatch.setenv("LEADSTREAM_KAFKA_SECURITY", "ssl")
+    with services.beside(demo._settings("127.0.0.1:9", embedded=True), "worker"):
+        assert (heard["LEADSTREAM_KAFKA"], heard["LEADSTREAM_KAFKA_SECURITY"]) == ("127.0.0.1:9", "plaintext")
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
