@@ -1,9 +1,11 @@
 """The command `leadstream`: what it can do, one small file a command, loaded when it is asked for."""
 
+import errno
 import gc
+import os
 import sys
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -47,6 +49,15 @@ Settings are LEADSTREAM_… in the environment or in a .env file: `leadstream wo
 Exit codes: 0 done, 1 negative answer, 2 wrong usage or configuration, 3 Kafka not reachable."""
 
 
+FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
+"""What the system says of output that finds no room. Any other of its errors is a bug of ours, with a traceback: a service that
+ends with 2 is not started again."""
+
+
+class NobodyReadsError(Exception):
+    """Who read what a command says has gone: `| head` has enough."""
+
+
 class LazyGroup(click.Group):
     """A group whose commands are imported when they are called."""
 
@@ -73,6 +84,16 @@ class LazyGroup(click.Group):
                 with formatter.section(section):
                     formatter.write_dl(lines)
 
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        """Read the words; prints help and version, too."""
+        with _told_apart():
+            return super().make_context(*args, **kwargs)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run what was asked for."""
+        with _told_apart():
+            return super().invoke(ctx)
+
     def main(self, *args: Any, **kwargs: Any) -> Any:
         """Run a command; every error is one line on stderr and an exit code."""
         if not args and not kwargs:
@@ -93,9 +114,27 @@ class LazyGroup(click.Group):
             _end(error.format_message(), 2)
         except (click.Abort, KeyboardInterrupt):
             _end("stopped", 130)
-        except BrokenPipeError:
-            sys.stderr.close()
+        except NobodyReadsError:
+            _fall_silent()
             sys.exit(0)
+        except OSError as error:
+            if error.errno not in FULL:
+                raise
+            _end(f"cannot write: {error.strerror}: make room, or write elsewhere", 2)
+
+
+@contextmanager
+def _told_apart() -> Iterator[None]:
+    """Give a pipe that nobody reads to its end a name of its own: click would end the command with 1."""
+    try:
+        yield
+    except BrokenPipeError as error:
+        raise NobodyReadsError from error
+
+
+def _fall_silent() -> None:
+    """Write no more: the interpreter would try again at its end, with words of its own and another exit code."""
+    sys.stdout = sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 -- to the end of the process
 
 
 def _keep_lines(command: click.Command) -> None:
@@ -134,7 +173,12 @@ def _exists(module: str) -> bool:
 
 def _end(line: str, code: int) -> None:
     one_line = " ".join(line.split())
-    click.echo(f"leadstream: {one_line}", err=True)
+    try:
+        click.echo(f"leadstream: {one_line}", err=True)
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError:
+        _fall_silent()
     sys.exit(code)
 
 

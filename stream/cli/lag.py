@@ -16,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from stream.cli.connections import run
+from stream.cli.screen import Screen
 from stream.domain import instants
 from stream.errors import UnreachableError, UsageError
 from stream.ops.evaluator import Status
@@ -55,7 +56,7 @@ def lag(*, as_json: bool, watch: bool) -> None:
     if as_json and watch:
         raise UsageError("--json is one document, --watch never ends: use one of them")
     settings = load()
-    console = Console()
+    console = Screen()
     if not console.is_terminal and "COLUMNS" not in os.environ:
         console.width = PIPED
     if watch:

@@ -14,6 +14,6 @@ def leave() -> None:
     """End the process, its work done, where a shell called: to take down what it holds takes long."""
     context = click.get_current_context(silent=True)
     if context is not None and context.find_root().obj == SHELL:
-        sys.stdout.flush()
-        sys.stderr.flush()
+        for stream in filter(None, (sys.stdout, sys.stderr)):  # one that a shell closed is None
+            stream.flush()
         os._exit(0)

@@ -31,3 +31,7 @@ class Screen(Console):
     def render_str(self, text: str, **how: Any) -> Text:
         """Return the text with its control characters visible: cells, titles and lines all come through here."""
         return super().render_str(plain(text), **how)
+
+    def on_broken_pipe(self) -> None:
+        """Leave it to `leadstream` as a whole what it means that nobody reads: rich would end with 1."""
+        raise BrokenPipeError

@@ -48,8 +48,7 @@ def simulate(files: tuple[str, ...], ruleset: Path | None, ranges: Path | None, 
         simulation = Simulation(rules, intake_of(settings, rules, ranges), settings.app)
         document = _run(simulation, files, None if at is None else _instant(at))
     if as_json:
-        sys.stdout.buffer.write(orjson.dumps(document, option=orjson.OPT_APPEND_NEWLINE))
-        sys.stdout.buffer.flush()
+        click.echo(orjson.dumps(document, option=orjson.OPT_APPEND_NEWLINE), nl=False)
     else:
         from stream.cli.screen import Screen
         from stream.cli.simulated import show
@@ -130,7 +129,7 @@ def _size(files: tuple[str, ...]) -> int | None:
 @contextmanager
 def _progress(size: int | None) -> Iterator[Callable[[int], None]]:
     """Show a bar of the bytes read, where somebody looks."""
-    if not sys.stderr.isatty():
+    if sys.stderr is None or not sys.stderr.isatty():
         yield lambda _: None
         return
     from rich.console import Console
