@@ -75,6 +75,8 @@ def replay(reasons: tuple[str, ...], since: str | None, until: str | None, limit
         work = Resend(load(), Filter.asked(reasons, since, until, limit), told)
         run(_stoppable(work))
     click.echo(f"{work.result.sent.total()} dead letters replayed" + _counted(work.result.sent))
+    if work.result.sent and not work.keeps_notes:
+        click.echo("the embedded broker keeps no notes of it: said again, the same letters are sent again", err=True)
     if work.result.skipped:
         click.echo(f"{work.result.skipped.total()} skipped" + _counted(work.result.skipped))
 

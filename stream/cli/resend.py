@@ -16,6 +16,7 @@ from stream.cli.plan import Plan, Seen, planned
 from stream.cli.sent import Sent
 from stream.collected import COMPANY, TRUST
 from stream.errors import NegativeAnswerError
+from stream.runtime.topics import is_embedded
 from stream.settings import Settings
 
 REPLAYED = "leadstream-replayed"
@@ -38,18 +39,23 @@ class Result:
 
 
 class Resend:
-    """One replay. `told` hears how many of how many letters are acknowledged; `result` grows with them."""
+    """One replay. `told` hears how many of how many letters are acknowledged; `result` grows with them.
+
+    The embedded broker drops what a commit says beside its offset: then `keeps_notes` is false, and another replay goes unseen.
+    """
 
     def __init__(self, settings: Settings, wanted: Filter, told: Told) -> None:
         self._settings, self._wanted, self._told = settings, wanted, told
         self._group = f"{settings.app}-replay"
         self._notes: dict[TopicPartition, str] = {}
         self._sent: dict[int, Sent] = {}
+        self.keeps_notes = True
         self.result = Result()
 
     async def run(self) -> None:
         """Send what was not sent before. Raises NegativeAnswerError where another replay is running."""
         async with admin_client(self._settings) as admin:
+            self.keeps_notes = not await is_embedded(admin)
             topic, seen, partitions = await self._scan()
             places = [TopicPartition(topic, number) for number in range(partitions)]
             self._notes = await self._read_notes(admin, places)
@@ -88,7 +94,7 @@ class Resend:
             await future
 
     async def _note(self, admin: AIOKafkaAdminClient, consumer: AIOKafkaConsumer, place: TopicPartition, next_: int) -> None:
-        if (await self._read_notes(admin, [place]))[place] != self._notes[place]:
+        if self.keeps_notes and (await self._read_notes(admin, [place]))[place] != self._notes[place]:
             raise NegativeAnswerError("another replay is running: let it end, then start this one again")
         self._notes[place] = self._sent[place.partition].text()
         await consumer.commit({place: OffsetAndMetadata(next_, self._notes[place])})

@@ -137,6 +137,17 @@ def test_dead_letters_are_listed_shown_and_replayed(ready: Installation) -> None
     assert (back.key, back.value, back.headers) == (b"anon::a", b"{}", {"leadstream-replayed": place.encode()})
 
 
+def test_more_letters_than_go_at_once_are_replayed_to_their_end(ready: Installation) -> None:
+    """Each hundred is noted in Kafka; the embedded broker forgets the note, and that is no other replay."""
+    ready.produce("dead-letters", [(b"anon::a", b"{}")] * 201, headers=_dead("unknown_type", 8), partition=0)
+
+    replayed = ready.run("deadletters", "replay")
+
+    assert (replayed.returncode, replayed.stdout) == (0, "201 dead letters replayed: 201 unknown_type\n"), replayed.stderr
+    assert ("the embedded broker keeps no notes" in replayed.stderr) is (ready.broker.kind == "embedded")
+    assert len(ready.read("events")) == 201
+
+
 def test_a_letter_that_came_back_is_replayed_through_the_newer_one_only(ready: Installation) -> None:
     ready.produce("dead-letters", [(b"anon::a", b"{}")], headers=_dead("unknown_type", 8), partition=0)
     first = f"{ready.topic('dead-letters')}:0:0"
