@@ -13,11 +13,15 @@ _JSON: Final = b"application/json"
 
 
 class Answer(NamedTuple):
-    """Status, headers and body; Content-Length and CORS are added when it leaves."""
+    """Status, headers and body; Content-Length and CORS are added when it leaves.
+
+    `for_pages`: whether a page of another host may read it, as CORS allows.
+    """
 
     status: int
     headers: Headers
     body: bytes
+    for_pages: bool = True
 
 
 @dataclass(frozen=True, slots=True)

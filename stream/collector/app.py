@@ -145,7 +145,7 @@ class Collector:
                 head = _start(answer, cors)
                 self._heads[origin] = cors, head, _written(head, answer.body)
             return head
-        return _start(answer, cors)
+        return _start(answer, cors if answer.for_pages else self._cors.headers(None))
 
 
 def _written(head: Any, body: bytes) -> bytes:

@@ -1,4 +1,7 @@
-"""What operators and integrators may look at, if they are signed in: counters, and what a write key sent last."""
+"""What operators and integrators may look at, if they are signed in: counters, and what a write key sent last.
+
+No page of another host may read it (CORS): its visitor may sit at this very machine.
+"""
 
 import orjson
 
@@ -19,13 +22,13 @@ def pages(settings: Settings, watching: Watching) -> dict[Route, Page]:
 
     async def metrics(request: Request) -> Answer:
         signin.check(settings, request)
-        return text_answer(watching.exposition().decode(), kind=KIND)
+        return text_answer(watching.exposition().decode(), kind=KIND)._replace(for_pages=False)
 
     async def debug(request: Request) -> Answer:
         signin.check(settings, request)
         name = request.path.rstrip("/").rpartition("/")[2]
         events = [_shown(seen) for seen in reversed(watching.last(name))]
-        return json_answer({"key": name, "events": events}, headers=[NOT_KEPT])
+        return json_answer({"key": name, "events": events}, headers=[NOT_KEPT])._replace(for_pages=False)
 
     return {("GET", "/metrics"): metrics, ("GET", "/v1/debug/{key}"): debug}
 

@@ -1,16 +1,20 @@
 """Who may look behind the collector: whoever has WEB_TOKEN; without one, whoever asks from this very machine.
 
+A page in a browser of this machine does not, and a proxy does not: neither one that says so, nor one of TRUSTED_PROXIES.
+
 signin.check(settings, request)        # Refused(404): to everybody else there is nothing here
 """
 
 import hmac
 from typing import Final
 
-from stream.collector.client_ip import HEADERS
+from stream.collector.client_ip import HEADERS, load
 from stream.collector.request import Refused, Request
 from stream.settings import PREFIX, Settings, is_loopback
 
-_HEADERS: Final = tuple(name.encode() for name in HEADERS)
+_FOREIGN: Final = (*(name.encode() for name in HEADERS), b"via", b"origin")
+"""What a proxy adds, or a browser for a page of another host."""
+_OWN_PAGES: Final = frozenset({b"same-origin", b"none"})
 _BEARER: Final = "bearer "
 
 
@@ -22,13 +26,15 @@ def check(settings: Settings, request: Request) -> None:
         if hmac.compare_digest(token.encode("latin-1"), settings.web_token.encode()):
             return
         raise Refused(401, "sign_in", f"send `Authorization: Bearer …` with {PREFIX}WEB_TOKEN")
-    if not _is_here(request):
+    if not _is_here(request) or load(settings).trusts(request.peer or ""):
         raise Refused(404, "path", f"not here: set {PREFIX}WEB_TOKEN, or ask from the collector's own machine")
 
 
 def _is_here(request: Request) -> bool:
-    """Tell whether nobody stands between: no proxy, and no foreign name that was made to point here (DNS rebinding)."""
-    if not request.peer or not is_loopback(request.peer) or any(name in request.headers for name in _HEADERS):
+    """Tell whether nobody stands between: no proxy, no page, and no foreign name that was made to point here (DNS rebinding)."""
+    if not request.peer or not is_loopback(request.peer) or any(name in request.headers for name in _FOREIGN):
+        return False
+    if request.headers.get(b"sec-fetch-site", b"none") not in _OWN_PAGES:
         return False
     host = request.header(b"host") or ""
     return is_loopback(host[: host.index("]") + 1] if host.startswith("[") and "]" in host else host.partition(":")[0])

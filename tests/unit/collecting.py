@@ -8,7 +8,7 @@ from typing import Any, cast
 import orjson
 from uvicorn.server import ServerState
 
-from stream.collector import client_ip, first_fetches, write_keys
+from stream.collector import client_ip, first_fetches, insights, write_keys
 from stream.collector.app import READERS, Collector
 from stream.collector.cors import Cors
 from stream.collector.gate import Gate
@@ -65,7 +65,7 @@ class Collecting:
         keys = write_keys.load(self.settings)
         addresses = Addresses(self.settings.ip_retention, None)
         self.gate = Gate(keys, Rates(), client_ip.load(self.settings), addresses)
-        pages = Pages(first_fetches.pages(), READERS)
+        pages = Pages(first_fetches.pages() | insights.pages(self.settings, self.gate.watching), READERS)
         self.app = Collector(self.gate, Cors(keys), Bodies(), cast("Sender", self.outbox), pages)
 
     @property

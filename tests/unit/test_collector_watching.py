@@ -10,6 +10,7 @@ from stream.collector.request import Refused, Request
 from stream.collector.watching import BUDGET_BYTES, LAST, LONGEST, Watching
 from stream.collector.write_keys import WriteKey
 from stream.settings import Settings
+from tests.unit.collecting import Collecting
 
 KEY = WriteKey("website")
 
@@ -81,9 +82,12 @@ def asked(peer: str | None, **headers: str) -> Request:
     return Request("GET", "/metrics", b"", named, list(named.items()), peer, 0)
 
 
+TYPED = asked("127.0.0.1", host="127.0.0.1:8080", sec_fetch_site="none")
+
+
 @pytest.mark.parametrize(
     "request_",
-    [asked("127.0.0.1", host="127.0.0.1:8080"), asked("::1", host="[::1]:8080"), asked("127.0.0.1", host="localhost")],
+    [asked("127.0.0.1", host="127.0.0.1:8080"), asked("::1", host="[::1]:8080"), asked("127.0.0.1", host="localhost"), TYPED],
 )
 def test_without_a_token_this_machine_may_look(request_: Request) -> None:
     signin.check(Settings(), request_)
@@ -98,12 +102,33 @@ def test_without_a_token_this_machine_may_look(request_: Request) -> None:
         asked("127.0.0.1", host="localhost", forwarded="for=203.0.113.9"),
         asked(None, host="localhost"),
         asked("127.0.0.1"),
+        asked("127.0.0.1", host="127.0.0.1:8080", via="1.1 proxy"),
+        asked("127.0.0.1", host="127.0.0.1:8080", origin="https://evil.example", sec_fetch_site="cross-site"),
+        asked("127.0.0.1", host="127.0.0.1:8080", origin="null"),
+        asked("127.0.0.1", host="127.0.0.1:8080", sec_fetch_site="cross-site"),  # a script, or an image
+        asked("127.0.0.1", host="127.0.0.1:8080", sec_fetch_site="same-site"),  # another port of this machine
     ],
 )
 def test_without_a_token_nobody_else_may_look(request_: Request) -> None:
     with pytest.raises(Refused) as refused:
         signin.check(Settings(), request_)
     assert refused.value.status == 404
+
+
+def test_a_proxy_on_this_machine_that_names_itself_this_machine_is_not_it() -> None:
+    settings = Settings(trusted_proxies=("127.0.0.1",))
+    with pytest.raises(Refused):
+        signin.check(settings, asked("127.0.0.1", host="127.0.0.1:8080"))  # nginx with proxy_pass and nothing more
+    signin.check(settings, asked("::1", host="[::1]:8080"))
+
+
+async def test_no_page_reads_what_visitors_sent_from_the_browser_of_whoever_runs_the_collector() -> None:
+    collecting = Collecting(Settings(web_token="s3cret"))
+    await collecting.post("/v1/page", {"anonymousId": "9f2c"}, origin="https://evil.example")
+    for path in ("/v1/debug/any", "/metrics"):
+        answer = await collecting.get(path, origin="https://evil.example", authorization="Bearer s3cret")
+        assert answer.status == 200
+        assert not [name for name in answer.headers if name.startswith("access-control")]
 
 
 def test_with_a_token_whoever_has_it_may_look_and_nobody_else() -> None:
