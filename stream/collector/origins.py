@@ -1,7 +1,10 @@
-"""Which pages: origins as a browser sends them, compared whole, with `https://*.example.com` for every host below one."""
+"""Which pages: origins as a browser sends them, compared whole, with `https://*.example.com` for every host below one.
+
+page_of(request.headers, image=incoming.pixel)     # "https://www.example.com"
+"""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -9,6 +12,10 @@ from stream.settings import is_loopback
 
 _ORIGIN: Final = re.compile(r"(https?)://(\*\.)?([a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\])(?::(\d{1,5}))?", re.ASCII)
 _DEFAULT: Final = {"http": "80", "https": "443"}
+_REFERER: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*")
+FETCHED: Final = b"sec-fetch-site"
+"""Every browser says by it how near the asking page is, and no page can unsay it; only to https, and to its own machine."""
+NAMELESS: Final = "null"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +52,25 @@ class Origins:
     def admit(self, origin: str) -> bool:
         """Tell whether an origin is listed, or nothing is."""
         return not self or self.lists(origin)
+
+
+def page_of(headers: Mapping[bytes, bytes], *, image: bool) -> str | None:
+    """Return the origin of the page that asks; empty: a browser that does not say, None: none.
+
+    An image is asked for without Origin, as is what a page gets from its own host: there the Referer tells it. A page of
+    another site that hides this too is nameless, as it would be by Origin.
+    """
+    told = headers.get(b"origin")
+    if told is not None:
+        return told.decode("latin-1")
+    site = headers.get(FETCHED)
+    if site is None and not image:
+        return None
+    referer = headers.get(b"referer")
+    if referer:
+        found = _REFERER.match(referer.decode("latin-1"))
+        return NAMELESS if found is None else found[0].lower()
+    return NAMELESS if site == b"cross-site" else ""
 
 
 def is_local(origin: str) -> bool:

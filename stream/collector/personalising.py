@@ -22,6 +22,7 @@ from stream.collector.answers import Answer, json_answer
 from stream.collector.gate import Gate
 from stream.collector.incoming import write_key_of
 from stream.collector.ip_retention import Names
+from stream.collector.origins import page_of
 from stream.collector.request import Refused, Request
 from stream.domain.event import Company
 from stream.domain.ids import id_of
@@ -107,7 +108,7 @@ class Personalising:
     async def page(self, request: Request) -> Answer:
         """Answer a visitor's browser."""
         key = self._gate.keys.find(write_key_of(request))
-        key.check(request.header(b"origin"))
+        key.check(page_of(request.headers, image=False))
         if consent.withheld(key, {}, request.headers) in {"gpc", "dnt"}:
             return _answer(None, None)
         told = request.arguments.get("anonymousId")

@@ -2,7 +2,7 @@
 
     keys = load(settings)              # UsageError where the file cannot be used: one line a mistake, with line and key
     key = keys.find(told)              # Refused(401) for an unknown key
-    key.check(origin)                  # Refused(403) for a page that may not use it; None: no browser says where it is
+    key.check(origin)                  # Refused(403) for a page that may not use it; None: no browser asks
     key.refuses(event)                 # why this event is not for this key, or None
     keys.reload()                      # True: another table holds (every few seconds, in a thread)
 
@@ -56,12 +56,15 @@ class WriteKey:
     secret: bytes = field(default=b"", repr=False)
 
     def check(self, origin: str | None) -> None:
-        """Refuse a page that may not use the key. A server's key in a page is a secret that leaked: refused in all."""
+        """Refuse a page that may not use the key; empty: one that does not say which.
+
+        A server's key in a page is a secret that leaked: refused in all.
+        """
         if origin is None:
             return
         if self.trust == "server":
             raise Refused(403, "origin", 'this write key is a server\'s: a page needs one of its own, with trust = "browser"')
-        if not self.origins.admit(origin):
+        if origin and not self.origins.admit(origin):
             raise Refused(403, "origin", "this page's origin is not among the write key's origins")
 
     def refuses(self, event: Mapping[str, Any]) -> str | None:

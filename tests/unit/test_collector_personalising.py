@@ -14,6 +14,7 @@ from stream.collector.limits import Bodies
 from stream.collector.pages import Pages
 from stream.collector.personalising import AT_ONCE, Personalising, Profiles
 from stream.lookups import Lookups
+from stream.settings import Settings
 from tests.unit.collecting import Collecting
 
 VISITOR = {"id": "anon::9f2c", "lead": "lead_1", "company": None, "tags": [{"tag": f"t{n}", "weight": 9.0 - n} for n in range(9)]}
@@ -55,8 +56,8 @@ def ranges(tmp_path: Path) -> Path:
     return path
 
 
-def personal(worker: Worker, ranges: Path | None = None, peer: str = "203.0.113.77") -> Collecting:
-    collecting = Collecting(peer=peer)
+def personal(worker: Worker, ranges: Path | None = None, peer: str = "203.0.113.77", keys: Path | None = None) -> Collecting:
+    collecting = Collecting(Settings(write_keys=keys), peer=peer)
     names = Lookups(ranges) if ranges else None
     page = Personalising(collecting.gate, names, Profiles(worker.ask)).page
     cors = Cors(collecting.gate.keys)
@@ -158,6 +159,20 @@ async def test_nobody_is_found_by_what_others_can_guess(query: str) -> None:
     answer = await personal(worker).get(f"/v1/personalise{query}")
     assert (answer.status, answer.document["tags"], worker.asked) == (200, [], [])
     assert (await personal(worker).get("/v1/personalise?anonymousId=undefined")).status == 400
+
+
+async def test_only_a_page_of_the_keys_is_told_also_where_no_origin_says_which(tmp_path: Path) -> None:
+    keys = tmp_path / "keys.toml"
+    keys.write_text('[keys.web]\norigins = ["https://www.example.com"]\n[keys.crm]\ntrust = "server"\n')
+    collecting = personal(Worker(), keys=keys)
+    for key, site, referer, status in (
+        ("web", "same-origin", "https://www.example.com/", 200),
+        ("web", "cross-site", "https://evil.example/", 403),
+        ("crm", "same-origin", "https://www.example.com/", 403),
+    ):
+        answer = await collecting.get(f"/v1/personalise?writeKey={key}", sec_fetch_site=site, referer=referer)
+        assert answer.status == status
+    assert (await collecting.get("/v1/personalise?writeKey=crm")).status == 200
 
 
 async def test_another_path_of_the_workers_cannot_be_reached() -> None:

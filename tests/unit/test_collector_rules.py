@@ -57,6 +57,44 @@ async def test_a_page_needs_a_key_that_is_its_own(
     assert len(collecting.events) == (status == 200)
 
 
+ELSEWHERE = "https://evil.example/page?of=somebody"
+
+
+@pytest.mark.parametrize(
+    "path", ["/pixel/v1/page?anonymousId=9f2c&writeKey=", "/v1/pixel/page?data=e30&writeKey=", "/i?e=pv&aid="]
+)
+@pytest.mark.parametrize(
+    ("headers", "web", "slow"),
+    [
+        pytest.param({}, 200, 200, id="a mail program, or Gmail's proxy"),
+        pytest.param({"referer": f"{SITE}/pricing", "sec_fetch_site": "cross-site"}, 200, 200, id="our page"),
+        pytest.param({"referer": f"{SITE}"}, 200, 200, id="our page, to a collector without https"),
+        pytest.param({"sec_fetch_site": "same-site"}, 200, 200, id="our page, which hides its address"),
+        pytest.param({"referer": ELSEWHERE, "sec_fetch_site": "cross-site"}, 403, 200, id="another page"),
+        pytest.param({"referer": ELSEWHERE}, 403, 200, id="another page, to a collector without https"),
+        pytest.param({"sec_fetch_site": "cross-site"}, 403, 200, id="another page, which hides its address"),
+        pytest.param({"referer": f"{SITE}.evil.example/"}, 403, 200, id="a name that begins alike"),
+        pytest.param({"referer": f"{SITE}@evil.example/"}, 403, 200, id="a name before another"),
+        pytest.param({"referer": "about:blank"}, 403, 200, id="no page at all"),
+    ],
+)
+async def test_an_image_stands_on_a_page_too(
+    collecting: Collecting, path: str, headers: dict[str, str], web: int, slow: int
+) -> None:
+    assert (await collecting.get(f"{path}web", **headers)).status == web
+    assert (await collecting.get(f"{path}slow", **headers)).status == slow  # it lists no pages: mails are counted by such a one
+    assert len(collecting.events) == (web == 200) + (slow == 200)
+
+
+async def test_a_servers_key_is_refused_in_every_image_and_wherever_a_browser_asks(collecting: Collecting) -> None:
+    for path in ("/pixel/v1/identify?userId=42&traits.email=a@x.example&writeKey=crm", "/i?aid=crm&e=pv&uid=42"):
+        for headers in ({}, {"referer": ELSEWHERE}, {"sec_fetch_site": "same-origin"}):
+            assert (await collecting.get(path, **headers)).status == 403
+    assert (await collecting.post("/v1/page?writeKey=crm", PAGE, sec_fetch_site="none")).status == 403
+    assert not collecting.events
+    assert (await collecting.post("/v1/page?writeKey=crm", PAGE, referer=ELSEWHERE)).status == 200  # a server that says whose
+
+
 async def test_types_that_are_not_the_keys_are_told_and_the_others_stored(collecting: Collecting) -> None:
     batch = {"writeKey": "web", "batch": [PAGE, {"type": "track", "event": "E", "anonymousId": "9f2c"}]}
     answer = await collecting.post("/v1/batch", batch)
