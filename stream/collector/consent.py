@@ -14,7 +14,8 @@ An event that is withheld goes nowhere, is only counted, and the client is told 
 says yes. Consent is read as Segment writes it (`context.consent.categoryPreferences`, name to true or false), as RudderStack
 does (`context.consentManagement` with `allowedConsentIds` and `deniedConsentIds`), or as plain members of `context.consent`,
 true, false, `granted` or `denied` (Google's words). Where several purposes are told, one that is refused decides. Where none
-of them is told, the others speak if they agree: all refused is a refusal, all given is consent.
+of them is told, the others speak if they agree: all refused is a refusal, all given is consent. A purpose that is told of twice
+(in two ways, or in two spellings) is refused where it was refused once; a plain no is one to all.
 """
 
 from collections.abc import Iterable, Mapping
@@ -24,6 +25,8 @@ from stream.collector.write_keys import WriteKey
 
 _WORDS: Final[Mapping[object, bool]] = {True: True, False: False, "granted": True, "denied": False, "true": True, "false": False}
 _ON: Final = b"1"
+_ALL: Final = ""
+"""What a plain yes or no is about."""
 
 
 def withheld(key: WriteKey, event: Mapping[str, Any], headers: Mapping[bytes, bytes]) -> str | None:
@@ -37,7 +40,7 @@ def withheld(key: WriteKey, event: Mapping[str, Any], headers: Mapping[bytes, by
     context = event.get("context")
     said = None
     if isinstance(context, dict) and ("consent" in context or "consentManagement" in context):
-        said = _answer(dict(_told(context)), key.purposes)
+        said = _answer(_joined(_told(context)), key.purposes)
     if said is False:
         return "denied"
     return "not_given" if said is None and key.consent == "required" else None
@@ -45,10 +48,20 @@ def withheld(key: WriteKey, event: Mapping[str, Any], headers: Mapping[bytes, by
 
 def _answer(told: Mapping[str, bool], purposes: frozenset[str]) -> bool | None:
     """Return yes, no, or None where nothing that is told decides."""
+    if told.get(_ALL) is False:
+        return False
     asked = [given for name, given in told.items() if name in purposes] or list(told.values())
     if all(name not in purposes for name in told) and len(set(asked)) > 1:
         return None
     return all(asked) if asked else None
+
+
+def _joined(told: Iterable[tuple[str, bool]]) -> Mapping[str, bool]:
+    """Return what is told of each purpose; of one that is told of twice, given only where it was given each time."""
+    said: dict[str, bool] = {}
+    for name, given in told:
+        said[name] = given and said.get(name, True)
+    return said
 
 
 def _told(context: Mapping[str, Any]) -> Iterable[tuple[str, bool]]:
@@ -60,7 +73,7 @@ def _told(context: Mapping[str, Any]) -> Iterable[tuple[str, bool]]:
             if isinstance(value, (bool, str)) and value in _WORDS:
                 yield name.lower(), _WORDS[value]
     elif isinstance(consent, (bool, str)) and consent in _WORDS:
-        yield "", _WORDS[consent]
+        yield _ALL, _WORDS[consent]
     if isinstance(managed, dict):
         for member, given in (("allowedConsentIds", True), ("deniedConsentIds", False)):
             names = managed.get(member)
