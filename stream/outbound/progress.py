@@ -29,11 +29,16 @@ class Progress:
 
     def read(self, offset: int) -> None:
         """Note that a record was read; gaps (compaction, transactions) are delivered by themselves."""
-        if self.position == self.end:
-            self.position = self.end = max(self.end, offset)
+        if self.position == self.end != offset:
+            self._begin_at(offset)
         self._done.update(range(self.end, offset))
         self.end = max(self.end, offset + 1)
         self._advance()
+
+    def _begin_at(self, offset: int) -> None:
+        """Go where the topic goes on while nothing waits: records were deleted, or it was made anew and begins before."""
+        self._done = {each for each in self._done if each >= offset} if offset > self.position else set()
+        self.position = self.end = offset
 
     def done(self, offset: int) -> None:
         """Note that a record is delivered, or lies among the dead letters."""

@@ -42,6 +42,33 @@ def test_offsets_that_do_not_exist_are_not_waited_for() -> None:
     assert progress.position == 1_000_000_005
 
 
+def test_a_note_about_records_that_were_deleted_meanwhile_is_forgotten() -> None:
+    progress = Progress(100)
+    for offset in range(100, 110):
+        progress.read(offset)
+    for offset in (101, 102, 103, 107):
+        progress.done(offset)
+    again = Progress(100, progress.note())
+    for offset in (105, 106, 107, 108):  # retention took what lay before
+        again.read(offset)
+    again.done(106)
+    assert (again.position, again.waiting) == (105, 2)
+    third = Progress(again.position, again.note())
+    assert [offset for offset in range(100, 112) if not third.is_done(offset)] == [105, 108, 109, 110, 111]
+
+
+def test_a_topic_that_was_made_anew_is_told_from_its_beginning() -> None:
+    old = Progress(100)
+    for offset in range(100, 104):
+        old.read(offset)
+    old.done(102)
+    progress = Progress(100, old.note())
+    for offset in range(120):
+        progress.read(offset)
+        assert not progress.is_done(offset)
+    assert (progress.position, progress.waiting) == (0, 120)
+
+
 def test_progress_comes_back_from_its_note_whatever_the_order() -> None:
     choose = random.Random(7)  # noqa: S311 - no secret
     for _ in range(200):
