@@ -28,9 +28,11 @@
   var anonymous = stored("ajs_anonymous_id") || stored("ajs_anonymous_id", id());
   var user = stored("ajs_user_id"), traits = stored("ajs_user_traits") || {};
 
+  var there = null; // the page as it was when a queued call was made
+
   function campaign() {
     var found = {}, any = false;
-    location.search.replace(/[?&]utm_([a-z]+)=([^&]*)/g, function (_, name, value) {
+    page().search.replace(/[?&]utm_([a-z]+)=([^&]*)/g, function (_, name, value) {
       any = true;
       try { found[name === "campaign" ? "name" : name] = decodeURIComponent(value.replace(/\+/g, " ")); } catch (error) { /* no UTF-8 */ }
     });
@@ -38,7 +40,7 @@
   }
 
   function page() {
-    return {
+    return there || {
       url: location.href.replace(/#.*/, ""), path: location.pathname, search: location.search,
       title: document.title, referrer: document.referrer
     };
@@ -85,6 +87,7 @@
     screen: viewed("screen"),
     identify: function (userId, told) {
       if (userId && typeof userId === "object") { told = userId; userId = user; }
+      if (user && userId && String(userId) !== String(user)) methods.reset(); // another person at this browser
       user = stored("ajs_user_id", userId === undefined || userId === null ? user : userId);
       traits = stored("ajs_user_traits", Object.assign(traits, told || {}));
       send("identify", { traits: traits });
@@ -104,10 +107,23 @@
     }
   };
 
+  // Segment's snippet 5 puts the page of a call behind its arguments
+  function whereFrom(told) {
+    var last = told[told.length - 1];
+    if (!last || last.__t !== "bpc") return null;
+    told.pop();
+    return {
+      url: String(last.u || location.href).replace(/#.*/, ""), path: last.p || location.pathname,
+      search: typeof last.s === "string" ? last.s : location.search, title: last.t || "", referrer: last.r || ""
+    };
+  }
+
   var waiting = Array.isArray(queued) ? queued.slice() : [];
   window[globalName] = Object.assign({ initialized: true }, methods);
   waiting.forEach(function (call) {
-    var method = call && methods[call[0]];
-    if (method) method.apply(null, Array.prototype.slice.call(call, 1));
+    var method = call && methods[call[0]], told = Array.prototype.slice.call(call || [], 1);
+    there = whereFrom(told);
+    if (method) method.apply(null, told);
+    there = null;
   });
 })();

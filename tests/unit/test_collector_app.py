@@ -1,11 +1,6 @@
 """What the collector answers beside events: pixels, preflights, first fetches, refusals."""
 
-import json
-import shutil
-import subprocess
 from base64 import b64encode
-from importlib import resources
-from typing import Any
 
 import orjson
 import pytest
@@ -102,52 +97,3 @@ async def test_clients_are_told_that_events_go_to_where_their_settings_came_from
     script = await collecting.get("/analytics.js/v1/K1/analytics.min.js")
     assert script.headers["content-type"].startswith("application/javascript")
     assert b"localStorage" in script.body
-
-
-PAGE_WITH_THE_SNIPPET = """
-const vm = require("vm"), sent = [], stored = {};
-const queue = Object.assign([["page", "Docs", "Pricing"], ["track", "Demo Requested", {plan: "pro"}]], {_writeKey: "K1"});
-const window = {analytics: queue};
-vm.runInNewContext(require("fs").readFileSync(0, "utf8"), {
-  window, setTimeout,
-  document: {
-    title: "Prices", referrer: "",
-    currentScript: {src: "https://c.example/analytics.js/v1/K1/analytics.min.js", getAttribute: () => null},
-  },
-  location: {href: "https://s.example/p?utm_source=a%20b#x", pathname: "/p", search: "?utm_source=a%20b"},
-  navigator: {userAgent: "UA", language: "de"},
-  localStorage: {getItem: n => n in stored ? stored[n] : null, setItem: (n, v) => stored[n] = v, removeItem: n => {}},
-  fetch: (url, told) => {
-    sent.push([url, told.headers["Content-Type"], JSON.parse(told.body)]);
-    return Promise.resolve({status: sent.length === 1 ? 503 : 200, headers: {get: () => "0"}});
-  },
-});
-window.analytics.identify("42", {email: "a@b.example"});
-setTimeout(() => console.log(JSON.stringify(sent)), 50);
-"""
-
-
-def run_in_node(page: str, script: str) -> list[Any]:
-    done = subprocess.run(["node", "-e", page], input=script, capture_output=True, text=True, check=True)
-    sent: list[Any] = json.loads(done.stdout)
-    return sent
-
-
-@pytest.mark.skipif(not shutil.which("node"), reason="no node: what our script sends from a page is not tried")
-async def test_our_script_sends_what_segments_snippet_has_queued() -> None:
-    script = resources.files("stream.collector").joinpath("tracker.js").read_text("utf-8")
-    sent = run_in_node(PAGE_WITH_THE_SNIPPET, script)
-    assert [url for url, _, _ in sent] == [f"https://c.example/v1/{name}" for name in ("page", "track", "identify", "page")]
-    collecting = Collecting()
-    for url, kind, event in sent:
-        answer = await collecting.post(url.removeprefix("https://c.example"), event, content_type=kind)
-        assert answer.body == b'{"success":true}'
-    page, track, identify, again = collecting.events
-    assert (page["name"], page["category"], page["context"]["campaign"]) == ("Pricing", "Docs", {"source": "a b"})
-    assert (track["event"], track["properties"]) == ("Demo Requested", {"plan": "pro"})
-    assert (identify["userId"], identify["traits"], identify["anonymousId"]) == (
-        "42",
-        {"email": "a@b.example"},
-        page["anonymousId"],
-    )
-    assert again["messageId"] == page["messageId"], "what was not stored is sent again under its id"
