@@ -40,7 +40,11 @@ TRUSTED = ("10.0.0.0/8", "192.0.2.0/28", "2001:db8:aaaa::/48")
         pytest.param([("forwarded", "for=203.0.113.9, 192.0.2.7")], "203.0.113.9", id="a bare address among pairs"),
         pytest.param([("forwarded", 'for="_hidden"')], NEAR, id="an obfuscated node"),
         pytest.param([("forwarded", "proto=https")], NEAR, id="no node"),
-        pytest.param([("forwarded", 'for="1.1.1.1, for=203.0.113.9')], NEAR, id="a quote that never ends"),
+        pytest.param([("forwarded", 'for="1.1.1.1, for=203.0.113.9')], "203.0.113.9", id="a quote that never ends"),
+        pytest.param([("forwarded", 'for="'), ("forwarded", "for=203.0.113.9")], "203.0.113.9", id="… over two lines"),
+        pytest.param([("forwarded", 'for=", for=203.0.113.9, for="192.0.2.7"')], "203.0.113.9", id="… that a proxy's ends"),
+        pytest.param([("x-forwarded-for", '", 203.0.113.9')], "203.0.113.9", id="a quote is no syntax of X-Forwarded-For"),
+        pytest.param([("x-forwarded-for", '"'), ("x-forwarded-for", "203.0.113.9")], "203.0.113.9", id="… over two lines either"),
         pytest.param([("x-real-ip", "203.0.113.9")], "203.0.113.9", id="X-Real-IP"),
         pytest.param(
             [("forwarded", "for=1.1.1.1"), ("x-forwarded-for", "203.0.113.9")], "203.0.113.9", id="X-Forwarded-For goes first"
