@@ -45,12 +45,16 @@ class Admitted(msgspec.Struct):
 
 
 class Decided(msgspec.Struct):
-    """What goes into Kafka, and what has to be told of the rest; events `withheld` for want of consent are not even told."""
+    """What goes into Kafka, and what has to be told of the rest; events `withheld` for want of consent are not even told.
+
+    `size` is the bytes that were written for it, as far as they are not bounded by those that came in.
+    """
 
     records: list[Record] = []
     told: list[Told] = []
     noted: list[Noted] = []
     withheld: int = 0
+    size: int = 0
 
 
 @dataclass
@@ -65,9 +69,7 @@ class Gate:
     watching: Watching = field(default_factory=Watching)
 
     def admit(self, request: Request, incoming: Incoming) -> Admitted:
-        """Let a request in; raises Refused where its key, its origin, its rate or its size forbid."""
-        if len(incoming.events) > LIMITS.events:
-            raise Refused(413, "too_large", f"more than {LIMITS.events} events: send smaller batches")
+        """Let a request in; raises Refused where its key, its origin or its rate forbid."""
         key = self.keys.find(incoming.write_key)
         key.check(request.header(b"origin"))
         self.rates.take(key, len(incoming.events))
@@ -77,7 +79,7 @@ class Gate:
         return Admitted(request, key, around(request, incoming, address), unsaid, kept, headers)
 
     def decide(self, admitted: Admitted, events: list[Any]) -> Decided:
-        """Decide about each event; raises Refused where every one of them is refused."""
+        """Decide about each event; raises Refused where every one of them is refused, or all together are too large."""
         decided = Decided()
         passage = Passage(admitted, self.watching, self.phone_region)
         records, noted, headers = decided.records, decided.noted, admitted.headers
@@ -140,6 +142,9 @@ class Gate:
             value, node, rejected = judge(event, received_ms, self.phone_region)
         except JSONEncodeError:
             value = b""
+        decided.size += len(value)
+        if decided.size > LIMITS.stored_bytes:
+            raise Refused(413, "too_large", f"events of more than {LIMITS.stored_bytes} bytes together: send smaller batches")
         if not value or len(value) > LARGEST_VALUE:
             self._leave_out(decided, index, library, _TOO_LARGE)
             return

@@ -10,6 +10,7 @@ from urllib.parse import parse_qs
 import msgspec
 import orjson
 
+from stream.collector.limits import LIMITS
 from stream.collector.request import Refused, Request
 
 Event = dict[str, Any]
@@ -41,6 +42,16 @@ def document_of(request: Request) -> Any:
         if data is not None:
             return data
         raise Refused(400, "not_json", f"the body is no JSON: {error}") from error
+
+
+def batch_of(document: Any, member: str, example: str) -> list[Any]:
+    """Return the events of a batch, before anything is done with any of them; raises Refused."""
+    events = document.get(member) if isinstance(document, dict) else None
+    if not isinstance(events, list) or not events:
+        raise Refused(400, "no_batch", f"the body has no events: send {example}")
+    if len(events) > LIMITS.events:
+        raise Refused(413, "too_large", f"more than {LIMITS.events} events: send smaller batches")
+    return events
 
 
 def _form_data(request: Request) -> Any:

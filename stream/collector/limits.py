@@ -27,7 +27,8 @@ Receive = Callable[[], Awaitable[Any]]
 class Limits:
     """Bytes, counts and seconds of one request; `budget_bytes` and `connections` are of all together.
 
-    `connections_of_one` are those of an address that is neither a trusted proxy's nor this machine's.
+    `connections_of_one` are those of an address that is neither a trusted proxy's nor this machine's. `stored_bytes` is how
+    large the events of a request may be together as they go into Kafka: what a batch says of all of them is written in each.
     """
 
     body_bytes: int = 4 * 1024 * 1024
@@ -35,6 +36,7 @@ class Limits:
     headers: int = 100
     path_bytes: int = 20_480
     events: int = 2_500
+    stored_bytes: int = 16 * 1024 * 1024
     head_s: float = 10.0
     body_s: float = 30.0
     idle_s: float = 75.0

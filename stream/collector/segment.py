@@ -4,8 +4,11 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Final
 
+import orjson
+
 from schemas.event_model import EVENT_TYPES
-from stream.collector.incoming import Event, Incoming, document_of, write_key_of
+from stream.collector.incoming import Event, Incoming, batch_of, document_of, write_key_of
+from stream.collector.limits import LIMITS
 from stream.collector.request import Refused, Request
 
 Reader = Callable[[Request], Incoming]
@@ -34,14 +37,24 @@ def _single(type_: str, request: Request) -> Incoming:
 def _batch(request: Request) -> Incoming:
     """Read `{"batch": [...]}`; what stands beside the list is of all of them."""
     document = document_of(request)
-    events = document.get("batch") if isinstance(document, dict) else None
-    if not isinstance(events, list) or not events:
-        raise Refused(400, "no_batch", 'the body has no events: send {"batch": [{"type": "page", …}, …]}')
+    events = batch_of(document, "batch", '{"batch": [{"type": "page", …}, …]}')
     told = [event.pop(_KEY, None) for event in events if isinstance(event, dict)]
     key = write_key_of(request, document.get(_KEY), *told[:1])
-    return Incoming(events, key, document.get("sentAt"), _defaults(document.get("context")))
+    return Incoming(events, key, document.get("sentAt"), _defaults(document.get("context"), len(events), len(request.body)))
 
 
-def _defaults(context: Any) -> Event:
-    """Return what `context` says of every event of a batch."""
-    return context if isinstance(context, dict) else {}
+def _defaults(context: Any, events: int, body_bytes: int) -> Event:
+    """Return what `context` says of every event of a batch; raises Refused where, said of each, it would be very much."""
+    if not isinstance(context, dict):
+        return {}
+    if body_bytes * events > LIMITS.stored_bytes and _size(context, body_bytes) * events > LIMITS.stored_bytes:
+        raise Refused(413, "too_large", f"context of {events} events is more than {LIMITS.stored_bytes} bytes: say less in it")
+    return context
+
+
+def _size(context: Event, at_most: int) -> int:
+    """Return how many bytes it takes to write; what is nested too deeply for that counts as the whole body."""
+    try:
+        return len(orjson.dumps(context))
+    except orjson.JSONEncodeError:
+        return at_most

@@ -22,8 +22,8 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from stream.collector.incoming import Event, Incoming, document_of, packed_json, write_key_of
-from stream.collector.request import Refused, Request
+from stream.collector.incoming import Event, Incoming, batch_of, document_of, packed_json, write_key_of
+from stream.collector.request import Request
 from stream.collector.snowplow_context import add_entities, context_of, entity, text_in
 from stream.domain.instants import BadInstant, write
 
@@ -68,10 +68,7 @@ def readers() -> Mapping[tuple[str, str], Callable[[Request], Incoming]]:
 
 
 def _posted(request: Request) -> Incoming:
-    document = document_of(request)
-    payloads = document.get("data") if isinstance(document, dict) else None
-    if not isinstance(payloads, list) or not payloads:
-        raise Refused(400, "no_batch", 'the body has no events: send {"schema": …, "data": [{"e": "pv", …}, …]}')
+    payloads = batch_of(document_of(request), "data", '{"schema": …, "data": [{"e": "pv", …}, …]}')
     apps = [payload.get("aid") for payload in payloads[:1] if isinstance(payload, dict)]
     return Incoming([event_of(payload) for payload in payloads], write_key_of(request, *apps))
 

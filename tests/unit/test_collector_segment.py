@@ -1,6 +1,7 @@
 """Segment's HTTP API, and RudderStack's: what their clients send comes out once each, in the contract's shape."""
 
 import gzip
+import json
 import zlib
 from base64 import b64encode
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import orjson
 import pytest
 
+from stream.collector.limits import LIMITS
 from tests.unit.collecting import Collecting
 
 BROWSER = "Mozilla/5.0 (X11; Linux x86_64) Firefox/140.0"
@@ -115,6 +117,58 @@ async def test_what_a_batch_says_of_all_its_events_stands_in_each() -> None:
     await collecting.post("/v1/batch", {"batch": [PAGE, PAGE | {"context": {"locale": "en-US"}}], "context": context})
     assert [event["context"]["locale"] for event in collecting.events] == ["de-DE", "en-US"]
     assert [event["context"]["timezone"] for event in collecting.events] == ["Europe/Berlin"] * 2
+
+
+class Untouched(dict[str, Any]):
+    """An event that nobody may read yet."""
+
+    def pop(self, *_: Any) -> Any:
+        pytest.fail("one was read")
+
+
+async def test_too_many_events_are_refused_before_one_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    batch = {"batch": [Untouched()] * (LIMITS.events + 1)}
+    monkeypatch.setattr("stream.collector.segment.document_of", lambda _: batch)
+    assert (await Collecting().post("/v1/batch", {})).status == 413
+
+
+def nested(depth: int) -> Any:
+    return {"in": nested(depth - 1)} if depth else "x" * 100_000
+
+
+@pytest.mark.parametrize(
+    "context",
+    [
+        {"page": "x" * 250_000},
+        {"consent": {"analytics": False}, "page": "x" * 250_000},
+        nested(400),
+    ],
+    ids=["large", "withheld", "deep"],
+)
+async def test_what_a_batch_says_of_all_its_events_is_refused_before_it_is_written_for_each(
+    context: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stream.collector.gate.Gate.decide", lambda *_: pytest.fail("one was made"))
+    body = gzip.compress(b'{"batch":[%b],"context":%b}' % (b",".join([b"{}"] * 2_500), json.dumps(context).encode()))
+    answer = await Collecting().post("/v1/batch", body)
+    assert (answer.status, answer.document["reason"]) == (413, "too_large")
+
+
+async def test_a_large_context_of_few_events_is_theirs() -> None:
+    collecting = Collecting()
+    answer = await collecting.post("/v1/batch", {"batch": [PAGE, PAGE], "context": {"page": {"title": "x" * 200_000}}})
+    assert answer.status == 200
+    assert [len(event["context"]["page"]["title"]) for event in collecting.events] == [200_000] * 2
+
+
+async def test_events_that_together_are_too_large_are_refused_also_if_each_is_too_large_for_kafka() -> None:
+    collecting = Collecting()
+    each = LIMITS.stored_bytes // 40 - 1_000
+    body = {"batch": [PAGE | {"name": "x" * 60_000}] * 40, "context": {"title": "x" * each}}
+    answer = await collecting.post("/v1/batch", body)
+    assert (answer.status, answer.document["reason"]) == (413, "too_large")
+    assert "together" in answer.document["error"]
+    assert not collecting.outbox.records
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 import orjson
 import pytest
 
+from stream.collector.limits import LIMITS
 from stream.collector.pixel import GIF
 from stream.collector.snowplow import HEARTBEAT_S, event_of
 from tests.unit.collecting import Collecting
@@ -195,6 +196,11 @@ async def test_nothing_odd_is_lost_and_nothing_stops_the_others(payload: Any) ->
 @pytest.mark.parametrize("body", [{}, [], {"data": []}, {"data": {}}, "x"])
 async def test_what_is_no_payload_list_is_refused(body: Any) -> None:
     assert (await Collecting().post(TP2, body)).status == 400
+
+
+async def test_too_many_payloads_are_refused_before_one_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("stream.collector.snowplow.event_of", lambda _: pytest.fail("one was read"))
+    assert (await Collecting().post(TP2, {"data": [{}] * (LIMITS.events + 1)})).status == 413
 
 
 async def test_a_get_is_one_event_and_is_answered_by_a_pixel() -> None:
