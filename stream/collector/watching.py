@@ -64,19 +64,22 @@ class _Kept:
         self.requests.append(request)
         self.count += len(request.events)
         self.size += request.size
-        while self.size > room or self.count - len(self.requests[0].events) >= LAST:
+        self.shrink(room)
+
+    def shrink(self, room: int) -> None:
+        while self.requests and (self.size > room or self.count - len(self.requests[0].events) >= LAST):
             oldest = self.requests.popleft()
             self.count -= len(oldest.events)
             self.size -= oldest.size
 
 
 class Watching:
-    """Counts and remembers; `keys` is how many there may be, to share the budget among them."""
+    """Counts and remembers; `keys` is how many there are, to share the budget among them: more may come, by a reload."""
 
     def __init__(self, keys: int = 1, clock: Callable[[], float] = time.time) -> None:
         """Begin with nothing."""
         self._clock = clock
-        self._room = max(LONGEST, BUDGET_BYTES // max(1, keys))
+        self._room = _room(keys)
         self._events: Counter[tuple[str, str, str]] = Counter()
         self._answers: Counter[tuple[str, str]] = Counter()
         self._libraries: dict[str, str] = {}
@@ -95,13 +98,23 @@ class Watching:
         now_s = self._clock()
         kept = self._last.get(name)
         if kept is None:
-            kept = self._last[name] = _Kept()
-        if longest <= LONGEST and len(events) <= LAST:
+            kept = self._begin(name)
+        if longest <= LONGEST and len(events) <= LAST and size <= self._room:
             kept.add(_Request(now_s, events, size), self._room)
         else:
             for event in events[-LAST:]:
                 seen = _seen(now_s, event)
                 kept.add(_Request(now_s, [seen], len(seen.value)), self._room)
+
+    def _begin(self, name: str) -> _Kept:
+        """Make room for one more key: where there are more than was said at first, the others get less."""
+        kept = self._last[name] = _Kept()
+        room = min(self._room, _room(len(self._last)))
+        if room < self._room:
+            self._room = room
+            for each in self._last.values():
+                each.shrink(room)
+        return kept
 
     def _count(self, name: str, events: Sequence[Noted]) -> None:
         """Count events of a key, all at once what is alike: as the events of a batch mostly are."""
@@ -155,6 +168,11 @@ class Watching:
         for told, count in self._answers.items():
             answers.add_metric(told, count)
         yield from (events, answers)
+
+
+def _room(keys: int) -> int:
+    """Return the bytes that each of so many keys may keep: one event at least."""
+    return max(LONGEST, BUDGET_BYTES // max(1, keys))
 
 
 def _seen(at_s: float, event: Noted) -> Seen:

@@ -77,6 +77,24 @@ def test_what_is_kept_of_events_is_bounded_for_all_keys_together() -> None:
     assert len(watching.last("k7")[-1].value) == LONGEST
 
 
+def test_of_a_request_that_is_larger_than_a_keys_share_the_newest_events_are_kept() -> None:
+    watching = Watching(keys=100)
+    value = b"x" * 3_900
+    watching.note(KEY, [("analytics.js", "accepted", value)] * 60)
+    share = BUDGET_BYTES // 100
+    assert share - len(value) < sum(len(seen.value) for seen in watching.last("website")) <= share
+    note(watching, KEY, event(), "accepted", b"{}")
+    assert watching.last("website")[-1].value == b"{}"
+
+
+def test_keys_that_come_by_a_reload_share_the_same_budget() -> None:
+    watching = Watching(keys=1)
+    for number in range(1000):
+        watching.note(WriteKey(f"k{number}"), [("analytics.js", "accepted", b"x" * LONGEST)] * LAST)
+    held = sum(len(seen.value) for number in range(1000) for seen in watching.last(f"k{number}"))
+    assert BUDGET_BYTES / 2 < held <= BUDGET_BYTES
+
+
 def asked(peer: str | None, **headers: str) -> Request:
     named = {name.replace("_", "-").encode(): value.encode() for name, value in headers.items()}
     return Request("GET", "/metrics", b"", named, list(named.items()), peer, 0)
