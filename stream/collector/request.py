@@ -1,10 +1,13 @@
 """One request as the handlers see it, and why one is refused."""
 
+from typing import Final
 from urllib.parse import parse_qsl
 
 import msgspec
 
 Headers = list[tuple[bytes, bytes]]
+
+_ARGUMENTS: Final = 1_000
 
 
 class Refused(Exception):  # noqa: N818 - it is an answer, no error of ours
@@ -45,7 +48,11 @@ class Request(msgspec.Struct):
 
     @property
     def arguments(self) -> dict[str, str]:
-        """Return the query's arguments, the last of each name."""
+        """Return the query's arguments, the last of each name; raises Refused."""
         if self._arguments is None:
-            self._arguments = dict(parse_qsl(self.query.decode("latin-1"), keep_blank_values=True, max_num_fields=1000))
+            query = self.query.decode("latin-1")
+            try:
+                self._arguments = dict(parse_qsl(query, keep_blank_values=True, max_num_fields=_ARGUMENTS))
+            except ValueError as error:
+                raise Refused(400, "query", f"more than {_ARGUMENTS} arguments behind the ?") from error
         return self._arguments

@@ -62,6 +62,7 @@ REQUESTS: dict[str, tuple[str, Any, dict[str, str]]] = {
     "another-site": ("/v1/page", PAGE, by("web") | {"origin": "https://evil.example"}),
     "no-key": ("/v1/page", PAGE, {}),
     "who-says-no": ("/v1/page", PAGE, by("web") | {"sec-gpc": "1"}),
+    "too-many-arguments": ("/v1/page?" + "&" * 1_000, PAGE, {}),
     "no-json": ("/v1/batch", b"{", by("web")),
     "no-events": ("/v1/batch", {"batch": []}, by("web")),
     "too-many-events": ("/v1/batch", {"batch": [{}] * 2_501}, by("web")),
