@@ -150,7 +150,7 @@ class Profile:
         for member in self.members:
             for path, trait in member.state.traits.items():
                 known = merged.get(path)
-                if known is None or (trait.t, trait.stamp) >= (known.t, known.stamp):
+                if known is None or (trait.t, trait.stamp) > (known.t, known.stamp):
                     merged[path] = trait
         return merged
 

@@ -322,3 +322,10 @@ def test_long_tables_are_cut_and_say_so(run: Simulate) -> None:
 
     assert f"({SHOWN} of {SHOWN + 5}; --json has all)" in captured.get()
     assert "not_json" in captured.get()
+
+
+def test_what_a_cookie_told_at_the_same_ms_before_the_line_that_names_its_user_was_told_before_it(run: Simulate) -> None:
+    before = line(START, event="Read", anonymousId="d", context={"traits": {"title": "OLD"}})
+    named = line(START, type="identify", userId="1", anonymousId="d", traits={"title": "NEW"})
+    changes = run(before, named, line(START + 1, userId="1"))["stageChanges"]
+    assert [change["data"]["lead"]["traits"] for change in changes] == [{"title": "NEW"}, {"title": "NEW"}]
