@@ -64,7 +64,7 @@ class Accounts:
     def routes(self) -> list[web.RouteDef]:
         """Return the addresses answered."""
         return [
-            web.get("/v1/accounts/{id:.+}", self.account),
+            web.get(f"/v1/accounts/{question.ID}", self.account),
             web.get("/v1/accounts", self.hot),
             web.get("/internal/accounts/{partition:[0-9]{1,9}}", self.hot_here),
         ]

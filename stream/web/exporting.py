@@ -20,8 +20,8 @@ class Exporting:
     def routes(self) -> list[web.RouteDef]:
         """Return the addresses answered."""
         return [
-            web.get("/internal/export/people/{id:.+}", self.person),
-            web.get("/internal/export/visitors/{id:.+}", self.visitor),
+            web.get(f"/internal/export/people/{question.ID}", self.person),
+            web.get(f"/internal/export/visitors/{question.ID}", self.visitor),
         ]
 
     async def person(self, request: web.Request) -> web.Response:

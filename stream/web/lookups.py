@@ -35,10 +35,10 @@ class Lookups:
     def routes(self) -> list[web.RouteDef]:
         """Return the addresses answered."""
         return [
-            web.get("/v1/visitors/{id:.+}", self.visitor),
-            web.get("/v1/leads/{id:.+}", self.lead),
+            web.get(f"/v1/visitors/{question.ID}", self.visitor),
+            web.get(f"/v1/leads/{question.ID}", self.lead),
             web.get("/v1/leads", self.leads),
-            web.get("/internal/lead-of/{id:.+}", self.lead_of),
+            web.get(f"/internal/lead-of/{question.ID}", self.lead_of),
         ]
 
     async def visitor(self, request: web.Request) -> web.Response:

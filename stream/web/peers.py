@@ -68,7 +68,7 @@ class Peers:
         try:
             async with self._client().get(URL(url + path, encoded=True), headers=self._headers) as answer:
                 reply = Reply(answer.status, await answer.read(), answer.headers)
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             raise NotNow(f"the worker at {url}, which holds {_what(tp)}, does not answer: ask again in a moment") from error
         if reply.status in {401, 403}:
             raise NotNow(f"the worker at {url} refuses this one: give all workers the same {PREFIX}WEB_TOKEN")
@@ -80,7 +80,7 @@ class Peers:
         """Answer what the holder of a partition does; raises `NotNow`, also to another worker that asks."""
         if HOP in request.headers:
             raise NotNow(f"this worker does not hold {_what(tp)} (any more): ask again in a moment")
-        reply = await self.ask(tp, request.raw_path)
+        reply = await self.ask(tp, request.rel_url.raw_path_qs)
         headers = {name: reply.headers[name] for name in ("Retry-After",) if name in reply.headers}
         return web.Response(status=reply.status, body=reply.body, content_type="application/json", headers=headers)
 

@@ -11,6 +11,8 @@ from stream.web.answers import Malformed
 
 PAGE = 100
 LONGEST_PAGE = 1000
+ID = r"{id:[\s\S]+}"
+"""The rest of a path, which an id may be: with slashes, and with line breaks."""
 _NUMBER = re.compile("[0-9]{1,9}")
 
 

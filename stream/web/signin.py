@@ -39,7 +39,7 @@ def _check_host(settings: Settings, host: str) -> None:
     """Refuse a foreign name that was made to point to loopback: DNS rebinding."""
     if is_loopback(_name(host)) or host == settings.advertised:
         return
-    raise WrongHost(f"{host} is not this machine: without {PREFIX}WEB_TOKEN only 127.0.0.1 and localhost answer")
+    raise WrongHost(f"{host!r} is not this machine: without {PREFIX}WEB_TOKEN only 127.0.0.1 and localhost answer")
 
 
 def _name(host: str) -> str:

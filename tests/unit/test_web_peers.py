@@ -1,5 +1,6 @@
 """Any worker answers for any key: it asks whoever holds it, and never says "unknown" for what it cannot know."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
@@ -63,6 +64,26 @@ async def test_every_worker_answers_the_same_for_every_key(people_at: int) -> No
         assert [status for status, _, _ in unknown] == [404] * 3
         early = [await get(port, "/v1/leads/user::42?at=2020-01-01T00:00:00Z") for port in ports]
         assert [status for status, _, _ in early] == [400] * 3
+
+
+@pytest.mark.parametrize("path", EVERY_LOOKUP)
+async def test_a_question_in_absolute_form_as_for_a_proxy_is_passed_on_too(path: str) -> None:
+    port, holder = unused_port(), unused_port()
+    assignment = {url(holder): {"events": range(4), "people": [0]}}
+    async with serving(port, assignment), serving(holder, assignment):
+        read, write = await asyncio.open_connection("127.0.0.1", port)
+        write.write(f"GET {url(port)}{path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n\r\n".encode())
+        assert (await read.readline()).split()[1] == b"200"
+        write.close()
+
+
+@pytest.mark.parametrize("path", EVERY_LOOKUP)
+async def test_a_worker_whose_address_is_none_is_one_that_does_not_answer(path: str) -> None:
+    port = unused_port()
+    async with serving(port, {"http://worker:99999": {"events": range(4), "people": [0]}}):
+        status, document, _ = await get(port, path)
+    assert status == 503
+    assert "does not answer" in document["error"]
 
 
 @pytest.mark.parametrize("path", EVERY_LOOKUP)

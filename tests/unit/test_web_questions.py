@@ -1,5 +1,6 @@
 """No question makes a worker's pages meet a bug: each is answered, or refused in words."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from itertools import product
 from typing import Any
@@ -15,6 +16,7 @@ from tests.unit.standing_worker import StandingWorker, buyer
 IDS = (
     "email::buyer@acme.example", "anon::9f2c", "user::42", "lead_0687587883fab020", "account::acme.example", "account:name:x",
     "a:b:c", "::", "user::", "user::\ud800", "user::\x00", "user::../..", "user::%2F", "phone:de:030", "lead_", "x" * 2000,
+    "user::a\nb",
 )  # fmt: skip
 INSTANTS = (
     "now", "2026-11-02T10:00:00Z", "0000-01-01T00:00:00Z", "0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59.999Z",
@@ -53,6 +55,24 @@ def in_address(text: str) -> str:
 async def test_no_id_and_no_instant_meets_a_bug(client: Client, path: str) -> None:
     for id_, at in product(IDS, INSTANTS):
         assert await answer(client, path + in_address(id_), at=at) != 500, (id_, at)
+
+
+@pytest.mark.parametrize("path", [path for path in OF_SOMEBODY if path not in {"/nowhere/", "/internal/words/"}])
+async def test_an_id_with_a_line_break_is_an_id(client: Client, path: str) -> None:
+    async with client.get(URL(f"{path}user::a%0Ab", encoded=True)) as answered:
+        assert "Not Found" not in await answered.text()  # the router's word
+
+
+@pytest.mark.parametrize(
+    ("request_line", "host", "status"),
+    [(b"GET /v1/leads", b"\xff", 403), (b"GET /v1/leads", b"127.0.0.1", 200), (b"GET /v1/leads/anon::\xff", b"127.0.0.1", 400)],
+)
+async def test_bytes_that_are_no_text_meet_no_bug(client: Client, request_line: bytes, host: bytes, status: int) -> None:
+    read, write = await asyncio.open_connection(client.host, client.port)
+    write.write(request_line + b" HTTP/1.1\r\nHost: " + host + b"\r\nConnection: close\r\n\r\n")
+    told = await read.read()
+    write.close()
+    assert int(told.split()[1]) == status
 
 
 @pytest.mark.parametrize("path", OF_MANY)
