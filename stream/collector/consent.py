@@ -33,10 +33,8 @@ def withheld(key: WriteKey, event: Mapping[str, Any], headers: Mapping[bytes, by
     """Return why the event must not be kept, None where it may be."""
     if key.consent == "ignored":
         return None
-    if headers.get(b"sec-gpc") == _ON:
-        return "gpc"
-    if headers.get(b"dnt") == _ON:
-        return "dnt"
+    if (refused := refused_by_browser(headers)) is not None:
+        return refused
     context = event.get("context")
     said = None
     if isinstance(context, dict) and ("consent" in context or "consentManagement" in context):
@@ -44,6 +42,13 @@ def withheld(key: WriteKey, event: Mapping[str, Any], headers: Mapping[bytes, by
     if said is False:
         return "denied"
     return "not_given" if said is None and key.consent == "required" else None
+
+
+def refused_by_browser(headers: Mapping[bytes, bytes]) -> str | None:
+    """Return which of its signals says no, None where none does."""
+    if headers.get(b"sec-gpc") == _ON:
+        return "gpc"
+    return "dnt" if headers.get(b"dnt") == _ON else None
 
 
 def _answer(told: Mapping[str, bool], purposes: frozenset[str]) -> bool | None:

@@ -6,7 +6,8 @@
 A first visit is known by its address alone, and at once. Of a visitor that was here before, a worker is asked for its tags, and
 for journey and stage of its lead: for 12 ms, then the answer goes without (`Cache-Control: no-store`), and the next one, a
 moment later, has it. Nobody can ask by e-mail or user id, only by the cookie they hold. No identity, address, network or score
-is told; what the columns of the ranges file say is. A browser that sends `Sec-GPC: 1` or `DNT: 1` learns nothing.
+is told; what the columns of the ranges file say is. A browser that sends `Sec-GPC: 1` or `DNT: 1` learns
+nothing, whatever the key's `consent`.
 """
 
 import asyncio
@@ -66,16 +67,22 @@ class Profiles:
 
     async def of(self, anonymous_id: str) -> _Profile | None:
         """Return what is known of a visitor, perhaps of a moment ago; None where that is not known in time."""
-        known = self._known.get(anonymous_id)
-        if known is not None and asyncio.get_running_loop().time() - known.at_s < FRESH_S:
+        known = self._fresh(anonymous_id)
+        if known is not None:
             return known
         task = self._asking.get(anonymous_id)
         if task is None:
             if len(self._asking) >= AT_ONCE:
-                return known
+                return None
             task = self._asking[anonymous_id] = asyncio.create_task(self._learn(anonymous_id))
         await asyncio.wait((task,), timeout=PATIENCE_S)
-        return self._known.get(anonymous_id)
+        return self._fresh(anonymous_id)
+
+    def _fresh(self, anonymous_id: str) -> _Profile | None:
+        """Return what is remembered, unless it has grown old."""
+        known = self._known.get(anonymous_id)
+        is_fresh = known is not None and asyncio.get_running_loop().time() - known.at_s < FRESH_S
+        return known if is_fresh else None
 
     async def _learn(self, anonymous_id: str) -> None:
         node = quote(f"anon::{anonymous_id}", safe="")
@@ -109,7 +116,7 @@ class Personalising:
         """Answer a visitor's browser."""
         key = self._gate.keys.find(write_key_of(request))
         key.check(page_of(request.headers, image=False))
-        if consent.withheld(key, {}, request.headers) in {"gpc", "dnt"}:
+        if consent.refused_by_browser(request.headers) is not None:
             return _answer(None, None)
         told = request.arguments.get("anonymousId")
         visitor = id_of(told)

@@ -136,6 +136,19 @@ async def test_what_is_known_is_remembered_and_asked_for_once(ranges: Path) -> N
     assert len(worker.asked) == 2
 
 
+async def test_what_has_grown_old_is_not_told_however_late_the_worker_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    worker = Worker(visitor=VISITOR, lead=LEAD)
+    collecting = personal(worker)
+    assert (await collecting.get("/v1/personalise?anonymousId=9f2c")).document["stage"] == "mql"
+    monkeypatch.setattr("stream.collector.personalising.FRESH_S", 0.0)
+    monkeypatch.setattr("stream.collector.personalising.PATIENCE_S", 0.01)
+    worker.hangs = True
+    for at_once in (0, AT_ONCE):  # not even asked, and asked in vain
+        monkeypatch.setattr("stream.collector.personalising.AT_ONCE", at_once)
+        answer = await collecting.get("/v1/personalise?anonymousId=9f2c")
+        assert (answer.document["stage"], answer.document["tags"], answer.headers["cache-control"]) == ("visitor", [], "no-store")
+
+
 async def test_a_flood_of_unknown_cookies_never_floods_the_worker(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("stream.collector.personalising.PATIENCE_S", 0.01)
     worker = Worker()
@@ -145,10 +158,13 @@ async def test_a_flood_of_unknown_cookies_never_floods_the_worker(monkeypatch: p
     assert len(worker.asked) == 2 * AT_ONCE
 
 
+@pytest.mark.parametrize("consent", ["assumed", "required", "ignored"])
 @pytest.mark.parametrize("header", ["sec_gpc", "dnt"])
-async def test_who_does_not_want_to_be_known_is_not(header: str, ranges: Path) -> None:
-    worker = Worker(visitor=VISITOR, lead=LEAD)
-    answer = await personal(worker, ranges).get("/v1/personalise?anonymousId=9f2c", **{header: "1"})
+async def test_who_does_not_want_to_be_known_is_not(header: str, consent: str, ranges: Path, tmp_path: Path) -> None:
+    worker, keys = Worker(visitor=VISITOR, lead=LEAD), tmp_path / "keys.toml"
+    keys.write_text(f'[keys.web]\nconsent = "{consent}"\n')
+    collecting = personal(worker, ranges, keys=keys)
+    answer = await collecting.get("/v1/personalise?writeKey=web&anonymousId=9f2c", **{header: "1"})
     assert answer.document == {"company": None, "tags": [], "journey": None, "stage": "visitor"}
     assert worker.asked == []
 
