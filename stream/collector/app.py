@@ -22,6 +22,7 @@ from stream.collector.packing import GZIP
 from stream.collector.pages import Pages
 from stream.collector.request import Headers, Refused, Request
 from stream.collector.sending import Sender
+from stream.collector.snowplow_context import forget_app
 
 Scope = Mapping[str, Any]
 Receive = Callable[[], Awaitable[Any]]
@@ -127,7 +128,11 @@ class Collector:
         named = request.headers
         if b"origin" not in named and (incoming.pixel or FETCHED in named):  # else the gate looks
             self._gate.keys.find(incoming.write_key).check(page_of(named, image=incoming.pixel))
-        found = self._gate.decide(self._gate.admit(request, incoming), incoming.events)
+        admitted = self._gate.admit(request, incoming)
+        if incoming.write_key and admitted.key.trust == "server":
+            for event in incoming.events:
+                forget_app(event, incoming.write_key)
+        found = self._gate.decide(admitted, incoming.events)
         stored = self._sender.send(found.records) if found.records else None
         if incoming.pixel:
             return stored, IMAGE

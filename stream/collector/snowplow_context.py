@@ -64,6 +64,17 @@ def add_entities(event: Event, payload: Mapping[str, Any]) -> None:
         event["anonymousId"] = session["userId"]
 
 
+def forget_app(event: Any, app: str) -> None:
+    """Take an app id out of an event: as the write key of a server it is a secret."""
+    if not isinstance(event, dict):
+        return
+    context, properties = event.get("context"), event.get("properties")
+    if isinstance(context, dict) and context.get("app") == {"namespace": app}:
+        del context["app"]
+    if isinstance(properties, dict) and properties.get("aid") == app:  # of a kind that is none: it keeps its payload whole
+        del properties["aid"]
+
+
 def entity(told: Any) -> tuple[str, str, Any] | None:
     """Return vendor, name and data of a self-describing JSON; None where it is none."""
     if not isinstance(told, dict) or not isinstance(told.get("schema"), str):

@@ -223,3 +223,17 @@ async def test_the_app_id_is_the_write_key(tmp_path: Any) -> None:
     assert (await collecting.post(TP2, post({"e": "pv", **WHO}))).status == 200
     assert (await collecting.get(f"/i?{urlencode({'e': 'pv', **WHO})}")).status == 200
     assert (await collecting.post(TP2, post({"e": "pv", **WHO, "aid": "other"}))).status == 401
+
+
+async def test_an_app_id_that_is_a_servers_secret_never_reaches_kafka(tmp_path: Any) -> None:
+    table = tmp_path / "keys.toml"
+    table.write_text('[keys.s3cret]\nname = "crm"\ntrust = "server"\n[keys.web]\n')
+    collecting = Collecting(Collecting().settings.model_copy(update={"write_keys": table}))
+    kinds: list[dict[str, Any]] = [{"e": "pv"}, {"e": "zz"}, {"e": "ue", "ue_pr": "{"}, {"e": 5}]
+    assert (await collecting.post(TP2, post(*({**each, **WHO, "aid": "s3cret"} for each in kinds), 7))).status == 200
+    assert len(collecting.outbox.records) == 5
+    assert not [record for record in collecting.outbox.records if b"s3cret" in record.value]
+    signed = {"authorization": "Basic " + b64encode(b"s3cret:").decode()}
+    assert (await collecting.post(TP2, post({"e": "pv", **WHO}), **signed)).status == 200
+    assert (await collecting.post(TP2, post({"e": "pv", **WHO}))).status == 200
+    assert [event["context"]["app"] for event in collecting.events[-2:]] == [{"namespace": "web"}] * 2
