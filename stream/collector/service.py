@@ -11,7 +11,7 @@ from stream.collector.app import READERS, Collector
 from stream.collector.asking import Worker
 from stream.collector.cors import Cors
 from stream.collector.gate import Gate
-from stream.collector.incoming import Event, Incoming, write_key_of
+from stream.collector.incoming import Event
 from stream.collector.ip_retention import Addresses
 from stream.collector.limits import Bodies
 from stream.collector.pages import Page, Pages, Route
@@ -20,7 +20,7 @@ from stream.collector.rates import Rates
 from stream.collector.request import Refused, Request
 from stream.collector.sending import Sender, find_kafka
 from stream.collector.server import allow_many_files, listen, make_server, sweep
-from stream.collector.validate import validated
+from stream.collector.validate import around, validated
 from stream.collector.watching import Watching
 from stream.collector.write_keys import WriteKeys
 from stream.errors import CommandError
@@ -91,7 +91,7 @@ def own_pages(gate: Gate, sender: Sender, personal: Personalising) -> dict[Route
         return text_answer("OK")
 
     async def validation(request: Request) -> Answer:
-        admitted = gate.admit(request, Incoming([], write_key_of(request)))
+        admitted = gate.admit(request, around(request))
 
         def complete(event: Event) -> Rejected | None:
             completed = gate.complete(event, admitted)

@@ -1,5 +1,6 @@
 """`POST /v1/validate`: what would become of an event, told at once, storing nothing.
 
+    admitted = gate.admit(request, around(request))                     # the key, and what a batch says of all its events
     validated(request.body, at_ms, settings.phone_region, complete)     # the answer, for status 200 whatever it says
 
 `complete(event)` does to an event what the collector does before Kafka, and returns why it would not let it on (the write
@@ -19,8 +20,10 @@ from typing import Any, Final
 import orjson
 
 from schemas.event import Rejected
+from stream.collector.incoming import Incoming, write_key_of
 from stream.collector.judging import judge
 from stream.collector.limits import LIMITS
+from stream.collector.request import Request
 from stream.domain.instants import BadInstant, parse
 
 Complete = Callable[[dict[str, Any]], Rejected | None]
@@ -28,8 +31,26 @@ Answer = dict[str, Any]
 
 COLLECT: Final = "collect"
 """The stage before the worker's: decode, validate, identify, apply."""
+_KEY: Final = "writeKey"
 _TIMES: Final = ("timestamp", "originalTimestamp", "sentAt", "receivedAt")
 _PLACES: Final = {"no_identity": "userId, anonymousId, context.externalIds", "unknown_type": "type"}
+
+
+def around(request: Request) -> Incoming:
+    """Return what a body says of its events, as if it were sent, and none of them; of what cannot be read nothing."""
+    try:
+        document = orjson.loads(request.body)
+    except orjson.JSONDecodeError:
+        document = None
+    if not isinstance(document, dict):
+        return Incoming([], write_key_of(request))
+    events = document.get("batch")
+    if not isinstance(events, list):
+        return Incoming([], write_key_of(request, document.get(_KEY)), request.header(b"sentat"))
+    told = [event.get(_KEY) for event in events[:1] if isinstance(event, dict)]
+    context = document.get("context")
+    defaults = context if isinstance(context, dict) else {}
+    return Incoming([], write_key_of(request, document.get(_KEY), *told), document.get("sentAt"), defaults)
 
 
 def validated(body: bytes, at_ms: int, phone_region: str | None, complete: Complete) -> Answer:
@@ -54,10 +75,15 @@ def withheld(reason: str) -> Rejected:
 
 
 def _one(event: Any, at_ms: int, phone_region: str | None, complete: Complete) -> Answer:
-    told = {name: event[name] for name in _TIMES if event.get(name) is not None} if isinstance(event, dict) else {}
-    why = complete(event) if isinstance(event, dict) else None
-    if why is not None:
-        return _no(why)
+    told: dict[str, Any] = {}
+    if isinstance(event, dict):
+        event.pop(_KEY, None)
+        told = {name: event[name] for name in _TIMES if event.get(name) is not None}
+        why = complete(event)
+        if why is not None:
+            return _no(why)
+        if event.get("sentAt") is not None:  # perhaps its batch's
+            told["sentAt"] = event["sentAt"]
     try:
         value, key, rejected = judge(event, at_ms, phone_region)
     except orjson.JSONEncodeError:

@@ -1,12 +1,21 @@
 """What `POST /v1/validate` says of an event: the worker's own judgement, and storing nothing."""
 
-from typing import Any
+from pathlib import Path
+from typing import Any, cast
 
 import orjson
 import pytest
 
 from schemas.event import Rejected
+from stream.collector.app import READERS, Collector
+from stream.collector.cors import Cors
+from stream.collector.limits import Bodies
+from stream.collector.pages import Pages
+from stream.collector.personalising import Personalising, Profiles
+from stream.collector.service import own_pages
 from stream.collector.validate import validated, withheld
+from stream.settings import Settings
+from tests.unit.collecting import Collecting
 
 NOW_MS = 1_795_000_000_000
 
@@ -55,6 +64,55 @@ def test_a_bad_event_is_told_its_reason_and_place(body: Any, reason: str, stage:
     told = ask(body)
     assert (told["accepted"], told["reason"], told["stage"], told["place"]) == (False, reason, stage, place)
     assert told["message"]
+
+
+BATCHED = {"type": "page", "anonymousId": "9f2c", "messageId": "1", "originalTimestamp": "2026-01-01T00:00:00Z"}
+
+
+@pytest.fixture
+def collecting(tmp_path: Path) -> Collecting:
+    keys = tmp_path / "keys.toml"
+    keys.write_text('[keys.web]\ntypes = ["page"]\n')
+    collecting = Collecting(Settings(write_keys=keys))
+    personal = Personalising(collecting.gate, None, Profiles(None))  # type: ignore[arg-type]  # nobody asks it
+    pages = Pages(own_pages(collecting.gate, cast("Any", collecting.outbox), personal), READERS)
+    collecting.app = Collector(collecting.gate, Cors(collecting.gate.keys), Bodies(), cast("Any", collecting.outbox), pages)
+    return collecting
+
+
+@pytest.mark.parametrize(
+    ("around", "reason", "place"),
+    [
+        ({}, None, None),
+        ({"sentAt": "2026-01-01T00:00:05Z", "context": {"consent": {"analytics": True}}}, None, None),
+        ({"context": {"consent": {"analytics": False}}}, "denied", "context.consent"),
+        ({"sentAt": "yesterday"}, "bad_timestamp", "sentAt"),
+    ],
+)
+async def test_what_stands_beside_a_batch_holds_for_its_events(
+    collecting: Collecting, around: dict[str, Any], reason: str | None, place: str | None
+) -> None:
+    body = {"writeKey": "web", "batch": [BATCHED], **around}
+    answer = await collecting.post("/v1/validate", body)
+    (told,) = answer.document["events"]
+    assert (answer.status, told["accepted"], told.get("reason"), told.get("place")) == (200, reason is None, reason, place)
+    stored = (await collecting.post("/v1/batch", body)).document
+    assert [told["reason"] for told in stored.get("events", ())] == (["bad_timestamp"] if reason == "bad_timestamp" else [])
+    assert len(collecting.outbox.records) == (reason != "denied")
+
+
+@pytest.mark.parametrize("body", [{**BATCHED, "writeKey": "web"}, {"batch": [{**BATCHED, "writeKey": "web"}]}])
+async def test_the_key_may_stand_where_a_client_writes_it(collecting: Collecting, body: dict[str, Any]) -> None:
+    answer = await collecting.post("/v1/validate", body)
+    assert answer.status == 200
+    assert b"writeKey" not in answer.body
+    assert (await collecting.post("/v1/validate", orjson.dumps(body).replace(b"web", b"wub"))).status == 401
+    assert (await collecting.post("/v1/validate?writeKey=web", b"no JSON")).document["reason"] == "not_json"
+
+
+async def test_a_page_of_rudderstacks_says_in_a_header_when_it_sent(collecting: Collecting) -> None:
+    told = (await collecting.post("/v1/validate?writeKey=web", BATCHED, sentat="yesterday")).document
+    assert (told["reason"], told["place"]) == ("bad_timestamp", "sentAt")
 
 
 def test_a_batch_is_told_event_by_event() -> None:
