@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC
 from email.utils import parsedate_to_datetime
@@ -18,6 +19,7 @@ from stream.outbound.target import Guard, GuardedResolver
 
 TIMEOUT_S: Final = 20.0
 CONNECTIONS: Final = 16
+DRAIN_S: Final = 1.0
 READ: Final = 65_536
 GONE: Final = 410
 AGENT: Final = "leadstream-webhook/1"
@@ -81,8 +83,9 @@ class Poster:
         headers = {"content-type": fact.content_type, **signed}
         try:
             async with self._session.post(self._url, data=fact.body, headers=headers, allow_redirects=False) as answer:
-                await answer.content.read(READ)
-                return None if 200 <= answer.status < 300 else self._failed(answer)
+                failed = None if 200 <= answer.status < 300 else self._failed(answer)
+                await _drained(answer)
+                return failed
         except TimeoutError:
             return Failed(f"no answer within {TIMEOUT_S:.0f} s")
         except (aiohttp.ClientError, OSError) as error:
@@ -91,6 +94,13 @@ class Poster:
     def _failed(self, answer: aiohttp.ClientResponse) -> Failed:
         after = retry_after_s(answer.headers.get("Retry-After"), self._clock())
         return Failed(f"answered {answer.status}", after, gone=answer.status == GONE, status=answer.status)
+
+
+async def _drained(answer: aiohttp.ClientResponse) -> None:
+    """Read what an answer says, so that its connection can be used again; whatever that is, its status has said all."""
+    with suppress(aiohttp.ClientError, OSError):
+        async with asyncio.timeout(DRAIN_S):
+            await answer.content.read(READ)
 
 
 def retry_after_s(told: str | None, now_s: float) -> float | None:

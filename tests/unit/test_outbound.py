@@ -1,5 +1,6 @@
 """Webhooks: how they are signed, where they may go, and what an answer means."""
 
+import asyncio
 import base64
 import hmac
 from collections.abc import Awaitable, Callable
@@ -162,6 +163,38 @@ async def test_any_answer_but_2xx_is_a_failure(status: int, headers: dict[str, s
         return web.Response(status=status, headers=headers)
 
     assert await posted(answer) == failed
+
+
+@pytest.mark.parametrize(
+    ("answer", "failed"),
+    [
+        pytest.param(b"200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 2\r\n\r\nok", None, id="badly packed"),
+        pytest.param(b"200 OK\r\nContent-Length: 10\r\n\r\nok", None, id="cut short"),
+        pytest.param(b"202 OK\r\nTransfer-Encoding: chunked\r\n\r\n", None, id="stalled"),
+        pytest.param(b"200 OK\r\nContent-Length: 10\r\n\r\n", None, id="stalled before its first byte"),
+        pytest.param(b"500 no\r\nContent-Length: 10\r\n\r\n", Failed("answered 500"), id="a stalled failure"),
+    ],
+)
+async def test_what_an_answers_body_is_changes_nothing(
+    answer: bytes, failed: Failed | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stream.outbound.posting.TIMEOUT_S", 2.0)
+    monkeypatch.setattr("stream.outbound.posting.DRAIN_S", 0.05)
+    heard = asyncio.Event()
+
+    async def receive(read: asyncio.StreamReader, write: asyncio.StreamWriter) -> None:
+        await read.readuntil(b'{"a":1}')
+        write.write(b"HTTP/1.1 " + answer)
+        if b"ok" not in answer:
+            await heard.wait()
+        write.close()
+
+    server = await asyncio.start_server(receive, "127.0.0.1", 0)
+    guard = Guard(["127.0.0.0/8"])
+    url = guard.check(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/hook")
+    async with server, Poster(url, [KEY], guard) as poster:
+        assert await poster.post(Fact("a", "application/json", b'{"a":1}')) == failed
+        heard.set()
 
 
 @pytest.mark.parametrize(
