@@ -22,7 +22,7 @@ from stream.domain.instants import write
 
 # Trackers that run in a site's server, by the name of their library or their user agent: `analytics-python/2.4.0`, `py-1.1.0`.
 _SERVERS: Final = re.compile(
-    r"(?<![a-z.])(node|python|py|ruby|rb|go|golang|java|php|net|dotnet|csharp|rust|scala|elixir)(?![a-z])"
+    r"(?<![a-z.])(node|python|py|ruby|rb|go|golang|java|php|net|dotnet|csharp|rust|scala|elixir)(?![a-z])|analytics\.net\b"
 )
 # HTTP libraries: word lists know them as robots, but here they only carry what a visitor did elsewhere.
 _LIBRARIES: Final = re.compile(

@@ -31,6 +31,9 @@ def by(library: str) -> dict[str, Any]:
         ("node", by("@segment/analytics-node"), None, None),
         ("axios/1.7", PAGE | {"channel": "server"}, None, None),
         ("Ruby", by("analytics-ruby"), None, None),
+        ("Analytics.NET/3.8.1", by("Analytics.NET"), None, None),
+        ("RudderAnalytics.NET/1.1", by("RudderAnalytics.NET"), None, None),
+        (BROWSER, by("tracker.example.net"), "203.0.113.0", BROWSER),
     ],
 )
 async def test_the_connection_is_the_visitors_unless_a_server_passes_events_on(
