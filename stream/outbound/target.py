@@ -17,8 +17,11 @@ from yarl import URL
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
-# Addresses that carry an IPv4 address, which may be a private one: 6to4, NAT64, Teredo.
-_CARRIERS: Final = tuple(map(ipaddress.ip_network, ("2002::/16", "64:ff9b::/96", "64:ff9b:1::/48", "2001::/32")))
+# Addresses that carry an IPv4 address, which may be a private one: 6to4, NAT64, Teredo, IPv4-translated and -compatible.
+_CARRIERS: Final = tuple(
+    map(ipaddress.ip_network, ("2002::/16", "64:ff9b::/96", "64:ff9b:1::/48", "2001::/32", "::ffff:0:0:0/96", "::/96"))
+)
+_SITES: Final = ipaddress.ip_network("fec0::/10")
 
 
 class Forbidden(OSError):  # noqa: N818 - an answer, no fault
@@ -91,4 +94,4 @@ def _plain(text: Any) -> Address | None:
 
 def _is_public(address: Address) -> bool:
     carried = any(address in network for network in _CARRIERS if network.version == address.version)
-    return address.is_global and not address.is_multicast and not carried
+    return address.is_global and not address.is_multicast and not carried and address not in _SITES

@@ -68,6 +68,9 @@ def test_a_secret_that_is_none_is_refused_without_being_told(text: str) -> None:
         "::ffff:10.0.0.1",
         "64:ff9b::a00:1",  # 10.0.0.1 behind NAT64
         "2002:7f00:1::",  # 127.0.0.1 by 6to4
+        "::ffff:0:10.0.0.1",  # translated, RFC 2765
+        "::10.0.0.1",  # compatible, RFC 4291
+        "fec0::1",  # site-local
         "::",
         "no address",
     ],
