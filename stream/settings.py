@@ -339,17 +339,27 @@ def _shown(field: FieldInfo) -> str:
 
 def _chosen() -> dict[str, str]:
     """Return what the `.env` file and the environment say, without the prefix; the environment wins."""
-    said: dict[str, str | None] = {}
-    if Path(".env").is_file():
-        from dotenv import dotenv_values  # noqa: PLC0415 - a worker starts sooner without
-
-        said |= dotenv_values(".env")
-    said |= os.environ
+    said = _dotenv() | os.environ
     return {
         name.upper().removeprefix(PREFIX): value
         for name, value in said.items()
         if value is not None and name.upper().startswith(PREFIX)
     }
+
+
+def _dotenv() -> dict[str, str | None]:
+    """Return what the `.env` file says, where there is one."""
+    file = Path(".env")
+    try:
+        if not file.is_file():
+            return {}
+        from dotenv import dotenv_values  # noqa: PLC0415 - a worker starts sooner without
+
+        return dict(dotenv_values(file))
+    except OSError as error:
+        raise UsageError(f"{file.absolute()}: {error.strerror or error}: make it readable, or start elsewhere") from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{file.absolute()} is not UTF-8 ({error.reason} at byte {error.start}): save it as UTF-8") from error
 
 
 def _refuse_unknown(chosen: Iterable[str]) -> None:

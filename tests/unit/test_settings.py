@@ -1,5 +1,6 @@
 """Settings: what may be chosen, what is refused, and what is told."""
 
+import errno
 from datetime import timedelta
 from pathlib import Path
 
@@ -51,6 +52,23 @@ def test_a_dotenv_file_is_read_and_the_environment_wins(tmp_path: Path, monkeypa
     _set(monkeypatch, APP="from-environment")
 
     assert (load().app, load().partitions) == ("from-environment", 3)
+
+
+def test_a_dotenv_file_that_is_no_text_is_told(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_bytes(b"LEADSTREAM_APP=caf\xe9\n")
+    with pytest.raises(UsageError, match=r"\.env is not UTF-8 \(.* at byte 18\): save it as UTF-8"):
+        load()
+
+
+def test_a_dotenv_file_that_may_not_be_read_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / ".env").write_text("LEADSTREAM_APP=x\n")
+
+    def refused(*_: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", ".env")
+
+    monkeypatch.setattr("dotenv.dotenv_values", refused)  # root may read what nobody may
+    with pytest.raises(UsageError, match=r"\.env: Permission denied: make it readable"):
+        load()
 
 
 def test_lists_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
