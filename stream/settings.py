@@ -190,6 +190,14 @@ class Settings(BaseModel):
             raise ValueError(f"WEB_HOST is {self.web_host}, off loopback: set WEB_TOKEN or WEB_PROXY_HEADER")
         return self
 
+    @model_validator(mode="after")
+    def _sendable(self) -> Self:
+        if not re.fullmatch(r"[^\x00-\x1f\x7f\ud800-\udfff]*", self.web_token or ""):
+            raise ValueError("WEB_TOKEN holds the end of a line, or what no header can: set it without")
+        if not re.fullmatch(r"[\w!#$%&'*+.^`|~-]*", self.web_proxy_header or "", re.ASCII):
+            raise ValueError(f"WEB_PROXY_HEADER is {self.web_proxy_header!r}: give a header's name, like X-Forwarded-User")
+        return self
+
     @property
     def advertised(self) -> str:
         """How other workers reach this one, `host:port`; a worker that listens everywhere is reached by its host's name."""

@@ -1,9 +1,10 @@
 """How commands ask a worker."""
 
 import time
-from typing import Any
+from http.client import HTTPException
+from typing import Any, cast
 from urllib.error import HTTPError, URLError
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 from urllib.request import ProxyHandler, Request, build_opener
 
 import orjson
@@ -81,33 +82,59 @@ def _found(settings: Settings, path: str, url: str | None) -> tuple[bool, dict[s
 
 
 def _base(settings: Settings, url: str | None) -> str:
-    return (url or settings.web_url).rstrip("/")
+    base = (url or settings.web_url).rstrip("/")
+    if not _is_address(base):
+        raise UsageError(f"--url {base!r} is no address: write it like http://127.0.0.1:6066")
+    return base
+
+
+def _is_address(base: str) -> bool:
+    try:
+        parts = urlsplit(base)
+        host, _ = parts.hostname or "", parts.port
+        host.encode("idna")
+    except ValueError:
+        return False
+    return bool(host) and parts.scheme in {"http", "https"} and base.isprintable() and " " not in base and parts.path.isascii()
 
 
 def _get(address: str, base: str, settings: Settings) -> tuple[int, dict[str, Any]]:
-    opener = build_opener(ProxyHandler({}))
+    headers = {name: value.encode() for name, value in credentials(settings).items()}  # as others of the group send them
+    request = Request(address, headers=cast("dict[str, str]", headers))  # noqa: S310 -- the user's own address
     try:
-        request = Request(address, headers=dict(credentials(settings)))  # noqa: S310 -- the user's own address
-    except ValueError as error:
-        raise UsageError(f"--url {base!r} is no address: write it like http://127.0.0.1:6066") from error
+        status, body = _answer(request)
+    except (OSError, HTTPException) as error:
+        raise _silent(base, error.reason if isinstance(error, URLError) else repr(error)) from error
+    document = _object(body)
+    if status == 200 and document is None:
+        raise _silent(base, "what answers is no JSON object")
+    return status, _problem(document, status) if document is None or status != 200 else document
+
+
+def _answer(request: Request) -> tuple[int, bytes]:
     try:
-        with opener.open(request, timeout=PATIENCE_S) as answer:
-            return answer.status, orjson.loads(answer.read())
+        with build_opener(ProxyHandler({})).open(request, timeout=PATIENCE_S) as answer:
+            return answer.status, answer.read()
     except HTTPError as error:
         with error:
-            return error.code, _problem(error.read(), error.code)
-    except (URLError, OSError, orjson.JSONDecodeError) as error:
-        reason = getattr(error, "reason", error)
-        raise UnreachableError(
-            f"no worker answers at {base} ({reason}): start `leadstream worker`, or set --url or {PREFIX}WEB_PORT"
-        ) from error
+            return error.code, error.read()
 
 
-def _problem(body: bytes, status: int) -> dict[str, Any]:
+def _silent(base: str, reason: object) -> UnreachableError:
+    return UnreachableError(
+        f"no worker answers at {base} ({reason}): start `leadstream worker`, or set --url or {PREFIX}WEB_PORT"
+    )  # fmt: skip
+
+
+def _object(body: bytes) -> dict[str, Any] | None:
     try:
         document = orjson.loads(body)
     except orjson.JSONDecodeError:
-        document = None
-    if not isinstance(document, dict) or not isinstance(document.get("error"), str):
+        return None
+    return document if isinstance(document, dict) else None
+
+
+def _problem(document: dict[str, Any] | None, status: int) -> dict[str, Any]:
+    if document is None or not isinstance(document.get("error"), str):
         return {"error": f"it answers {status}, and is no leadstream worker"}
     return document

@@ -1,6 +1,7 @@
 """`leadstream visitor` and `lead`: any worker is asked, the answer is shown with what it sums from."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -27,6 +28,7 @@ from stream.domain.ruleset.load import load
 from stream.errors import CommandError, NegativeAnswerError, UnreachableError, UsageError
 from stream.rulesets import default_text
 from stream.web import client
+from stream.web.opening import Opening
 from stream.web.service import Web
 from tests.unit.standing_worker import StandingWorker, buyer
 
@@ -107,6 +109,14 @@ async def test_json_is_one_document_and_nothing_else(port: int) -> None:
         (["user::42", "--at", "soon"], UsageError),
         (["user::42", "--at", "2001-01-01T00:00:00Z"], UsageError),
         (["user::42", "--url", "nowhere"], UsageError),
+        (["user::42", "--url", "http://127.0.0.1:abc"], UsageError),
+        (["user::42", "--url", "http://127.0.0.1:66000"], UsageError),
+        (["user::42", "--url", "http://[::1"], UsageError),
+        (["user::42", "--url", "http://exa mple"], UsageError),
+        (["user::42", "--url", "http://exa\nmple"], UsageError),
+        (["user::42", "--url", "http://."], UsageError),
+        (["user::42", "--url", "http://127.0.0.1/ä"], UsageError),
+        (["user::42", "--url", "file:///etc"], UsageError),
         (["user::42", "--url", "http://127.0.0.1:1"], UnreachableError),
     ],
 )
@@ -166,6 +176,7 @@ def test_a_worker_that_is_restoring_is_asked_again(monkeypatch: pytest.MonkeyPat
         ((500, b'{"error": "met a bug"}'), "met a bug"),
         ((502, b"<html>"), "is no leadstream worker"),
         ((200, b"<html>"), "no worker answers"),
+        ((200, b"[]"), "no worker answers"),
     ],
 )
 def test_no_answer_to_be_had_ends_with_3(monkeypatch: pytest.MonkeyPatch, answer: tuple[int, bytes], says: str) -> None:
@@ -175,3 +186,45 @@ def test_no_answer_to_be_had_ends_with_3(monkeypatch: pytest.MonkeyPatch, answer
         done = CliRunner().invoke(lead, ["user::42", "--url", url])
     assert isinstance(done.exception, UnreachableError)
     assert says in str(done.exception)
+
+
+@contextmanager
+def saying(words: bytes) -> Iterator[str]:
+    """Listen, say these words to one who connects, and hang up."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def say() -> None:
+            with server.accept()[0] as caller:
+                caller.recv(65536)
+                caller.sendall(words)
+
+        thread = Thread(target=say)
+        thread.start()
+        yield f"http://127.0.0.1:{server.getsockname()[1]}"
+        thread.join()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        b"SSH-2.0-OpenSSH_9.2\r\n",
+        b"",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{}",
+        b"HTTP/1.1 500 Oh\r\nContent-Length: 99\r\n\r\n{}",
+        b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 200,
+    ],
+    ids=["another protocol", "nothing", "half an answer", "half an error", "too many headers"],
+)
+def test_what_is_no_worker_is_told(words: bytes) -> None:
+    with saying(words) as url:
+        done = CliRunner().invoke(lead, ["user::42", "--url", url])
+    assert isinstance(done.exception, UnreachableError), done.exception
+    assert f"no worker answers at {url} (" in str(done.exception)
+
+
+async def test_a_token_of_any_letters_opens_a_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    number, token = unused_port(), "pässwort-€"
+    monkeypatch.setenv("LEADSTREAM_WEB_PORT", str(number))
+    monkeypatch.setenv("LEADSTREAM_WEB_TOKEN", token)
+    async with Opening(StandingWorker(buyer(), web_port=number, web_token=token)):
+        assert (await call(lead, LEAD)).exit_code == 0

@@ -104,6 +104,9 @@ def test_empty_means_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
         pytest.param("KAFKA_SECURITY", "sasl_ssl", "set KAFKA_USERNAME and KAFKA_PASSWORD", id="SASL without user"),
         pytest.param("KAFKA_CERT", "c.pem", "KAFKA_CERT and KAFKA_KEY go together", id="certificate without key"),
         pytest.param("TOPIC_PREFIX", "a b", "LEADSTREAM_TOPIC_PREFIX is 'a b'", id="no topic name"),
+        pytest.param("WEB_TOKEN", "s3cret\n", "settings: WEB_TOKEN holds the end of a line", id="a token with its line's end"),
+        pytest.param("WEB_TOKEN", "\udcff", "settings: WEB_TOKEN holds", id="a token that is no UTF-8"),
+        pytest.param("WEB_PROXY_HEADER", "X User", "WEB_PROXY_HEADER is 'X User'", id="no header's name"),
         pytest.param("PHONE_REGION", "Germany", "LEADSTREAM_PHONE_REGION is 'Germany'", id="no country code"),
     ],
 )
