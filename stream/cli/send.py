@@ -56,15 +56,43 @@ def send(files: tuple[str, ...], layout: str, as_recorded: bool) -> None:
     """
     settings = load()
     for name in files:
-        if name != "-" and not Path(name).is_file():
-            raise UsageError(f"{name} is no file that can be read: name existing files, or - for standard input")
-    tally = run(_send(settings, files, layout, as_recorded=as_recorded))
+        _require_readable(name)
+    run(_require_events(settings))
+    with _standard_input(files) as copy:
+        tally = run(_send(settings, files, copy, layout, as_recorded=as_recorded))
     for line in tally.shown:
         click.echo(plain(line), err=True)
     click.echo(f"{tally.acknowledged} events acknowledged by Kafka")
     if tally.problems:
         told = ", ".join(f"{count} {what}" for what, count in tally.problems.items())
         raise NegativeAnswerError(f"not sent: {told}: see the lines above")
+
+
+def _require_readable(name: str) -> None:
+    """Raise UsageError where a file cannot be read, or standard input is closed."""
+    try:
+        if name == "-":
+            readable = sys.stdin is not None
+        elif readable := Path(name).is_file():
+            Path(name).open("rb").close()
+    except OSError as error:
+        raise UsageError(f"{name}: {error.strerror or error}: name files that can be read, or - for standard input") from error
+    if not readable:
+        raise UsageError(f"{name} is no file that can be read: name existing files, or - for standard input")
+
+
+@contextmanager
+def _standard_input(files: tuple[str, ...]) -> Iterator[IO[bytes] | None]:
+    """Keep standard input in a temporary file, if it is one of the files: a log's digest comes before its lines.
+
+    It is read to its end outside the loop of events: the first Ctrl-C of who types it ends the command.
+    """
+    if "-" not in files:
+        yield None
+        return
+    with tempfile.TemporaryFile() as copy:
+        shutil.copyfileobj(sys.stdin.buffer, copy)
+        yield copy
 
 
 @dataclass
@@ -82,16 +110,20 @@ class Tally:
             self.shown.append(f"{where}: {what}: {line[:120].decode(errors='backslashreplace')}")
 
 
-async def _send(settings: Settings, files: tuple[str, ...], layout: str, *, as_recorded: bool) -> Tally:
-    topic = f"{settings.topic_prefix}events"
+async def _require_events(settings: Settings) -> None:
     async with admin_client(settings) as admin:
-        await require_topic(admin, topic)
-    tally = Tally()
+        await require_topic(admin, f"{settings.topic_prefix}events")
+
+
+async def _send(
+    settings: Settings, files: tuple[str, ...], standard_input: IO[bytes] | None, layout: str, *, as_recorded: bool
+) -> Tally:  # fmt: skip
+    topic, tally = f"{settings.topic_prefix}events", Tally()
     recorder = Recorder() if as_recorded else None
     async with producer_client(settings) as producer:
         outbox = _Outbox(producer, topic, [HISTORY] if as_recorded else [], tally)
         for name in files:
-            with _opened(name) as file, _progress(name, file) as advance:
+            with _opened(name, standard_input) as file, _progress(name, file) as advance:
                 for where, line, value in _values(name, file, layout, tally):
                     recorded = recorder.stamp(value) if recorder else value
                     key = partition_key(recorded, settings.phone_region)
@@ -171,16 +203,14 @@ def _values(name: str, file: IO[bytes], layout: str, tally: Tally) -> Iterator[t
 
 
 @contextmanager
-def _opened(name: str) -> Iterator[IO[bytes]]:
-    """Open a file, or keep standard input in a temporary one, since a log's digest comes before its lines."""
-    if name != "-":
-        with Path(name).open("rb") as file:
-            yield file
+def _opened(name: str, standard_input: IO[bytes] | None) -> Iterator[IO[bytes]]:
+    """Open a file; standard input, named twice, has nothing more the second time."""
+    if name == "-" and standard_input is not None:
+        yield standard_input
+        standard_input.truncate(0)
         return
-    with tempfile.TemporaryFile() as copy:
-        shutil.copyfileobj(sys.stdin.buffer, copy)
-        copy.seek(0)
-        yield copy
+    with Path(name).open("rb") as file:
+        yield file
 
 
 @contextmanager

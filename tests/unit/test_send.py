@@ -1,9 +1,20 @@
-"""`send --as-recorded`: when each line was received."""
+"""`send --as-recorded`: when each line was received. And what can be read at all."""
+
+import asyncio
+import io
+import os
+import sys
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Any
 
 import orjson
 import pytest
+from click.testing import CliRunner
 
-from stream.cli.send import Recorder
+from stream.cli import send as sending
+from stream.cli.send import Recorder, send
+from stream.errors import UsageError
 
 EARLY, LATE = "2026-11-22T10:00:00.000Z", "2026-11-22T11:00:00.000Z"
 
@@ -46,3 +57,67 @@ def test_what_is_told_already_or_will_be_a_dead_letter_keeps_its_bytes() -> None
 
 def test_a_first_line_without_any_time_stays_as_it_is() -> None:
     assert Recorder().stamp(_line()) == _line()
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("/nowhere", "/nowhere is no file that can be read: name existing files"),
+        (".", ". is no file that can be read"),
+        ("x" * 300, "File name too long: name files that can be read"),
+        ("secret.ndjson", "secret.ndjson: Permission denied: name files that can be read"),
+    ],
+    ids=["none", "a folder", "too long a name", "not ours"],
+)
+def test_a_file_that_cannot_be_read_is_told_before_anything_is_sent(
+    name: str, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("secret.ndjson").touch()
+    opened = Path.open
+
+    def refusing(path: Path, *how: Any) -> Any:  # root may read what nobody may
+        if path.name == "secret.ndjson":
+            raise PermissionError(13, os.strerror(13), str(path))
+        return opened(path, *how)
+
+    monkeypatch.setattr(Path, "open", refusing)
+    error = CliRunner().invoke(send, [name]).exception
+    assert isinstance(error, UsageError), error
+    assert told in str(error)
+
+
+def test_a_closed_standard_input_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", None)
+    with pytest.raises(UsageError, match="- is no file that can be read"):
+        sending._require_readable("-")
+
+
+def test_standard_input_is_read_while_ctrl_c_still_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Within `asyncio.run` the first one only asks the loop to end, and the loop waits for what is typed."""
+
+    class Typed(io.BytesIO):
+        def read(self, *how: Any) -> bytes:
+            with pytest.raises(RuntimeError, match="no running event loop"):
+                asyncio.get_running_loop()
+            return super().read(*how)
+
+    sent: list[bytes] = []
+
+    async def take(_: Any, __: Any, standard_input: io.BytesIO, *___: Any, **____: Any) -> sending.Tally:
+        standard_input.seek(0)
+        sent.append(standard_input.read())
+        return sending.Tally(acknowledged=1)
+
+    async def nothing(_: object) -> None: ...
+
+    def run(work: Coroutine[Any, Any, Any]) -> Any:
+        return asyncio.run(work)
+
+    monkeypatch.setattr(sending, "_send", take)
+    monkeypatch.setattr(sending, "_require_events", nothing)
+    monkeypatch.setattr(sending, "run", run)
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(Typed(b"{}\n")))
+    with pytest.raises(SystemExit) as ended:
+        send.main(["-"])
+    assert (ended.value.code, sent) == (0, [b"{}\n"])
