@@ -10,8 +10,10 @@ import re
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
-_QUOTED = r'"((?:[^"\\]|\\.)*)"'
-_LINE = re.compile(rf"(\S+) \S+ .*?\[([^\]]+)\] {_QUOTED} ([0-9]{{3}}) ([0-9]{{1,18}}|-) {_QUOTED} {_QUOTED}")
+# Whatever a scanner sends, a line is read in a time that grows with its length: what a part took it never gives back, and a
+# time holds no bracket, so that no two of many brackets look through the same letters.
+_QUOTED = r'"((?:[^"\\]++|\\.)*+)"'
+_LINE = re.compile(rf"(\S++) \S++ .*?\[([^\[\]]++)\] {_QUOTED} ([0-9]{{3}}) ([0-9]{{1,18}}|-) {_QUOTED} {_QUOTED}")
 _TIME = re.compile(r"(\d{2})/(\w{3})/(\d{4}):(\d{2}):(\d{2}):(\d{2}) ([+-])(\d{2})(\d{2})")
 _MONTHS = {"JanFebMarAprMayJunJulAugSepOctNovDec"[at : at + 3]: at // 3 + 1 for at in range(0, 36, 3)}
 _ESCAPED = re.compile(r'\\(["\\])')

@@ -1,6 +1,7 @@
 """Access logs: each line becomes the event of the contract, or none."""
 
 import hashlib
+import time
 from typing import Any
 
 import pytest
@@ -108,6 +109,22 @@ def test_a_user_name_and_an_ipv6_address() -> None:
     line = _line(host="2001:db8::1").replace("- - [", "- frank miller [")
 
     assert _event(line)["context"]["ip"] == "2001:db8::1"
+
+
+def test_a_bracket_in_a_user_name_is_no_time() -> None:
+    assert _event(_line().replace("- - [", "- [admin [", 1))["timestamp"] == "2026-11-22T10:00:00.000Z"
+
+
+@pytest.mark.parametrize("start", ["", "h - ", _line()[:-1], _line()[:-2]], ids=["bare", "an address", "cut off", "nearly whole"])
+@pytest.mark.parametrize(
+    "part", ["[", "]", "[]", "[x] ", '[x] "', '[x] "y" 200 12 "', '"', " ", r"\"", "\\", "x", '" "', r'\[x] "\"']
+)
+def test_a_long_line_that_is_none_is_refused_at_once(start: str, part: str) -> None:
+    """Its time grew with the square of its length: 16,000 brackets took three seconds."""
+    line = start + part * (200_000 // len(part))
+    began = time.process_time()
+    assert parse(line, "digest:1") is None or start.startswith("192")
+    assert time.process_time() - began < 1.0
 
 
 @pytest.mark.parametrize(
