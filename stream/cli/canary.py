@@ -2,6 +2,7 @@
 
 import secrets
 import time
+from base64 import b64encode
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from typing import Any
@@ -34,6 +35,8 @@ def canary(*, url: str | None, write_key: str, patience_s: float, as_json: bool)
 
     Exit 1 where one has not come back. Workers send their own with LEADSTREAM_CANARY=30s, for /metrics.
     """
+    if ":" in write_key:
+        raise UsageError(f"--write-key {write_key!r} cannot be sent as a tracker does: give a key without a colon")
     settings = load()
     flights = run(_fly(settings, url, write_key, patience_s))
     back = [flight.back_s for flight in flights if flight.back_s is not None]
@@ -80,10 +83,10 @@ async def _by_http(url: str, write_key: str) -> dict[str, Flight]:
 
     name = secrets.token_hex(8)
     flight = Flight(None, time.monotonic())
-    timeout, auth = aiohttp.ClientTimeout(total=10), aiohttp.BasicAuth(write_key)
+    headers = {"Authorization": f"Basic {b64encode(f'{write_key}:'.encode()).decode()}"}
     try:
         async with (
-            aiohttp.ClientSession(timeout=timeout, auth=auth) as session,
+            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=10), headers=headers) as session,
             session.post(f"{url.rstrip('/')}/v1/track", json=birds.event_of(name)) as answer,
         ):
             text = await answer.text()

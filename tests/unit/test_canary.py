@@ -3,13 +3,20 @@
 from typing import Any
 
 import orjson
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+from click.testing import CliRunner
 
 from schemas.event import decode, is_echo
+from stream.cli.canary import _by_http
+from stream.cli.canary import canary as command
+from stream.collector.incoming import _basic_user
 from stream.domain import canary
 from stream.domain.log import Canary, Tick, encode
 from stream.domain.log import decode as read
 from stream.domain.people import People
 from stream.domain.ruleset.load import load
+from stream.errors import UsageError
 from stream.rulesets import default_text
 from tests.unit.standing_worker import StandingWorker, line
 
@@ -47,3 +54,23 @@ def test_no_visitor_and_no_lead_is_made_of_it() -> None:
     assert worker.simulation.rows == {}
     assert not worker.fold.leads.timers
     assert worker.fold.out == []
+
+
+def test_a_write_key_that_no_tracker_could_send_is_told_before_anything_is_asked() -> None:
+    error = CliRunner().invoke(command, ["--collector", "http://127.0.0.1:8080", "--write-key", "a:b"]).exception
+    assert isinstance(error, UsageError)
+    assert "--write-key 'a:b' cannot be sent" in str(error)
+
+
+async def test_a_write_key_arrives_as_the_collector_reads_it() -> None:
+    keys: list[str | None] = []
+
+    async def take(request: web.Request) -> web.Response:
+        keys.append(_basic_user(request.headers["Authorization"].encode()))
+        return web.json_response({})
+
+    app = web.Application()
+    app.add_routes([web.post("/v1/track", take)])
+    async with TestServer(app) as server:
+        await _by_http(str(server.make_url("/")), "schlüssel-€")
+    assert keys == ["schlüssel-€"]
