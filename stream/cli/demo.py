@@ -1,6 +1,7 @@
 """`leadstream demo`: everything at once, on sample visitors."""
 
 import asyncio
+import math
 import signal
 import time
 from collections.abc import Iterable, Iterator
@@ -45,6 +46,15 @@ class Sample:
     run: str
 
 
+class Rate(click.FloatRange):
+    """Events a second, a finite number of them."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the number."""
+        found = super().convert(value, param, ctx)
+        return found if math.isfinite(found) else self.fail(f"{value!r} is no number of events a second.", param, ctx)
+
+
 @click.command()
 @click.option("--events", type=click.Path(dir_okay=False, path_type=Path), help="Replay the visitors of this file.")
 @click.option(
@@ -55,7 +65,7 @@ class Sample:
     show_default=True,
     help="Of --events: one JSON event a line, or an Apache/nginx access log.",
 )
-@click.option("--rate", type=click.FloatRange(min=0.1), default=50.0, show_default=True, help="Events a second.")
+@click.option("--rate", type=Rate(min=0.1), default=50.0, show_default=True, help="Events a second.")
 @click.option("--once", is_flag=True, help="End after the sample, with a summary.")
 @click.option("--kafka", metavar="HOST:PORT", help="Use this Kafka instead of the embedded broker.")
 def demo(events: Path | None, layout: str, rate: float, once: bool, kafka: str | None) -> None:

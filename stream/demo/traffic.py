@@ -1,6 +1,7 @@
 """Anonymous visitors: an access log, the shipped one or any other, moved in time so that it ends now."""
 
 import gzip
+import zlib
 from collections.abc import Callable, Iterable, Iterator
 from importlib import resources
 from pathlib import Path
@@ -28,10 +29,15 @@ def shipped() -> list[Event]:
 
 def read(path: Path, layout: str) -> list[Event]:
     """Return the events of a file, `combined` or `ndjson`; raises UnreadableTraffic, OSError."""
-    packed = path.read_bytes()
-    text = (gzip.decompress(packed) if packed.startswith(b"\x1f\x8b") else packed).decode(errors="backslashreplace")
-    lines = text.splitlines()
+    lines = _unpacked(path.read_bytes()).decode(errors="backslashreplace").split("\n")
     return list(combined(lines) if layout == "combined" else ndjson(lines))
+
+
+def _unpacked(packed: bytes) -> bytes:
+    try:
+        return gzip.decompress(packed) if packed.startswith(b"\x1f\x8b") else packed
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise UnreadableTraffic(f"it is packed, and damaged or cut off ({error})") from error
 
 
 def combined(lines: Iterable[str]) -> Iterator[Event]:
@@ -59,14 +65,15 @@ def ndjson(lines: Iterable[str]) -> Iterator[Event]:
 def ending(events: list[Event], now_ms: int) -> Callable[[Event], Event]:
     """Return what moves an event in time, so that the newest of `events` happened at `now_ms`.
 
-    All are received when they are sent: `receivedAt` and `sentAt` go, what they said about the time stays.
+    All are received when they are sent: `receivedAt` and `sentAt` go, what they said about the time stays. None is moved to
+    before 1970.
     """
     newest = max(filter(None, map(_happened, events)), default=now_ms)
 
     def move(event: Event) -> Event:
         at = _happened(event)
         moved = {name: value for name, value in event.items() if name not in TIMES}
-        return moved if at is None else {**moved, "timestamp": instants.write(at + now_ms - newest)}
+        return moved if at is None else {**moved, "timestamp": instants.write(max(0, at + now_ms - newest))}
 
     return move
 

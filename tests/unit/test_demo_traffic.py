@@ -1,11 +1,14 @@
 """The demo's anonymous visitors: the shipped log, other files, and how both are moved in time."""
 
 import gzip
+from collections.abc import Callable
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from stream.cli.demo import demo
 from stream.cli.replay import plan
 from stream.demo import make_log, traffic
 from stream.demo.story import Step
@@ -67,6 +70,38 @@ def test_lines_that_are_no_access_log_are_passed_over(tmp_path: Path) -> None:
 
     (event,) = traffic.read(path, "combined")
     assert event["context"]["ip"] == make_log.lines()[0].split()[0]
+
+
+def test_events_of_all_of_history_are_moved_as_far_as_there_are_instants() -> None:
+    first, last = {"timestamp": "1970-01-01T00:00:00Z"}, {"timestamp": "9999-12-31T23:59:59Z"}
+    move = traffic.ending([first, last], NOW)
+
+    assert move(last) == {"timestamp": instants.write(NOW)}
+    assert move(first) == {"timestamp": instants.write(0)}
+
+
+def test_only_a_line_feed_ends_a_line(tmp_path: Path) -> None:
+    path = tmp_path / "events.ndjson"
+    path.write_text('{"type": "a\u2028b\u0085c"}\r\n{"type": "page"}\n', encoding="utf-8", newline="")
+
+    assert traffic.read(path, "ndjson") == [{"type": "a\u2028b\u0085c"}, {"type": "page"}]
+
+
+@pytest.mark.parametrize(
+    "damage", [lambda packed: packed[:-12], lambda packed: packed[:12] + b"\xff" * 20, lambda p: p[:-8] + b"x" * 8]
+)
+def test_a_packed_file_that_is_cut_off_or_damaged_is_told(damage: Callable[[bytes], bytes], tmp_path: Path) -> None:
+    path = tmp_path / "events.gz"
+    path.write_bytes(damage(gzip.compress(b'{"type": "page"}\n' * 100)))
+
+    with pytest.raises(traffic.UnreadableTraffic, match="it is packed, and damaged or cut off"):
+        traffic.read(path, "ndjson")
+
+
+@pytest.mark.parametrize("rate", ["inf", "nan", "0", "-inf", "many"])
+def test_a_rate_is_a_number_of_events(rate: str) -> None:
+    done = CliRunner().invoke(demo, ["--rate", rate])
+    assert (done.exit_code, "Invalid value for '--rate'" in done.stderr) == (2, True)
 
 
 @pytest.mark.parametrize(("line", "said"), [("x", "line 2 is no JSON"), ("[]", "line 2 is no JSON object")])
