@@ -11,6 +11,10 @@ import pytest
 from schemas.documents import LeadDocument, LeadOutcomes
 from schemas.event import Rejected, decode, partition_key
 from schemas.stage_change import lead_events
+from stream.cli import demo
+from stream.cli.screen import Screen
+from stream.runtime.restoring import Restoring
+from stream.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
@@ -33,6 +37,34 @@ def test_every_event_shown_is_accepted_and_has_a_key(text: str) -> None:
 
 def test_the_fact_shown_to_the_crm_is_of_the_contract() -> None:
     lead_events.validate_json(examples("for-crm.md")[0])
+
+
+def test_every_fact_of_a_lead_is_told_to_the_crm_with_its_schema() -> None:
+    page = (ROOT / "docs/for-crm.md").read_text("utf-8")
+    kinds = re.findall(r"\"const\": ?\"([a-z_.]+\.v1)\"", json.dumps(lead_events.json_schema()))
+
+    assert len(kinds) == 5
+    for kind in kinds:
+        assert f"`{kind}`" in page or kind in examples("for-crm.md")[0]
+    for name in ("stage-change", "lead-merged", "lead-unmerged", "lead-erased", "identity-conflict"):
+        assert f"../schemas/generated/{name}.schema.json" in page
+
+
+def test_the_runbook_names_what_health_says_of_restoring() -> None:
+    page = (ROOT / "docs/runbook/LeadstreamWorkerNotReady.md").read_text("utf-8")
+    told = re.search(r"`restoring` \(([^)]*)\)", page)
+
+    assert told is not None
+    assert re.findall(r"`(\w+)`", told[1]) == list(Restoring(1, lambda: 0).document())
+
+
+def test_the_output_of_the_demo_begins_as_it_does(capsys: pytest.CaptureFixture[str]) -> None:
+    page = (ROOT / "README.md").read_text("utf-8")
+    shown = page[page.index("Kafka           ") : page.index("times are UTC")]
+    demo._introduce(Screen(markup=True, width=200), Settings(), demo.Sample([], 1.0, once=True, run=""))
+
+    told = capsys.readouterr().out.partition("times are UTC")[0]
+    assert [line[:16] for line in shown.splitlines()] == [line[:16] for line in told.splitlines()]
 
 
 def test_the_outcomes_shown_to_the_crm_are_of_the_contract() -> None:
