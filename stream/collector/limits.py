@@ -6,9 +6,9 @@
     check_head(raw_headers, path_bytes, LIMITS)           # Refused(431 | 414)
 
 The server cuts off who is slow: `head_s` from the first byte to the end of the headers, `body_s` from there to the end of the
-body, `idle_s` between requests. Others allow: Segment 500 KB and 2,500 events a batch, RudderStack 4,000 KB, Snowplow 1 MB,
-40 KB of headers and a request line of 20 KB (a page view as a pixel). Depth is orjson's business: beyond 1,024 levels it is
-no JSON; the judge of events (schemas.event) allows 32, and 1,000 members, in an event.
+body, `body_s` also for an answer to be read, `idle_s` between requests. Others allow: Segment 500 KB and 2,500 events a batch,
+RudderStack 4,000 KB, Snowplow 1 MB, 40 KB of headers and a request line of 20 KB (a page view as a pixel). Depth is orjson's
+business: beyond 1,024 levels it is no JSON; the judge of events (schemas.event) allows 32, and 1,000 members, in an event.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping

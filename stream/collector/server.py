@@ -38,6 +38,7 @@ class JoinedWrites:
         self._transport, self._head = transport, b""
         self.is_closing, self.get_extra_info = transport.is_closing, transport.get_extra_info
         self.pause_reading, self.resume_reading = transport.pause_reading, transport.resume_reading
+        self.abort = transport.abort
 
     def write(self, data: bytes) -> None:
         """Write, behind what was kept back."""
@@ -60,9 +61,14 @@ class JoinedWrites:
 
 
 class LimitedProtocol(WholeProtocol):
-    """Ends a connection whose head is too long; says since when it has been in the middle of a request."""
+    """Ends a connection whose head is too long; says since when it has been in the middle of a request, or not been read.
+
+    `head_bytes` are those that came since the last head was complete, or since the last piece of a body: behind a body, too,
+    there may be headers, or an end that never comes.
+    """
 
     reading_since: float | None = None
+    unread_since: float | None = None
     head_bytes = 0
     in_body = False
     config: "LimitedConfig"
@@ -90,9 +96,6 @@ class LimitedProtocol(WholeProtocol):
         """Read on."""
         if self.reading_since is None:
             self.reading_since = self.loop.time()
-        if self.in_body:
-            super().data_received(data)
-            return
         self.head_bytes += len(data)
         super().data_received(data)
         if self.head_bytes > LIMITS.header_bytes + LIMITS.path_bytes:  # and it goes on: a complete one sets this to 0
@@ -103,6 +106,11 @@ class LimitedProtocol(WholeProtocol):
         self.in_body, self.head_bytes, self.reading_since = True, 0, self.loop.time()
         super().on_headers_complete()
 
+    def on_body(self, body: bytes) -> None:
+        """Take a part of the body."""
+        self.head_bytes = 0
+        super().on_body(body)
+
     def on_message_complete(self) -> None:
         """Stop the clock."""
         super().on_message_complete()
@@ -112,6 +120,23 @@ class LimitedProtocol(WholeProtocol):
         """Let nothing be kept back."""
         self.transport.flush()  # type: ignore[attr-defined]  # it is a JoinedWrites
         super().on_response_complete()
+
+    def pause_writing(self) -> None:
+        """Write no more for now, and start the clock of whoever should read."""
+        super().pause_writing()
+        self.unread_since = self.loop.time()
+
+    def resume_writing(self) -> None:
+        """Write on."""
+        super().resume_writing()
+        self.unread_since = None
+
+    def is_unread(self, now: float) -> bool:
+        """Tell whether an answer is not read; one that is the last of its connection is noticed when this is first asked."""
+        if self.unread_since is None:
+            self.unread_since = now if self.transport.is_closing() else None
+            return False
+        return now - self.unread_since > LIMITS.body_s
 
     def is_late(self, now: float) -> bool:
         """Tell whether a request takes longer to come in than it may."""
@@ -128,11 +153,12 @@ class LimitedProtocol(WholeProtocol):
         self._end(408)
 
     def _end(self, status: int) -> None:
-        if not self.transport.is_closing():
-            cycle: RequestResponseCycle | None = self.cycle
-            if cycle is None or cycle.response_complete or not cycle.response_started:
-                self.transport.write(STATUS_LINE[status] + b"content-length: 0\r\nconnection: close\r\n\r\n")
-            self.transport.close()
+        if self.transport.is_closing() or self._ends_behind_its_answers():
+            return
+        cycle: RequestResponseCycle | None = self.cycle
+        if cycle is None or cycle.response_complete or not (cycle.response_started or self.pipeline):
+            self.transport.write(STATUS_LINE[status] + b"content-length: 0\r\nconnection: close\r\n\r\n")
+        self.transport.close()
 
 
 class Server(uvicorn.Server):
@@ -187,7 +213,9 @@ async def sweep(server: Server) -> None:
         for number, connection in enumerate(connections):
             if number % AT_ONCE == AT_ONCE - 1:
                 await asyncio.sleep(0)  # nobody waits while thousands are looked at
-            if connection.is_late(now):
+            if connection.is_unread(now):
+                connection.transport.abort()
+            elif connection.is_late(now):
                 connection.give_up()
             elif connection.is_idle(now):
                 connection.timeout_keep_alive_handler()

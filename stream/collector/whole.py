@@ -7,12 +7,19 @@ through ASGI, with the same outcome (`tests/unit/test_collector_whole.py` compar
 """
 
 import asyncio
+from collections.abc import Sized
 from typing import Any, Final, Protocol, runtime_checkable
 
+from httptools import HttpParserError, HttpParserUpgrade
+from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from stream.collector.request import Headers
 
+WAITING: Final = 32
+"""Requests of one connection that wait for the answer of the one before them."""
+
+_INVALID: Final = "Invalid HTTP request received."
 _FAILED: Final = b"content-type: text/plain; charset=utf-8\r\ncontent-length: 21\r\n\r\nInternal Server Error"
 _CLOSE: Final = b"connection: close\r\n"
 
@@ -38,6 +45,7 @@ class Exchange:
     """A whole request and its answer, as far as uvicorn looks at what it calls a cycle."""
 
     __slots__ = ("disconnected", "keep_alive", "response_complete")
+    more_body = False
 
     def __init__(self) -> None:
         self.keep_alive, self.disconnected, self.response_complete = True, False, False
@@ -56,6 +64,19 @@ class Exchange:
         """Do nothing."""
 
 
+class Flow(FlowControl):
+    """Reads nothing more of a connection while requests of it wait for their turn, and nothing at all once it `is_over`."""
+
+    def __init__(self, transport: asyncio.Transport, waiting: Sized) -> None:
+        super().__init__(transport)
+        self.is_over, self._waiting = False, waiting
+
+    def resume_reading(self) -> None:
+        """Read on, if nothing waits."""
+        if not self._waiting and not self.is_over:
+            super().resume_reading()
+
+
 class WholeProtocol(HttpToolsProtocol):
     """Speaks HTTP as uvicorn does; whole requests go to the application at once, if it is a Taker."""
 
@@ -67,17 +88,25 @@ class WholeProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Take a connection."""
         super().connection_made(transport)
+        self.flow: Flow = Flow(transport, self.pipeline)
         app: Any = self.app
         self._taker = app if isinstance(app, Taker) else None
         self._peer = None if self.client is None else self.client[0]
 
     def data_received(self, data: bytes) -> None:
         """Read on; a request of which only a part is here goes through ASGI."""
-        super().data_received(data)
-        if self._parts is not None:
-            parts, self._parts = self._parts, None
-            if not self.transport.is_closing():
-                self._begin_asgi(parts)
+        self._unset_keepalive_if_required()
+        try:
+            self.parser.feed_data(data)
+            if self._parts is not None:
+                parts, self._parts = self._parts, None
+                if not self.transport.is_closing():
+                    self._begin_asgi(parts)
+        except HttpParserUpgrade:
+            self._unsupported_upgrade_warning()
+        except HttpParserError:
+            self.logger.warning(_INVALID)
+            self.send_400_response(_INVALID)
 
     def on_message_begin(self) -> None:
         """Begin a request, without what only ASGI needs."""
@@ -93,8 +122,10 @@ class WholeProtocol(HttpToolsProtocol):
         self._in_head = False
         if self._may_be_whole():
             self._parts = []
-        else:
+        elif len(self.pipeline) < WAITING:
             self._begin_asgi(None)
+        else:
+            raise HttpParserError("too many of its requests wait for their turn")
 
     def on_body(self, body: bytes) -> None:
         """Take a part of the body."""
@@ -107,7 +138,7 @@ class WholeProtocol(HttpToolsProtocol):
         """Begin what lies here whole."""
         parts = self._parts
         if parts is None:
-            super().on_message_complete()
+            self._complete_asgi()
             return
         self._parts = None
         body = parts[0] if len(parts) == 1 else b"".join(parts)
@@ -127,6 +158,12 @@ class WholeProtocol(HttpToolsProtocol):
         else:
             begun.stored.add_done_callback(lambda _: self._answer(exchange, begun))
 
+    def _complete_asgi(self) -> None:
+        """Tell the application that the body is here; if it was answered before, nobody else will call the connection idle."""
+        super().on_message_complete()
+        if self.cycle.response_complete:
+            self.idle_since = self.loop.time()
+
     def on_response_complete(self) -> None:
         """Do what uvicorn does, with no timer a request: who is idle too long is found by a sweep."""
         self.server_state.total_requests += 1
@@ -138,6 +175,23 @@ class WholeProtocol(HttpToolsProtocol):
             self._start_asgi_task(cycle, app)
         else:
             self.idle_since = self.loop.time()
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what cannot be read on; what came whole before it is answered, or else nothing is: it would be out of turn."""
+        if self._ends_behind_its_answers():
+            return
+        if not self.pipeline:
+            super().send_400_response(msg)
+        self.transport.close()
+
+    def _ends_behind_its_answers(self) -> bool:
+        """Take nothing more where the last request that came is whole and waits for its answer; with that it ends."""
+        cycle: Any = self.cycle
+        if cycle is None or cycle.response_complete or cycle.more_body:
+            return False
+        cycle.keep_alive, self.flow.is_over = False, True
+        self.flow.pause_reading()
+        return True
 
     def _unset_keepalive_if_required(self) -> None:
         self.idle_since = None
@@ -153,6 +207,7 @@ class WholeProtocol(HttpToolsProtocol):
             and parser.get_http_version() == "1.1"
             and parser.should_keep_alive()
             and not parser.should_upgrade()
+            and not self.flow.write_paused
         )
 
     def _begin_asgi(self, parts: list[bytes] | None) -> None:
@@ -162,7 +217,10 @@ class WholeProtocol(HttpToolsProtocol):
         self.url = url
         for name, value in headers:
             super().on_header(name, value)
-        super().on_headers_complete()
+        try:
+            super().on_headers_complete()
+        except AttributeError as error:  # uvicorn's, of an address without a path
+            raise HttpParserError(f"no path: {url!r}") from error
         for part in parts or ():
             super().on_body(part)
 

@@ -25,6 +25,7 @@ class Running:
         self.let = asyncio.Event()
         self.let.set()
         self.entered = 0
+        self.answer = b"OK"
         self.server = make_server(self.app)
         self.listening = listen("127.0.0.1", 0)
         self.port: int = self.listening.getsockname()[1]
@@ -38,8 +39,8 @@ class Running:
             more = message.get("more_body", False)
         self.entered += 1
         await self.let.wait()
-        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
-        await send({"type": "http.response.body", "body": b"OK"})
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"%d" % len(self.answer))]})
+        await send({"type": "http.response.body", "body": self.answer})
 
     async def open(self, said: bytes, local: str = "127.0.0.1") -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port, local_addr=(local, 0))
@@ -133,6 +134,15 @@ async def test_a_request_that_waits_for_kafka_is_not_late(running: Running) -> N
     assert await status_of(reader) == 200
     writer.close()
     also.close()
+
+
+@pytest.mark.parametrize("said", [GOOD, GOOD[:-2] + b"Connection: close\r\n\r\n"], ids=["kept", "closing"])
+async def test_who_does_not_read_an_answer_is_cut_off(running: Running, said: bytes) -> None:
+    running.answer = bytes(32 * 1024 * 1024)
+    _, writer = await running.open(said)
+    await until(lambda: running.entered == 1)
+    await until(lambda: not running.server.server_state.connections)
+    writer.close()
 
 
 async def test_more_connections_than_allowed_are_turned_away(running: Running) -> None:

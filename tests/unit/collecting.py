@@ -117,6 +117,7 @@ class Line:
         config = make_server(collecting.app).config
         config.load()
         self.peer, self.said, self.closed, self.state = collecting.peer, b"", False, ServerState()
+        self.is_reading = True
         self.protocol = LimitedProtocol(config=config, server_state=self.state, app_state={})
         self.protocol.connection_made(self)
 
@@ -126,6 +127,9 @@ class Line:
     def close(self) -> None:
         self.closed = True
 
+    def abort(self) -> None:
+        self.closed = True
+
     def is_closing(self) -> bool:
         return self.closed
 
@@ -133,10 +137,10 @@ class Line:
         return {"peername": (self.peer, 40_000)}.get(name)
 
     def pause_reading(self) -> None:
-        pass
+        self.is_reading = False
 
     def resume_reading(self) -> None:
-        pass
+        self.is_reading = True
 
     async def hear(self, *pieces: bytes, answers: int = 1) -> bytes:
         """Take what comes, and return what is answered."""

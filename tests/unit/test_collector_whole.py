@@ -3,13 +3,16 @@
 import asyncio
 import gzip
 from base64 import b64encode
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
 
+from stream.collector.limits import LIMITS
 from stream.collector.request import Refused
+from stream.collector.whole import WAITING
 from stream.settings import Settings
 from tests.unit.collecting import Collecting, Line, Outbox
 
@@ -214,3 +217,104 @@ async def test_who_asks_nothing_more_is_found_idle(pair: tuple[Collecting, Colle
     assert line.protocol.is_idle(later + 1)
     line.protocol.data_received(b"POST")
     assert not line.protocol.is_idle(later + 1), "it is in the middle of a request; that is another limit's business"
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not condition():  # noqa: ASYNC110 - what is waited for knows nothing of us
+            await asyncio.sleep(0)
+
+
+async def test_nothing_more_is_read_while_requests_wait_for_their_turn(pair: tuple[Collecting, Collecting]) -> None:
+    line, outbox = waiting(pair)
+    for _ in range(3):
+        line.protocol.data_received(written("/v1/page", PAGE, by("web")))
+    for turn in (2, 3, 4):
+        outbox.done.set_result(None)
+        await until(lambda turn=turn: len(outbox.records) == turn)  # type: ignore[misc]
+        assert line.is_reading == (turn == 4)
+    outbox.done.set_result(None)
+    await line.hear(answers=4)
+    assert line.is_reading
+
+
+async def test_of_requests_that_wait_for_their_turn_there_are_only_so_many_and_then_an_end(
+    pair: tuple[Collecting, Collecting],
+) -> None:
+    line, outbox = waiting(pair)
+    line.protocol.data_received(written("/v1/nothing", {}, {}) * 1_000)
+    assert len(line.protocol.pipeline) == WAITING
+    assert line.said == b""
+    outbox.done.set_result(None)
+    await until(lambda: line.closed)
+    answers = line.said.split(b"HTTP/1.1 ")[1:]
+    assert [int(answer[:3]) for answer in answers] == [200] + [404] * WAITING
+    assert [b"connection: close" in answer for answer in answers] == [False] * WAITING + [True]
+
+
+async def test_what_is_no_http_does_not_take_the_answer_of_the_request_before_it(pair: tuple[Collecting, Collecting]) -> None:
+    line, outbox = waiting(pair)
+    line.protocol.data_received(b"nonsense\r\n\r\n")
+    assert not line.is_reading
+    assert line.said == b""
+    outbox.done.set_result(None)
+    assert (await line.hear()).startswith(b"HTTP/1.1 200 ")
+    assert line.said.count(b"HTTP/1.1 ") == 1
+    assert line.closed
+
+
+async def test_a_body_that_breaks_off_behind_a_request_that_waits_is_answered_by_an_end(
+    pair: tuple[Collecting, Collecting],
+) -> None:
+    line, _ = waiting(pair)
+    line.protocol.data_received(b"POST /v1/page HTTP/1.1\r\nHost: c\r\nTransfer-Encoding: chunked\r\n\r\nno length\r\n")
+    assert line.closed
+    assert line.said == b""
+
+
+async def test_answers_that_nobody_reads_do_not_pile_up(pair: tuple[Collecting, Collecting]) -> None:
+    line = Line(pair[0])
+    line.protocol.pause_writing()
+    for _ in range(20):
+        line.protocol.data_received(written("/v1/page", PAGE, {}))
+    await asyncio.sleep(0)
+    assert line.said == b""
+    assert not line.is_reading
+    now = line.protocol.loop.time()
+    assert not line.protocol.is_unread(now + LIMITS.body_s - 1)
+    assert line.protocol.is_unread(now + LIMITS.body_s + 1)
+    line.protocol.resume_writing()
+    assert not line.protocol.is_unread(now + LIMITS.body_s + 1)
+    assert (await line.hear(answers=20)).count(b"HTTP/1.1 401 ") == 20
+
+
+async def test_a_trailer_without_end_is_a_head_without_end(pair: tuple[Collecting, Collecting]) -> None:
+    head = b"POST /v1/page HTTP/1.1\r\nHost: c\r\nTransfer-Encoding: chunked\r\n\r\n"
+    body = b"%x\r\n%b\r\n" % (70_000, b" " * 70_000)
+    line = Line(pair[0])
+    for piece in (head, body, body, b"0\r\nX: ", b"x" * 40_000):
+        line.protocol.data_received(piece)
+    assert not line.closed, "the body is no trailer"
+    line.protocol.data_received(b"x" * 40_000)
+    assert line.said.startswith(b"HTTP/1.1 431 ")
+    assert line.closed
+
+
+@pytest.mark.parametrize("method", ["POST", "OPTIONS"])
+async def test_who_is_answered_before_its_body_is_here_is_found_idle_too(
+    pair: tuple[Collecting, Collecting], method: str
+) -> None:
+    line = Line(pair[0])
+    said = written("/v1/nothing", b"x", {}, method)
+    await line.hear(said[:-1])
+    line.protocol.data_received(said[-1:])
+    assert line.protocol.is_idle(line.protocol.loop.time() + line.protocol.timeout_keep_alive + 1)
+
+
+@pytest.mark.parametrize("cut", [None, -5], ids=["whole", "in-two"])
+@pytest.mark.parametrize("address", ["http://collect.example:99999/v1/page", "http://collect.example"])
+async def test_an_address_that_is_none_is_refused(pair: tuple[Collecting, Collecting], address: str, cut: int | None) -> None:
+    said = written(address, PAGE, by("web"))
+    line = Line(pair[0])
+    assert (await line.hear(*([said] if cut is None else [said[:cut]]))).startswith(b"HTTP/1.1 400 ")
+    assert line.closed
