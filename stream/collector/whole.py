@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Sized
 from typing import Any, Final, Protocol, runtime_checkable
 
-from httptools import HttpParserError, HttpParserUpgrade
+from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
@@ -82,6 +82,7 @@ class WholeProtocol(HttpToolsProtocol):
 
     idle_since: float | None = None
     _in_head = True
+    _upgrades = False
     _parts: list[bytes] | None = None
     _dated: tuple[Any, bytes] = (None, b"")
 
@@ -97,16 +98,36 @@ class WholeProtocol(HttpToolsProtocol):
         """Read on; a request of which only a part is here goes through ASGI."""
         self._unset_keepalive_if_required()
         try:
-            self.parser.feed_data(data)
+            self._feed(data)
             if self._parts is not None:
                 parts, self._parts = self._parts, None
                 if not self.transport.is_closing():
                     self._begin_asgi(parts)
-        except HttpParserUpgrade:
-            self._unsupported_upgrade_warning()
         except HttpParserError:
             self.logger.warning(_INVALID)
             self.send_400_response(_INVALID)
+
+    def _feed(self, data: bytes) -> None:
+        """Parse what came; where the parser stops at an Upgrade, go on behind it."""
+        rest: bytes | memoryview = data
+        while rest:
+            try:
+                self.parser.feed_data(rest)
+            except HttpParserUpgrade as upgrade:
+                rest = memoryview(rest)[upgrade.args[0] :]
+                self._go_on_as_before()
+            else:
+                return
+
+    def _go_on_as_before(self) -> None:
+        """Read a head again without its Upgrade: we speak nothing else, but the parser would pass over the body."""
+        lines = b"".join(b"%b: %b\r\n" % pair for pair in self.headers if pair[0] != b"upgrade")
+        version = self.parser.get_http_version().encode()
+        head = b"%b %b HTTP/%b\r\n%b\r\n" % (self.parser.get_method(), self.url, version, lines)
+        self._upgrades = False
+        self.parser = HttpRequestParser(self)
+        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
+        self.parser.feed_data(head)
 
     def on_message_begin(self) -> None:
         """Begin a request, without what only ASGI needs."""
@@ -120,7 +141,11 @@ class WholeProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """Decide which way it goes."""
         self._in_head = False
-        if self._may_be_whole():
+        if self.parser.should_upgrade():
+            if self.parser.get_method() == b"CONNECT":
+                raise HttpParserError("this is no proxy")
+            self._upgrades = True
+        elif self._may_be_whole():
             self._parts = []
         elif len(self.pipeline) < WAITING:
             self._begin_asgi(None)
@@ -160,6 +185,8 @@ class WholeProtocol(HttpToolsProtocol):
 
     def _complete_asgi(self) -> None:
         """Tell the application that the body is here; if it was answered before, nobody else will call the connection idle."""
+        if self._upgrades:
+            return
         super().on_message_complete()
         if self.cycle.response_complete:
             self.idle_since = self.loop.time()
@@ -206,7 +233,6 @@ class WholeProtocol(HttpToolsProtocol):
             and parser.get_method() == b"POST"
             and parser.get_http_version() == "1.1"
             and parser.should_keep_alive()
-            and not parser.should_upgrade()
             and not self.flow.write_paused
         )
 

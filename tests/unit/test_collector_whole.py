@@ -311,6 +311,30 @@ async def test_who_is_answered_before_its_body_is_here_is_found_idle_too(
     assert line.protocol.is_idle(line.protocol.loop.time() + line.protocol.timeout_keep_alive + 1)
 
 
+H2C = {"connection": "Upgrade, HTTP2-Settings", "upgrade": "h2c", "http2-settings": "AAMAAABkAAQAoAAAAAIAAAAA"}
+
+
+@pytest.mark.parametrize("cut", [None, 30, 200, -40, -len(orjson.dumps(PAGE))])
+async def test_who_asks_for_http_2_is_answered_by_http_1_as_any_other(
+    pair: tuple[Collecting, Collecting], cut: int | None
+) -> None:
+    one, other = pair
+    said = written("/v1/page", PAGE, by("web") | H2C)
+    line = Line(one)
+    whole = await line.hear(*([said] if cut is None else [said[:cut], said[cut:]]))
+    assert whole == await Line(other).hear(written("/v1/page", PAGE, by("web")))
+    assert one.outbox.records == other.outbox.records
+    await line.hear(said + written("/v1/page", PAGE, by("web")), answers=3)
+    assert line.said.count(b"HTTP/1.1 200 ") == 3
+    assert not line.closed
+
+
+async def test_who_asks_for_a_tunnel_is_refused(pair: tuple[Collecting, Collecting]) -> None:
+    line = Line(pair[0])
+    assert (await line.hear(b"CONNECT inside:443 HTTP/1.1\r\nHost: inside\r\n\r\n")).startswith(b"HTTP/1.1 400 ")
+    assert line.closed
+
+
 @pytest.mark.parametrize("cut", [None, -5], ids=["whole", "in-two"])
 @pytest.mark.parametrize("address", ["http://collect.example:99999/v1/page", "http://collect.example"])
 async def test_an_address_that_is_none_is_refused(pair: tuple[Collecting, Collecting], address: str, cut: int | None) -> None:
