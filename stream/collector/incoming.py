@@ -1,5 +1,6 @@
 """What every protocol hands on: events, the key they come under, and how the client wants to be answered."""
 
+import re
 from base64 import b64decode
 from binascii import Error as NotBase64
 from collections.abc import Mapping
@@ -17,6 +18,12 @@ Event = dict[str, Any]
 
 _LONGEST: Final = 2_048
 """Bytes of an Authorization with a write key in it: nothing longer is looked at, or remembered."""
+_MENDED: Final = 128 * 1024
+"""Bytes of a body that is looked through for halves of characters: twice what a browser's page can send when it is left."""
+_PAIR_OR_HALF: Final = re.compile(
+    rb"(?<!\\)((?:\\\\)*)(?:(\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})|\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
+)
+"""Behind backslashes that escape each other: an escaped character beyond U+FFFF, or one half of one."""
 _FORM: Final = b"application/x-www-form-urlencoded"
 
 
@@ -34,11 +41,14 @@ class Incoming(msgspec.Struct):
 
 
 def document_of(request: Request) -> Any:
-    """Read the body as JSON, whatever its Content-Type says; of a form, its member `data`, also in base64. Raises Refused."""
+    """Read the body as JSON, whatever its Content-Type says; of a form, its member `data`, also in base64. Raises Refused.
+
+    Half a character, of a title that was cut through an emoji, becomes U+FFFD: the other events of its batch are good.
+    """
     try:
         return orjson.loads(request.body)
     except orjson.JSONDecodeError as error:
-        data = _form_data(request)
+        data = _mended(request.body) if "surrogate" in error.msg else _form_data(request)
         if data is not None:
             return data
         raise Refused(400, "not_json", f"the body is no JSON: {error}") from error
@@ -52,6 +62,16 @@ def batch_of(document: Any, member: str, example: str) -> list[Any]:
     if len(events) > LIMITS.events:
         raise Refused(413, "too_large", f"more than {LIMITS.events} events: send smaller batches")
     return events
+
+
+def _mended(body: bytes) -> Any:
+    """Return what JSON says with U+FFFD for each half of a character, as browsers write it; None: still nothing."""
+    if len(body) > _MENDED:
+        return None
+    try:
+        return orjson.loads(_PAIR_OR_HALF.sub(lambda found: found[0] if found[2] else found[1] + rb"\ufffd", body))
+    except orjson.JSONDecodeError:
+        return None
 
 
 def _form_data(request: Request) -> Any:

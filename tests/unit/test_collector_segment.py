@@ -119,6 +119,29 @@ async def test_what_a_batch_says_of_all_its_events_stands_in_each() -> None:
     assert [event["context"]["timezone"] for event in collecting.events] == ["Europe/Berlin"] * 2
 
 
+@pytest.mark.parametrize(
+    ("sent", "title"),
+    [
+        (rb"cut \ud83d", "cut \ufffd"),
+        (rb"\uDE00 cut", "\ufffd cut"),
+        (rb"\ud83d\ud83d\ude00\ude00", "\ufffd\U0001f600\ufffd"),
+        (rb"\ud83d\u0041\\\ud83d", "\ufffdA\\\ufffd"),
+        (rb"\ud83d is written \\ud83d", "\ufffd is written \\ud83d"),
+    ],
+)
+async def test_a_title_that_was_cut_through_a_character_costs_no_event(sent: bytes, title: str) -> None:
+    collecting = Collecting()
+    batch = b'{"batch":[{"type":"page","anonymousId":"a","name":"%b"},{"type":"page","anonymousId":"a"}]}'
+    assert (await collecting.post("/v1/batch", batch % sent)).document == {"success": True}
+    assert [event.get("name") for event in collecting.events] == [title, None]
+
+
+@pytest.mark.parametrize("rest", [b"", b'"' + b" " * 200_000 + b"}"], ids=["no-json", "large"])
+async def test_a_body_with_half_a_character_that_is_no_json_beside_that_or_large_is_refused(rest: bytes) -> None:
+    answer = await Collecting().post("/v1/page", rb'{"type":"page","anonymousId":"a","name":"\ud83d' + rest)
+    assert (answer.status, answer.document["reason"]) == (400, "not_json")
+
+
 class Untouched(dict[str, Any]):
     """An event that nobody may read yet."""
 
