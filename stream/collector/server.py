@@ -38,7 +38,6 @@ class JoinedWrites:
         self._transport, self._head = transport, b""
         self.is_closing, self.get_extra_info = transport.is_closing, transport.get_extra_info
         self.pause_reading, self.resume_reading = transport.pause_reading, transport.resume_reading
-        self.abort = transport.abort
 
     def write(self, data: bytes) -> None:
         """Write, behind what was kept back."""
@@ -58,6 +57,10 @@ class JoinedWrites:
         """Close when all is written."""
         self.flush()
         self._transport.close()
+
+    def abort(self) -> None:
+        """Close at once: who should read does not."""
+        self._transport.abort()
 
 
 class LimitedProtocol(WholeProtocol):

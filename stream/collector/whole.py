@@ -12,7 +12,7 @@ from typing import Any, Final, Protocol, runtime_checkable
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 from uvicorn.protocols.http.flow_control import FlowControl
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from stream.collector.request import Headers
 
@@ -84,6 +84,7 @@ class WholeProtocol(HttpToolsProtocol):
     _in_head = True
     _upgrades = False
     _parts: list[bytes] | None = None
+    _answered: RequestResponseCycle | None = None
     _dated: tuple[Any, bytes] = (None, b"")
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -93,6 +94,12 @@ class WholeProtocol(HttpToolsProtocol):
         app: Any = self.app
         self._taker = app if isinstance(app, Taker) else None
         self._peer = None if self.client is None else self.client[0]
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Tell the request that is being answered: it need not be the last that came, which is the one uvicorn tells."""
+        if self._answered is not None:
+            self._answered.disconnected = True
+        super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         """Read on; a request of which only a part is here goes through ASGI."""
@@ -202,6 +209,10 @@ class WholeProtocol(HttpToolsProtocol):
             self._start_asgi_task(cycle, app)
         else:
             self.idle_since = self.loop.time()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        self._answered = cycle
+        super()._start_asgi_task(cycle, app)
 
     def send_400_response(self, msg: str) -> None:
         """Refuse what cannot be read on; what came whole before it is answered, or else nothing is: it would be out of turn."""

@@ -288,6 +288,18 @@ async def test_answers_that_nobody_reads_do_not_pile_up(pair: tuple[Collecting, 
     assert (await line.hear(answers=20)).count(b"HTTP/1.1 401 ") == 20
 
 
+async def test_who_is_cut_off_before_its_answers_are_written_is_written_none(pair: tuple[Collecting, Collecting]) -> None:
+    line = Line(pair[0])
+    line.protocol.pause_writing()
+    line.protocol.data_received(written("/v1/nothing", {}, {}) * 3)
+    await asyncio.sleep(0)
+    line.protocol.connection_lost(None)
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert line.said == b""
+    assert not line.state.tasks
+
+
 async def test_a_trailer_without_end_is_a_head_without_end(pair: tuple[Collecting, Collecting]) -> None:
     head = b"POST /v1/page HTTP/1.1\r\nHost: c\r\nTransfer-Encoding: chunked\r\n\r\n"
     body = b"%x\r\n%b\r\n" % (70_000, b" " * 70_000)
