@@ -72,7 +72,6 @@ class LimitedProtocol(WholeProtocol):
 
     reading_since: float | None = None
     unread_since: float | None = None
-    head_bytes = 0
     in_body = False
     config: "LimitedConfig"
     _entered: bytes | None = None
@@ -108,11 +107,6 @@ class LimitedProtocol(WholeProtocol):
         """Give the body a time of its own."""
         self.in_body, self.head_bytes, self.reading_since = True, 0, self.loop.time()
         super().on_headers_complete()
-
-    def on_body(self, body: bytes) -> None:
-        """Take a part of the body."""
-        self.head_bytes = 0
-        super().on_body(body)
 
     def on_message_complete(self) -> None:
         """Stop the clock."""

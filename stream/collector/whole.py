@@ -73,7 +73,7 @@ class Flow(FlowControl):
 
     def resume_reading(self) -> None:
         """Read on, if nothing waits."""
-        if not self._waiting and not self.is_over:
+        if self.read_paused and not self._waiting and not self.is_over:
             super().resume_reading()
 
 
@@ -81,6 +81,7 @@ class WholeProtocol(HttpToolsProtocol):
     """Speaks HTTP as uvicorn does; whole requests go to the application at once, if it is a Taker."""
 
     idle_since: float | None = None
+    head_bytes = 0
     _in_head = True
     _upgrades = False
     _parts: list[bytes] | None = None
@@ -161,6 +162,7 @@ class WholeProtocol(HttpToolsProtocol):
 
     def on_body(self, body: bytes) -> None:
         """Take a part of the body."""
+        self.head_bytes = 0
         if self._parts is None:
             super().on_body(body)
         else:
