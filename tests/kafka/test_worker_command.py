@@ -1,12 +1,13 @@
 """`leadstream worker` as a process: starts, tells what is wrong, ends; and a replay through it."""
 
 import sys
+from pathlib import Path
 
 import pytest
 
 from stream.domain import visitor
 from stream.runtime.embedded import free_port
-from tests.brokers import Installation, Process, wait_until
+from tests.brokers import Broker, Installation, Process, wait_until
 
 pytestmark = pytest.mark.process
 
@@ -67,6 +68,20 @@ def test_a_wrong_setting_is_one_line_and_exit_2(on_kafka: Installation) -> None:
 
     assert done.returncode == 2
     assert done.stderr == "leadstream: unknown setting LEADSTREAM_PARTITION: did you mean LEADSTREAM_PARTITIONS?\n"
+
+
+@pytest.mark.embedded
+def test_a_look_up_file_that_is_not_there_is_one_line_and_exit_2(embedded: Broker, tmp_path: Path) -> None:
+    installation = Installation(embedded, tmp_path)
+    try:
+        assert installation.run("topics").returncode == 0
+        done = installation.run("worker", COMPANY_RANGES="/nonexistent")
+    finally:
+        installation.close()
+
+    assert done.returncode == 2, done.stderr
+    assert done.stderr.startswith("leadstream: /nonexistent: "), done.stderr
+    assert done.stderr.count("\n") == 1
 
 
 def test_a_replayed_letter_is_applied_once_however_often_it_is_replayed(installation: Installation) -> None:

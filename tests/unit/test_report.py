@@ -100,12 +100,20 @@ def test_long_lists_are_cut(ranges: str, tmp_path: Path) -> None:
     [
         (("reach",), "set LEADSTREAM_COMPANY_RANGES or --ranges"),
         (("reach", "--ranges", "RANGES", "--column", "segment"), "no company with anything in the column 'segment'"),
+        (("reach", "--ranges", "/nonexistent"), "/nonexistent: "),
     ],
 )
 def test_what_cannot_be_asked_is_told(words: tuple[str, ...], told: str, ranges: str) -> None:
     error = call(*(ranges if word == "RANGES" else word for word in words)).exception
     assert isinstance(error, UsageError)
     assert told in str(error)
+
+
+def test_networks_need_the_ranges_file_that_the_settings_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LEADSTREAM_COMPANY_RANGES", "/nonexistent")
+    error = call("networks").exception
+    assert isinstance(error, UsageError), error
+    assert str(error).startswith("/nonexistent: ")
 
 
 def records() -> list[SimpleNamespace]:
