@@ -8,8 +8,8 @@ from typing import Any
 import orjson
 import pytest
 from click.testing import CliRunner
-from rich.console import Console
 
+from stream.cli.screen import Screen
 from stream.cli.simulate import simulate as command
 from stream.cli.simulated import SHOWN, show, told
 from stream.domain.documents import TooEarly
@@ -316,7 +316,7 @@ def test_facts_in_words(type_: str, data: dict[str, Any], expected: tuple[str, s
 def test_long_tables_are_cut_and_say_so(run: Simulate) -> None:
     context = {"ip": "192.0.2.7", "traits": {"email": "x@acme.example"}}
     lines = [line(START + n, userId=f"u{n}", context=context) for n in range(SHOWN + 5)] + [b"nonsense"]
-    console = Console(width=200)
+    console = Screen(width=200)
     with console.capture() as captured:
         show(run(*lines), console)
 
