@@ -62,9 +62,9 @@ def _instant(text: str) -> str | None:
     offset = timedelta(hours=int(hours), minutes=int(minutes)) * (-1 if sign == "-" else 1)
     try:
         local = datetime(int(year), _MONTHS[found[2]], int(day), int(hour), int(minute), int(second), tzinfo=timezone(offset))
-    except ValueError:
+        return local.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
+    except (ValueError, OverflowError):  # in UTC it may be before the year 1, or behind 9999
         return None
-    return local.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
 
 
 def _request(text: str) -> tuple[str | None, str | None, str | None]:

@@ -41,14 +41,11 @@ class Incoming(msgspec.Struct):
 
 
 def document_of(request: Request) -> Any:
-    """Read the body as JSON, whatever its Content-Type says; of a form, its member `data`, also in base64. Raises Refused.
-
-    Half a character, of a title that was cut through an emoji, becomes U+FFFD: the other events of its batch are good.
-    """
+    """Read the body as JSON, whatever its Content-Type says; of a form, its member `data`, also in base64. Raises Refused."""
     try:
-        return orjson.loads(request.body)
+        return read(request.body)
     except orjson.JSONDecodeError as error:
-        data = _mended(request.body) if "surrogate" in error.msg else _form_data(request)
+        data = _form_data(request)
         if data is not None:
             return data
         raise Refused(400, "not_json", f"the body is no JSON: {error}") from error
@@ -64,14 +61,17 @@ def batch_of(document: Any, member: str, example: str) -> list[Any]:
     return events
 
 
-def _mended(body: bytes) -> Any:
-    """Return what JSON says with U+FFFD for each half of a character, as browsers write it; None: still nothing."""
-    if len(body) > _MENDED:
-        return None
+def read(body: bytes) -> Any:
+    """Read JSON; raises orjson.JSONDecodeError.
+
+    Half a character, of a title that was cut through an emoji, becomes U+FFFD: the other events of its batch are good.
+    """
     try:
-        return orjson.loads(_PAIR_OR_HALF.sub(lambda found: found[0] if found[2] else found[1] + rb"\ufffd", body))
-    except orjson.JSONDecodeError:
-        return None
+        return orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        if "surrogate" not in error.msg or len(body) > _MENDED:
+            raise
+    return orjson.loads(_PAIR_OR_HALF.sub(lambda found: found[0] if found[2] else found[1] + rb"\ufffd", body))
 
 
 def _form_data(request: Request) -> Any:

@@ -20,7 +20,7 @@ from typing import Any, Final
 import orjson
 
 from schemas.event import Rejected
-from stream.collector.incoming import Incoming, write_key_of
+from stream.collector.incoming import Incoming, read, write_key_of
 from stream.collector.judging import judge
 from stream.collector.limits import LIMITS
 from stream.collector.request import Request
@@ -39,7 +39,7 @@ _PLACES: Final = {"no_identity": "userId, anonymousId, context.externalIds", "un
 def around(request: Request) -> Incoming:
     """Return what a body says of its events, as if it were sent, and none of them; of what cannot be read nothing."""
     try:
-        document = orjson.loads(request.body)
+        document = read(request.body)
     except orjson.JSONDecodeError:
         document = None
     if not isinstance(document, dict):
@@ -56,7 +56,7 @@ def around(request: Request) -> Incoming:
 def validated(body: bytes, at_ms: int, phone_region: str | None, complete: Complete) -> Answer:
     """Return the answer to a body; never raises, whatever it is."""
     try:
-        document = orjson.loads(body)
+        document = read(body)
     except orjson.JSONDecodeError as error:
         place = f"line {error.lineno}, column {error.colno}"
         return _no(Rejected("not_json", str(error), "decode"), place)

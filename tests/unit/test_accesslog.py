@@ -101,6 +101,11 @@ def test_times_become_utc(time: str, instant: str) -> None:
     assert _event(_line(time=time))["timestamp"] == instant
 
 
+@pytest.mark.parametrize("time", ["01/Jan/0001:00:00:00 +0100", "31/Dec/9999:23:59:59 -0100"])
+def test_a_time_that_utc_does_not_know_makes_no_event(time: str) -> None:
+    assert parse(_line(time=time), "digest:1") is None
+
+
 def test_more_columns_behind_are_no_hindrance() -> None:
     assert _event(_line() + ' "extra" 0.003')["type"] == "page"
 

@@ -129,3 +129,8 @@ def test_a_batch_is_told_event_by_event() -> None:
 def test_what_consent_keeps_away_is_told_too(reason: str, place: str) -> None:
     told = ask({"type": "page", "anonymousId": "a"}, withheld(reason))
     assert (told["accepted"], told["reason"], told["stage"], told["place"]) == (False, reason, "collect", place)
+
+
+def test_half_a_character_is_mended_as_where_events_are_taken() -> None:
+    told = ask(rb'{"type":"page","anonymousId":"a","name":"cut \ud83d"}')
+    assert (told["accepted"], told["event"]["name"]) == (True, "cut \ufffd")
