@@ -18,7 +18,7 @@ class Worker:
 
     def __init__(self, settings: Settings) -> None:
         """Connect at the first question."""
-        self._base = (settings.worker_url or f"http://{settings.web_host}:{settings.web_port}").rstrip("/")
+        self._base = (settings.worker_url or settings.web_url).rstrip("/")
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=CONNECTIONS),
             timeout=aiohttp.ClientTimeout(total=PATIENCE_S),

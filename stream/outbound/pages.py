@@ -7,7 +7,7 @@ from aiohttp import web
 
 from stream.errors import UsageError
 from stream.outbound.meter import Meter
-from stream.settings import PREFIX, Settings
+from stream.settings import PREFIX, Settings, at
 from stream.web import signin
 from stream.web.answers import Refused
 
@@ -44,7 +44,7 @@ async def answering(settings: Settings, meter: Meter) -> AsyncIterator[None]:
         await web.TCPSite(runner, settings.web_host, settings.webhook_port).start()
     except OSError as error:
         await runner.cleanup()
-        where = f"{settings.web_host}:{settings.webhook_port}"
+        where = at(settings.web_host, settings.webhook_port)
         raise UsageError(f"{PREFIX}WEBHOOK_PORT, on WEB_HOST, is {where}: {error.strerror or error}: choose another") from error
     try:
         yield
