@@ -106,7 +106,9 @@ def _news(new: State, old: State, offset: int) -> tuple[bool, bool]:
     Returns whether it tells anew who somebody is, and whether behaviours of sequences were done.
     """
     here = offset + 1
-    told = len(new.traits) != len(old.traits) or list(new.groups) != list(old.groups)  # what is gone, and who was named last
+    told = len(new.traits) != len(old.traits)  # what is gone
+    if new.groups or old.groups:
+        told = told or list(new.groups) != list(old.groups)  # and who was named last
     for path, trait in new.traits.items():
         known = old.traits.get(path)
         same = known is not None and known.t == trait.t and known.value == trait.value
