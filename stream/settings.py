@@ -13,26 +13,12 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from pydantic.fields import FieldInfo
 
+from stream.durations import format_duration, parse_duration
+from stream.environment import chosen
 from stream.errors import UsageError
 
 PREFIX = "LEADSTREAM_"
 os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # to look for some in all that is installed takes 10 ms of a start
-
-_UNITS = {"ms": "milliseconds", "s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-
-
-def parse_duration(text: object) -> timedelta:
-    """Read a duration like `90s`, `15m`, `2h`, `14d`.
-
-    >>> parse_duration("15m")
-    datetime.timedelta(seconds=900)
-    """
-    if isinstance(text, timedelta):
-        return text
-    found = re.fullmatch(r"(\d{1,9})(ms|s|m|h|d)", str(text).strip())
-    if not found:
-        raise ValueError("give a duration like 90s, 15m, 2h or 14d")
-    return timedelta(**{_UNITS[found[2]]: int(found[1])})
 
 
 def _positive(value: timedelta) -> timedelta:
@@ -298,10 +284,10 @@ def no_topic(name: str) -> UsageError:
 
 def load(**overrides: Any) -> Settings:
     """Read the settings; raises UsageError with one line naming the setting that is wrong."""
-    chosen = _chosen()
-    _refuse_unknown(chosen)
+    told = chosen(PREFIX)
+    _refuse_unknown(told)
     try:
-        return Settings(**{name.lower(): value for name, value in chosen.items()} | overrides)
+        return Settings(**{name.lower(): value for name, value in told.items()} | overrides)
     except ValidationError as error:
         raise UsageError(_explain(error)) from None
 
@@ -318,19 +304,6 @@ def table() -> str:
     return "\n".join(f"{name:<{width}}  {text} [{default}]" for name, default, text in rows())
 
 
-def format_duration(value: timedelta) -> str:
-    """Write a duration as it is written in settings, in the largest unit that fits.
-
-    >>> format_duration(timedelta(days=7)), format_duration(timedelta(seconds=90))
-    ('7d', '90s')
-    """
-    for unit in ("d", "h", "m", "s"):
-        whole, rest = divmod(value, timedelta(**{_UNITS[unit]: 1}))
-        if whole and not rest:
-            return f"{whole}{unit}"
-    return f"{value // timedelta(milliseconds=1)}ms"
-
-
 def _shown(field: FieldInfo) -> str:
     match field.default:
         case None | () | "":
@@ -343,31 +316,6 @@ def _shown(field: FieldInfo) -> str:
             return ",".join(map(str, parts))
         case other:
             return str(other)
-
-
-def _chosen() -> dict[str, str]:
-    """Return what the `.env` file and the environment say, without the prefix; the environment wins."""
-    said = _dotenv() | os.environ
-    return {
-        name.upper().removeprefix(PREFIX): value
-        for name, value in said.items()
-        if value is not None and name.upper().startswith(PREFIX)
-    }
-
-
-def _dotenv() -> dict[str, str | None]:
-    """Return what the `.env` file says, where there is one."""
-    file = Path(".env")
-    try:
-        if not file.is_file():
-            return {}
-        from dotenv import dotenv_values  # noqa: PLC0415 - a worker starts sooner without
-
-        return dict(dotenv_values(file))
-    except OSError as error:
-        raise UsageError(f"{file.absolute()}: {error.strerror or error}: make it readable, or start elsewhere") from error
-    except UnicodeDecodeError as error:
-        raise UsageError(f"{file.absolute()} is not UTF-8 ({error.reason} at byte {error.start}): save it as UTF-8") from error
 
 
 def _refuse_unknown(chosen: Iterable[str]) -> None:

@@ -1,6 +1,5 @@
 """`members` -> accounts and their stages; facts go out."""
 
-import asyncio
 import time
 from functools import partial
 
@@ -8,6 +7,7 @@ import orjson
 from faust.types import TP
 
 from stream.agents.headers import CONTENT_TYPE, LAG
+from stream.agents.parts import in_parts
 from stream.agents.topics import Topics
 from stream.domain.accounts.fold import Accounts
 from stream.domain.editions import Edition
@@ -32,14 +32,8 @@ class AccountsLog:
         self._flow, self.table, self._metrics, self._changes = flow, table, metrics, topics.account_changes
 
     async def read(self, delivered: Batch) -> None:
-        """Fold a delivered batch slice by slice, as long as the log is this worker's; the rest is read again by who has it."""
-        rest = self._flow.accept(delivered)
-        while rest is not None:
-            part, rest = self.take(rest)
-            await self._flow.room(part, MAX_CUTS)
-            if rest is not None:
-                await asyncio.sleep(0)
-                rest = self._flow.accept(rest) if self._flow.assigned else None
+        """Fold a delivered batch slice by slice."""
+        await in_parts(self._flow, delivered, self.take, MAX_CUTS)
 
     def in_force(self, tp: TP, _offset: int) -> Edition | None:
         """Return the edition in force in a partition."""

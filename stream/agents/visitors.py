@@ -12,6 +12,7 @@ from stream.agents.events import Events
 from stream.agents.judging import Judging, MakeIntake
 from stream.agents.opened import VERDICTS, Open
 from stream.agents.own_records import OwnRecords
+from stream.agents.parts import in_parts
 from stream.agents.rules import RULESET_KEY, RulesInForce, is_switch
 from stream.agents.topics import Topics
 from stream.domain import log
@@ -48,13 +49,7 @@ class Visitors:
 
     async def read_events(self, delivered: Batch) -> None:
         """Apply a delivered batch of `events`, in parts; what lies before a switch of rulesets is committed before it."""
-        rest = self._flow.accept(delivered)
-        while rest is not None:
-            part, rest = self.take_events(rest)
-            await self._flow.room(part, MAX_CHANGED_ROWS)
-            if rest is not None:
-                await self._flow.checkpoint.run()
-                rest = self._flow.accept(rest) if self._flow.assigned else None
+        await in_parts(self._flow, delivered, self.take_events, MAX_CHANGED_ROWS, self._flow.checkpoint.run)
 
     def take_events(self, batch: Batch) -> tuple[RowPart[Visitor], Batch | None]:
         """Apply a batch of `events`; its outputs are handed on when this returns. Also returns what is left of it.
@@ -95,12 +90,7 @@ class Visitors:
 
     async def read_wakes(self, delivered: Batch) -> None:
         """Apply a delivered batch of `wakes`, in parts."""
-        rest = self._flow.accept(delivered)
-        while rest is not None:
-            part, rest = self.take_wakes(rest)
-            await self._flow.room(part, MAX_CHANGED_ROWS)
-            if rest is not None:
-                rest = self._flow.accept(rest) if self._flow.assigned else None
+        await in_parts(self._flow, delivered, self.take_wakes, MAX_CHANGED_ROWS)
 
     def take_wakes(self, batch: Batch) -> tuple[RowPart[Visitor], Batch | None]:
         """Apply a batch of `wakes`, or so much of it as makes much; also returns what is left of it."""

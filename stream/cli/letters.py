@@ -13,8 +13,9 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord
 from schemas.dead_letter import PREFIX, ReasonCode
 from stream.cli.connections import admin_client, consumer_client, partitions_of, read_to_end, require_topic
 from stream.domain import instants
+from stream.durations import parse_duration
 from stream.errors import UsageError
-from stream.settings import Settings, parse_duration
+from stream.settings import Settings
 
 REASONS = get_args(ReasonCode)
 

@@ -17,7 +17,6 @@ from stream.collector.cors import Cors
 from stream.collector.gate import Gate
 from stream.collector.incoming import Incoming
 from stream.collector.limits import Bodies, check_head
-from stream.collector.origins import FETCHED, page_of
 from stream.collector.packing import GZIP
 from stream.collector.pages import Pages
 from stream.collector.request import Headers, Refused, Request
@@ -125,9 +124,6 @@ class Collector:
 
     def _collect(self, request: Request, incoming: Incoming) -> tuple[asyncio.Future[None] | None, Answer]:
         """Send what is decided; return what is done when it is acknowledged, and the answer for then."""
-        named = request.headers
-        if b"origin" not in named and (incoming.pixel or FETCHED in named):  # else the gate looks
-            self._gate.keys.find(incoming.write_key).check(page_of(named, image=incoming.pixel))
         admitted = self._gate.admit(request, incoming)
         if incoming.write_key and admitted.key.trust == "server":
             for event in incoming.events:

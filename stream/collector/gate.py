@@ -17,6 +17,7 @@ from stream.collector.incoming import Event, Incoming
 from stream.collector.ip_retention import Addresses
 from stream.collector.judging import judge
 from stream.collector.limits import LIMITS
+from stream.collector.origins import page_of
 from stream.collector.rates import Rates
 from stream.collector.request import Refused, Request
 from stream.collector.sending import LARGEST_VALUE, Headers, Record
@@ -71,7 +72,7 @@ class Gate:
     def admit(self, request: Request, incoming: Incoming) -> Admitted:
         """Let a request in; raises Refused where its key, its origin or its rate forbid."""
         key = self.keys.find(incoming.write_key)
-        key.check(request.header(b"origin"))
+        key.check(page_of(request.headers, image=incoming.pixel))
         self.rates.take(key, len(incoming.events))
         address = self.proxies.client(request.peer, request.raw_headers)
         headers, kept = self._stored_of(key, address)

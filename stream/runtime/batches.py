@@ -1,6 +1,6 @@
 """What is fetched of one partition, as one item: records in offset order, unpacked in C."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from hashlib import blake2b
 from itertools import chain
 from typing import Any, NamedTuple, Protocol
@@ -53,18 +53,19 @@ class Batch(NamedTuple):
 
 
 class Part:
-    """One of Kafka's record batches, read where it is iterated over."""
+    """One of Kafka's record batches as it came."""
 
     __slots__ = ("base_offset", "raw")
 
     def __init__(self, raw: bytes, base_offset: int) -> None:
         self.raw, self.base_offset = raw, base_offset
 
-    def __iter__(self) -> Iterator[Record]:
+    def read(self) -> list[Record]:
+        """Return its records."""
         try:
-            return iter(list(MemoryRecords(self.raw).next_batch()))
+            return list(MemoryRecords(self.raw).next_batch())
         except UnicodeDecodeError:  # Kafka does not care what a header's name is
-            return iter(list(Lenient(self.raw)))
+            return list(Lenient(self.raw))
 
 
 class Unread(NamedTuple):
@@ -77,7 +78,7 @@ class Unread(NamedTuple):
     tp: TP
     start: int
     next: int
-    parts: list["Part"]
+    parts: list[Part]
 
     def since(self, position: int) -> "Unread":
         """Return the part from `position` on."""
@@ -91,10 +92,11 @@ class Unread(NamedTuple):
         """Return it with its records."""
         return Batch(self.tp, self.start, self.next, list(self.records()))
 
-    def _of(self, part: "Part") -> Iterable[Record]:
+    def _of(self, part: Part) -> list[Record]:
+        records = part.read()
         if part.base_offset >= self.start:
-            return part
-        return [record for record in part if record.offset >= self.start]  # the fetch began inside it
+            return records
+        return [record for record in records if record.offset >= self.start]  # the fetch began inside it
 
 
 class BatchSchema(faust.Schema[None, "Batch"]):

@@ -17,7 +17,7 @@ TURNS_TO_LEAVE = 6
 """Turns of the loop from a lane over aiokafka's accumulator and sender to the socket: each would wait for another batch to be
 applied."""
 LARGE = 1_000_000
-"""A larger message came in a compressed batch, and leaves in one."""
+"""A larger message leaves compressed: it may have come so, and be more than a topic takes as it is."""
 _GZIP = 1
 MESSAGE_BYTES = 200
 """What a message takes beside its value."""
@@ -95,7 +95,7 @@ class Lane:
 
 
 def _compressing() -> Any:
-    """Return what builds a record batch of one message that came compressed: as it is no topic takes it back."""
+    """Return what builds a compressed record batch of one message: whatever comes behind it does not fit."""
     return DefaultRecordBatchBuilder(
         magic=2, compression_type=_GZIP, is_transactional=0, producer_id=-1, producer_epoch=-1, base_sequence=-1, batch_size=LARGE
     )

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 from aiokafka.producer.message_accumulator import MessageAccumulator
 from aiokafka.producer.sender import Sender
+from aiokafka.record import MemoryRecords
 from aiokafka.structs import TopicPartition
 
-from stream.runtime.lanes import Message, Outbox
+from stream.runtime.lanes import LARGE, Message, Outbox
 from stream.runtime.producer import PIECE_BYTES, BatchProducer
 
 LIMIT = 900_000
@@ -43,6 +44,20 @@ class Broker:
         return await self._accumulator.add_batch(batch, TopicPartition(topic, partition), 10)
 
 
+class Kept(Broker):
+    """Acknowledges each batch at once, and keeps it as it would leave."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sent: list[bytes] = []
+
+    async def send_batch(self, batch: Any, _topic: str, *, partition: int) -> Any:  # noqa: ARG002 - aiokafka's
+        self.sent.append(bytes(batch._builder.build()))
+        done = asyncio.get_running_loop().create_future()
+        done.set_result(None)
+        return done
+
+
 @pytest.fixture
 async def broker() -> AsyncIterator[Broker]:
     made = Broker()
@@ -61,6 +76,19 @@ async def test_what_was_put_has_left_when_the_next_batch_is_applied(broker: Brok
     box.put("people", 0, [Message(b"1", b"a")])
     await box.room()
     assert [[*topics] for topics in broker.requests] == [["people"]]
+    box.stop()
+
+
+async def test_a_large_message_leaves_compressed_and_alone_in_its_turn() -> None:
+    """Before and behind it small ones leave as they are; all are read in the order of putting."""
+    producer: Any = Kept()
+    box = Outbox(lambda: producer, lambda: None)
+    box.put("dead-letters", 0, [Message(b"1", b"a"), Message(b"2", bytes(LARGE + 1)), Message(b"3", b"b")])
+    await box.put("dead-letters", 0, [Message(b"4", bytes(3 * LARGE))])
+    batches = [MemoryRecords(data).next_batch() for data in producer.sent]
+    assert [batch.compression_type for batch in batches] == [0, 1, 0, 1]
+    assert max(map(len, producer.sent)) < 10_000
+    assert [[record.key for record in batch] for batch in batches] == [[b"1"], [b"2"], [b"3"], [b"4"]]
     box.stop()
 
 

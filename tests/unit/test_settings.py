@@ -8,8 +8,9 @@ import pytest
 from yarl import URL
 
 from stream import settings
+from stream.durations import format_duration, parse_duration
 from stream.errors import UsageError
-from stream.settings import format_duration, is_loopback, load, parse_duration, rows, table
+from stream.settings import is_loopback, load, rows, table
 
 
 @pytest.fixture(autouse=True)
