@@ -315,3 +315,16 @@ async def test_a_fault_is_injected_at_its_time_only() -> None:
     with pytest.raises(Fault):
         await faults.reach("commit")
     await Faults().reach("commit")
+
+
+async def test_a_part_may_be_opened_by_a_thread_while_others_are_looked_at() -> None:
+    table: Any = AtomicTable(store, "log", Fold)
+
+    class Opens:
+        @property
+        def has_changed(self) -> bool:
+            table.parts[len(table.parts)] = SimpleNamespace(has_changed=False)
+            return True
+
+    table.parts = {0: Opens(), 1: Opens()}
+    assert len(table.changed()) == 2

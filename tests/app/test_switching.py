@@ -224,6 +224,7 @@ async def test_the_timers_of_many_leads_are_set_while_others_work(monkeypatch: p
     others.cancel()
 
     assert len(turns) >= 2
+    assert bench.flow.prepared >= 2, "the lookout sees that it goes on"
     assert bench.flow.progress[batch.tp].applied == batch.next
 
 

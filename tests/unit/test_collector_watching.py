@@ -95,6 +95,12 @@ def test_keys_that_come_by_a_reload_share_the_same_budget() -> None:
     assert BUDGET_BYTES / 2 < held <= BUDGET_BYTES
 
 
+def test_however_many_keys_there_are_one_event_of_each_can_be_seen() -> None:
+    watching = Watching(keys=2 * BUDGET_BYTES // LONGEST)
+    note(watching, KEY, event(), "accepted", b"x" * LONGEST)
+    assert [len(seen.value) for seen in watching.last("website")] == [LONGEST]
+
+
 def asked(peer: str | None, **headers: str) -> Request:
     named = {name.replace("_", "-").encode(): value.encode() for name, value in headers.items()}
     return Request("GET", "/metrics", b"", named, list(named.items()), peer, 0)

@@ -1,0 +1,57 @@
+"""What the lookout sees of what takes long and goes on: rows of a slow checkpoint that Kafka acknowledges, a ruleset's steps."""
+
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+from faust.types import TP
+
+from stream.runtime.checkpoint import Checkpoint
+from stream.runtime.flow import Flow
+from stream.runtime.lookout import Lookout
+from stream.runtime.work import Work
+
+
+class Worker:
+    """As much of a flow as is looked at; its changelog acknowledges one batch of each append."""
+
+    _append = Flow._append
+
+    def __init__(self) -> None:
+        never: Any = None
+        self.checkpoint = Checkpoint(never, never, never, never, never, 5.0)
+        self.changelogs, self.positions, self.faults = self, SimpleNamespace(rows=lambda _: []), self
+        self.prepared = self.life = self.restored_rows = self.building = self.checkpoints = 0
+        self.assigned = self.ready = self.owes = True
+        self.running, self.progress = set[TP](), dict[TP, Any]()
+        self.outbox = SimpleNamespace(waiting=0, acknowledged=0)
+        thread = SimpleNamespace(dead=lambda: "", turned_at=0.0, buffered=list)
+        consumer = SimpleNamespace(_thread=thread, answers={}, heartbeat_at=0.0)
+        self.app = SimpleNamespace(_consumer=consumer, _producer=None, should_stop=False)
+
+    async def append(self, _work: Work, goes_on: Callable[[], None]) -> None:
+        goes_on()
+
+    async def reach(self, _step: str) -> None: ...
+
+    async def write(self) -> None:
+        await Flow._append(cast("Flow", self), Work(TP("log", 0)))
+
+
+@pytest.mark.parametrize("slow", [True, False])
+async def test_that_kafka_acknowledges_rows_is_seen_where_a_checkpoint_lasts_long(*, slow: bool) -> None:
+    worker = Worker()
+    worker.checkpoint._long_at = -1.0 if slow else float("inf")
+    lookout = Lookout(cast("Flow", worker))
+    before = lookout.signs(1.0).at_work
+    await worker.write()
+    assert (lookout.signs(2.0).at_work != before) == slow
+
+
+def test_that_a_ruleset_is_prepared_is_seen() -> None:
+    worker = Worker()
+    lookout = Lookout(cast("Flow", worker))
+    before = lookout.signs(1.0).at_work
+    worker.prepared += 1
+    assert lookout.signs(2.0).at_work != before
