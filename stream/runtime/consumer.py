@@ -240,8 +240,6 @@ class BatchConsumer(driver.Consumer):
         die(exc)
 
     async def on_stop(self) -> None:
-        """Make the last checkpoint; a static member says goodbye."""
+        """Make the last checkpoint."""
         await super().on_stop()
         self.flow.outbox.stop()
-        if self.app.conf.consumer_group_instance_id:
-            await self._thread.leave_group()

@@ -42,21 +42,25 @@ class Member(driver.AIOKafkaConsumerThread):
     async def _close(self, consumer: Any) -> None:
         with suppress(TimeoutError):  # who joins just then waits for all others
             async with asyncio.timeout(LEAVE_S):
-                await asyncio.gather(self._leave_group(), consumer._coordinator.close(), return_exceptions=True)
+                await asyncio.gather(consumer._coordinator.close(), return_exceptions=True)
         await asyncio.gather(consumer._client.close(), consumer._fetcher.close(), return_exceptions=True)
 
-    async def leave_group(self) -> None:
-        """Tell the group that a static member will not be back; aiokafka never does.
+    def says_goodbye(self, coordinator: Any) -> None:
+        """Let a static member tell the group that it will not be back, where any other does; aiokafka never does that for it.
 
-        A thread that has not begun, or is about to end, does not answer: then the group hears of it by the session's end.
+        That is when the coordinator's tasks have ended: a member that left before would hear so with its next heartbeat, and join
+        again. A thread that is ended before it has joined tells nobody.
         """
-        if self._consumer is None:
-            return
+        if coordinator._group_instance_id is not None:
+            coordinator._maybe_leave_group = self._leave_for_good
+
+    async def _leave_for_good(self) -> None:
         try:
             async with asyncio.timeout(LEAVE_S):
-                await self.call_thread(self._leave_group)
+                await self._leave_group()
         except TimeoutError:
             log.warning("the group was not told that this worker leaves: no answer in %.0f s", LEAVE_S)
+        cast("Any", self._ensure_consumer()._coordinator).reset_generation()
 
     async def _leave_group(self) -> None:
         coordinator = cast("Any", self._ensure_consumer()._coordinator)

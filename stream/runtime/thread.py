@@ -50,6 +50,7 @@ class BatchThread(Member):
         consumer._fetcher._prefetch_backoff = REST_S
         ask_at_once(consumer._fetcher)
         self._watch(consumer)
+        self.says_goodbye(consumer._coordinator)
         self._turning = asyncio.ensure_future(self._turn())
 
     async def on_thread_stop(self) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import threading
 from types import SimpleNamespace
-from typing import cast
+from typing import Any, cast
 
 import pytest
 from faust.transport.consumer import ThreadDelegateConsumer
@@ -30,15 +30,12 @@ class Reading:
 
     def _part(self, name: str) -> SimpleNamespace:
         async def close() -> None:
+            await asyncio.sleep(0.05 if name == "coordinator" else 0)  # it tells the group
             self.done.append((name, threading.get_ident()))
             if name == "client":
                 raise ConnectionError
 
         return SimpleNamespace(close=close)
-
-    async def _leave_group(self) -> None:
-        await asyncio.sleep(0.05)
-        self.done.append(("left", threading.get_ident()))
 
     def end(self) -> None:
         self.thread_loop.call_soon_threadsafe(self.thread_loop.stop)
@@ -51,10 +48,10 @@ def test_connections_are_closed_by_the_thread_that_reads_from_them_once_the_grou
     try:
         for _ in range(2):
             Member.close(cast("Member", reading))
-        wait_until(lambda: len(reading.done) >= 4, 10, "all of it")
+        wait_until(lambda: len(reading.done) >= 3, 10, "all of it")
     finally:
         reading.end()
-    assert [name for name, _ in reading.done] == ["coordinator", "left", "client", "fetcher"]
+    assert [name for name, _ in reading.done] == ["coordinator", "client", "fetcher"]
     assert {thread for _, thread in reading.done} == {reading.runs.ident}
     assert reading._consumer._closed
 
@@ -95,3 +92,28 @@ async def test_a_thread_that_has_not_begun_ends(monkeypatch: pytest.MonkeyPatch)
 def test_what_faust_closes_is_closed_so() -> None:
     assert BatchThread.close is Member.close
     assert BatchConsumer.close is ThreadDelegateConsumer.close, "it closes its thread"
+
+
+@pytest.mark.parametrize(("instance", "told"), [("one", ["left", "forgotten"]), (None, ["aiokafka"])])
+async def test_a_static_member_leaves_where_aiokafka_lets_others_leave(instance: str | None, told: list[str]) -> None:
+    """That is once its tasks have ended: none of them can join again."""
+    done: list[str] = []
+
+    class Leaving(Member):
+        def __init__(self) -> None: ...
+
+        def _ensure_consumer(self) -> Any:
+            return SimpleNamespace(_coordinator=coordinator)
+
+        async def _leave_group(self) -> None:
+            done.append("left")
+
+    async def usual() -> None:
+        done.append("aiokafka")
+
+    coordinator = SimpleNamespace(
+        _group_instance_id=instance, _maybe_leave_group=usual, reset_generation=lambda: done.append("forgotten")
+    )
+    Leaving().says_goodbye(coordinator)
+    await coordinator._maybe_leave_group()
+    assert done == told

@@ -17,6 +17,7 @@ from aiokafka.consumer.group_coordinator import GroupCoordinator
 from aiokafka.consumer.subscription_state import TopicPartitionState
 from aiokafka.producer.message_accumulator import BatchBuilder, MessageAccumulator, MessageBatch
 from aiokafka.producer.sender import Sender
+from aiokafka.record.default_records import _DefaultRecordBatchPy
 from faust.app.base import App
 from faust.assignor.client_assignment import ClientAssignment
 from faust.assignor.partition_assignor import PartitionAssignor
@@ -103,6 +104,9 @@ PINNED: list[tuple[Any, str]] = [
     (PartitionRecords._unpack_records, "047f7fc3f005"),
     (GroupCoordinator._do_heartbeat, "5628cb32b3d2"),
     (GroupCoordinator._maybe_leave_group, "7bc230e3f4dc"),
+    (GroupCoordinator.close, "27181b0763fd"),
+    (_DefaultRecordBatchPy._maybe_uncompress, "373cfd89b30d"),
+    (_DefaultRecordBatchPy._read_msg, "d8aa5d60caca"),
     (GroupCoordinator.fetch_committed_offsets, "c83e0cafbf1e"),
     (GroupCoordinator._send_req, "ca4ba17474e1"),
     (MessageAccumulator.add_batch, "35870bc8e9eb"),

@@ -44,6 +44,17 @@ def lose_a_batch() -> None:
     BatchThread._take = lossy  # type: ignore[method-assign]
 
 
+def stop_slowly() -> None:
+    """Take a second between the consumer's end and its thread's, as on a busy machine: long enough for a few heartbeats."""
+    stop = BatchConsumer.on_stop
+
+    async def slow(self: BatchConsumer) -> None:
+        await stop(self)
+        await asyncio.sleep(1)
+
+    BatchConsumer.on_stop = slow  # type: ignore[method-assign]
+
+
 def any_position() -> None:
     """Take whatever comes, wherever it starts."""
     deliver, accept = BatchConsumer._deliver, Flow.accept
@@ -145,7 +156,7 @@ def freeze_in_the_producer() -> None:
 
 PATCHES: tuple[Callable[[], None], ...] = (
     lose_a_batch, any_position, no_look_at_the_changelog, last_row_counts, no_watchdog, freeze_with_facts,
-    freeze_in_the_producer,
+    freeze_in_the_producer, stop_slowly,
 )  # fmt: skip
 
 if __name__ == "__main__":

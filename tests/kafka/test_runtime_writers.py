@@ -10,6 +10,7 @@ from stream.settings import Settings
 from tests.brokers import Installation, Record, wait_until
 from tests.kafka.group import admin_of, committed, members, wait_until_read
 from tests.kafka.replay import verify
+from tests.kafka.test_zombies import patched
 from tests.kafka.traffic import traffic
 
 COUNT = 600
@@ -107,6 +108,14 @@ def test_two_workers_come_and_go_without_repeating_an_event(installed: Installat
 def test_a_static_member_that_is_stopped_leaves_the_group(installed: Installation) -> None:
     worker = installed.worker(INSTANCE="one")
     wait_until(lambda: members(installed) == 1, 20, "a member")
+    assert worker.stop() == 0
+    assert members(installed) == 0
+
+
+def test_a_static_member_that_has_left_does_not_join_again_while_it_ends(installed: Installation) -> None:
+    """Its next heartbeat would tell it that it is no member, and aiokafka then joins at once: it would be one for a session."""
+    worker = patched(installed, "stop_slowly", INSTANCE="one")
+    worker.wait_for_line(r"ready: \d+ rows", 30)
     assert worker.stop() == 0
     assert members(installed) == 0
 
