@@ -37,7 +37,9 @@ class BatchProducer(driver.Producer):
         """Start, and look at the watchdog before each request leaves: what waits in here was put before a freeze."""
         with reaching(self.app):
             await super().on_start()
-        client, watchdog = hangs_up(self._ensure_producer()).client, self.app.flow.watchdog  # type: ignore[attr-defined]  # every app of ours has one
+        if self._producer is None:
+            return  # asked to end meanwhile: the start is cancelled as soon as all has stopped
+        client, watchdog = hangs_up(self._producer).client, self.app.flow.watchdog  # type: ignore[attr-defined]  # every app of ours has one
         send = client.send
 
         async def watched(node: Any, request: Any, **how: Any) -> Any:
