@@ -43,7 +43,7 @@ def verify_accounts(installation: Logs, partitions: int, rules: Ruleset, verdict
         verdict.rows += len(wanted)
         folds.append(fold)
     _compare_facts(installation.read("account-changes"), told, partitions, verdict)
-    _compare_worth(folds, verdict.visitors, verdict.people, verdict)
+    compare_worth(folds, verdict.visitors, verdict.people, verdict)
 
 
 def _is_own(record: Record, verdict: Verdict) -> bool:
@@ -99,10 +99,10 @@ def _compare_facts(records: Iterable[Record], told: Mapping[str, bytes], partiti
         verdict.note(wrong=True, what=f"{id_} is missing in account-changes")
 
 
-def _compare_worth(folds: Sequence[Accounts], visitors: Mapping[bytes, Visitor], people: People, verdict: Verdict) -> None:
+def compare_worth(folds: Sequence[Accounts], visitors: Mapping[bytes, Visitor], people: People, verdict: Verdict) -> None:
     """Each account is worth what its leads and the visitors who are nobody's are, as of one instant behind all of them.
 
-    What a shared device brought is told by its next snapshot.
+    What a shared device brought is told by its next snapshot. The people's clock may go back, what it took from leads does not.
     """
     rules = people.rules
     clocks = [row.state.as_of for row in visitors.values()] + [person.as_of for person in people.rows.persons()]
@@ -111,7 +111,7 @@ def _compare_worth(folds: Sequence[Accounts], visitors: Mapping[bytes, Visitor],
     wanted: dict[str, float] = defaultdict(float)
     for person in people.rows.persons():
         view = people.leads.view(person)
-        known = view.profile.account(max(person.as_of, people.clock or 0)) if person.identified else None
+        known = view.profile.account(max(person.as_of, person.aged, people.clock or 0)) if person.identified else None
         if known is not None:
             wanted[known["id"]] += view.outlook(person.as_of).part("total", at)
     for key, row in visitors.items():

@@ -1,16 +1,22 @@
-"""The oracle of the chaos suite by the clock that goes back: what time took from a lead, an older word does not give back."""
+"""The verdict of the chaos suite by the clock that goes back: what time took from a lead, an older word does not give back."""
 
 import msgspec
 import orjson
 
+from stream.domain.accounts.fold import Accounts
+from stream.domain.event import Company
+from stream.domain.people import People
 from tests.brokers import Record
 from tests.chaos.plain import Deed, rules_of
 from tests.chaos.told import Told
+from tests.kafka.members import compare_worth
+from tests.kafka.replay import Verdict
 from tests.oracle.facts import account, instant_text
 from tests.oracle.reading import read
-from tests.told import BEHAVIOURS, DAY, LADDER, START
+from tests.told import BEHAVIOURS, DAY, LADDER, START, Log, happened, rules
 
-RULES = rules_of((BEHAVIOURS + LADDER + '[freshness]\nhalf_life = "100d"\nmin_confidence = 0.5\n').encode())
+TEXT = BEHAVIOURS + LADDER + '[freshness]\nhalf_life = "100d"\nmin_confidence = 0.5\n'
+RULES = rules_of(TEXT.encode())
 
 
 def done(version: int, day: int, **traits: str) -> Deed:
@@ -41,3 +47,23 @@ def test_what_grew_too_old_by_the_clock_stays_so_for_what_is_told_late() -> None
         assert person.lead is not None
         at = told.known_at(person.lead)
         assert (account(person, RULES, at) is not None, at - START) == (named, known)
+
+
+def test_what_accounts_are_worth_is_compared_as_of_the_latest_that_the_clock_showed() -> None:
+    log = Log(rules(TEXT))
+    log.people = People({}, 1, "leadstream", log.rules, accounts=True)
+    log.add(happened("Asked", "user::1", START, company=Company("Acme", "acme.example", "business", 1.0, "ranges", "", "")))
+    for day in (101, 50):
+        log.tick(START + day * DAY)
+        assert _wrong(log) == []
+    log.person("user::1").aged = log.person("user::1").as_of
+    assert len(_wrong(log)) == 1  # the clock shows 50 days, and the account lost its lead
+
+
+def _wrong(log: Log) -> list[str]:
+    accounts, verdict = Accounts({}, "leadstream", log.rules), Verdict()
+    assert log.people.membership is not None
+    for place, out in enumerate(log.people.membership.out):
+        accounts.apply(place, out.value or b"")
+    compare_worth([accounts], {}, log.people, verdict)
+    return verdict.wrong
