@@ -1,6 +1,8 @@
 """What the lookout sees of what takes long and goes on: rows of a slow checkpoint that Kafka acknowledges, a ruleset's steps."""
 
+import asyncio
 from collections.abc import Callable
+from functools import partial
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -8,6 +10,7 @@ import pytest
 from faust.types import TP
 
 from stream.runtime.checkpoint import Checkpoint
+from stream.runtime.consumer import BatchConsumer
 from stream.runtime.flow import Flow
 from stream.runtime.lookout import Lookout
 from stream.runtime.work import Work
@@ -55,3 +58,10 @@ def test_that_a_ruleset_is_prepared_is_seen() -> None:
     before = lookout.signs(1.0).at_work
     worker.prepared += 1
     assert lookout.signs(2.0).at_work != before
+
+
+async def test_faust_logs_nothing_of_commits_that_are_not_its_own() -> None:
+    asked = SimpleNamespace(verify_event_path=lambda *_: pytest.fail("Faust looked"))
+    never = SimpleNamespace(sleep=asyncio.sleep, should_stop=False, assignment=lambda: {TP("people", 0)}, _thread=asked)
+    never.verify_event_path = partial(BatchConsumer.verify_event_path, cast("BatchConsumer", never))
+    await BatchConsumer.verify_all_partitions_active(cast("BatchConsumer", never))

@@ -48,6 +48,7 @@ PINNED: list[tuple[Any, str]] = [
     (Consumer.perform_seek, "2b4ceebd23de"),
     (Consumer.seek_wait, "996f7de78fba"),
     (Consumer.commit, "e43a7d03685f"),
+    (driver.Consumer.verify_event_path, "883ce70ac0a6"),
     (Consumer.wait_empty, "53195dca246c"),
     (Consumer.on_stop, "7accc1bf4f97"),
     (Consumer.on_task_error, "abf73e0e009a"),
