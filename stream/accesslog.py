@@ -17,6 +17,7 @@ _LINE = re.compile(rf"(\S++) \S++ .*?\[([^\[\]]++)\] {_QUOTED} ([0-9]{{3}}) ([0-
 _TIME = re.compile(r"(\d{2})/(\w{3})/(\d{4}):(\d{2}):(\d{2}):(\d{2}) ([+-])(\d{2})(\d{2})")
 _MONTHS = {"JanFebMarAprMayJunJulAugSepOctNovDec"[at : at + 3]: at // 3 + 1 for at in range(0, 36, 3)}
 _ESCAPED = re.compile(r'\\(["\\])')
+_METHOD = re.compile(r"[A-Za-z][A-Za-z-]*")  # WebDAV's VERSION-CONTROL, UPnP's M-SEARCH; scanners send anything
 _ABSENT = "-"
 _LIBRARY = "leadstream-send"
 
@@ -68,9 +69,9 @@ def _instant(text: str) -> str | None:
 
 
 def _request(text: str) -> tuple[str | None, str | None, str | None]:
-    """Split `GET /path?search HTTP/1.1` into method, path and search; scanners send anything."""
+    """Split `GET /path?search HTTP/1.1` into method, path and search."""
     method, _, rest = text.partition(" ")
-    if not rest or not method.isalpha():
+    if not rest or not _METHOD.fullmatch(method):
         return None, None, None
     target = rest.rsplit(" HTTP/", 1)[0]
     path, mark, query = target.partition("?")

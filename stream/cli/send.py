@@ -16,12 +16,14 @@ import orjson
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import MessageSizeTooLargeError
 
-from schemas.event import Rejected, decode, partition_key, recorded_at
+from schemas.event import Rejected, partition_key
 from stream import accesslog
 from stream.cli.connections import admin_client, producer_client, require_topic, run
 from stream.cli.screen import plain
 from stream.domain import instants
 from stream.errors import NegativeAnswerError, UsageError
+from stream.intake import Intake
+from stream.lookups import Lookups
 from stream.settings import Settings, load
 
 if TYPE_CHECKING:
@@ -119,7 +121,7 @@ async def _send(
     settings: Settings, files: tuple[str, ...], standard_input: IO[bytes] | None, layout: str, *, as_recorded: bool
 ) -> Tally:  # fmt: skip
     topic, tally = f"{settings.topic_prefix}events", Tally()
-    recorder = Recorder() if as_recorded else None
+    recorder = Recorder(settings.phone_region) if as_recorded else None
     async with producer_client(settings) as producer:
         outbox = _Outbox(producer, topic, [HISTORY] if as_recorded else [], tally)
         for name in files:
@@ -134,26 +136,22 @@ async def _send(
 
 
 class Recorder:
-    """Set `receivedAt`, where it is missing, to when the event says it was: its own times, else the line's before."""
+    """Set `receivedAt`, where it is missing, to when `simulate` says that the event was received."""
 
-    def __init__(self) -> None:
+    def __init__(self, phone_region: str | None = None) -> None:
+        self._intake = Intake(Lookups(), phone_region)
         self._before_ms: int | None = None
 
     def stamp(self, value: bytes) -> bytes:
         """Return the event with its receive time; a line that will be a dead letter comes back as it is."""
-        raw = decode(value)
-        if isinstance(raw, Rejected):
+        event = self._intake.read_line(value, self._before_ms)
+        if isinstance(event, Rejected):
             return value
-        try:
-            told = recorded_at(raw)
-        except instants.BadInstant:
+        self._before_ms = event.r
+        document = orjson.loads(value)
+        if event.echo or document.get("receivedAt") is not None:
             return value
-        at_ms = self._before_ms if told is None else told
-        if partition_key(value) is not None:
-            self._before_ms = at_ms
-        if raw.received_at is not None or at_ms is None:
-            return value
-        return orjson.dumps({**orjson.loads(value), "receivedAt": instants.write(at_ms)})
+        return orjson.dumps({**document, "receivedAt": instants.write(event.r)})
 
 
 class _Outbox:

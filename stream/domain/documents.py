@@ -34,7 +34,7 @@ def visitor(node: str, state: State, rules: Ruleset, lead: str | None, at: int, 
         "company": None if company is None else company_block(company),
         "lead": lead,
         "tags": facts.tags_block(heaviest([decay.worth(state.tags, state.landmark, at)])),
-        "interest": max(rules.floor, sum([row.points for row in rows])),
+        "interest": max(rules.floor, sum([row.points for row in rows], 0.0)),
         "explain": facts.explain_block(scoring.ledger(rows, rules.floor, [])),
     }
 

@@ -36,7 +36,7 @@ class Profile:
     def _found(self) -> tuple[list[Fit], float, str, list[Explained]]:
         """Return the fit rules that hold, their sum, the grade, and their rows of the ledger."""
         fits = [fit for fit in self.rules.fit.values() if fit.match.holds(self.get)]
-        points = sum(fit.points for fit in fits)
+        points = sum((fit.points for fit in fits), 0.0)
         grade = scoring.grade_of(self.rules, points, len({fit.bant for fit in fits if fit.bant}))
         return fits, points, grade, [Explained(f"fit.{fit.name}", 1, fit.points) for fit in fits]
 

@@ -68,11 +68,17 @@ def test_what_is_a_dash_is_absent() -> None:
     assert event["anonymousId"] == device("192.0.2.7", "-")
 
 
-@pytest.mark.parametrize("request_", ["-", "", r"\x16\x03\x01", "GET", "\\x03 x y"])
+@pytest.mark.parametrize("request_", ["-", "", r"\x16\x03\x01", "GET", "\\x03 x y", "- x y"])
 def test_what_scanners_send_is_a_request_without_a_path(request_: str) -> None:
     event = _event(_line(request_, "400"))
 
     assert (event["type"], event["context"]["page"], event["properties"]["status"]) == ("track", {}, 400)
+
+
+def test_a_method_may_have_a_hyphen() -> None:
+    for method, path in (("M-SEARCH", "*"), ("VERSION-CONTROL", "/a")):
+        event = _event(_line(f"{method} {path} HTTP/1.1"))
+        assert (event["properties"]["method"], event["context"]["page"]) == (method, {"path": path})
 
 
 def test_escaped_quotes_belong_to_the_text() -> None:

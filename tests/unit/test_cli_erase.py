@@ -42,8 +42,10 @@ def test_it_says_what_is_done_and_names_the_word_and_a_salt_of_its_own(
     assert len({record.word for record in said} | {record.salt.hex() for record in said}) == 4
 
 
-@pytest.mark.parametrize(("answer", "erased"), [("y\n", 1), ("n\n", 0), ("", 0)])
-def test_it_asks_first(said: list[Erasing], monkeypatch: pytest.MonkeyPatch, answer: str, erased: int) -> None:
+@pytest.mark.parametrize(("answer", "code"), [("y\n", 0), ("n\n", 1), ("", 130)], ids=["yes", "no", "Ctrl-D"])
+def test_it_asks_first_who_sits_at_a_terminal(
+    said: list[Erasing], monkeypatch: pytest.MonkeyPatch, answer: str, code: int
+) -> None:
     answers = iter(answer.splitlines())
 
     def typed(*_: Any, **__: Any) -> str:
@@ -53,8 +55,16 @@ def test_it_asks_first(said: list[Erasing], monkeypatch: pytest.MonkeyPatch, ans
             raise EOFError from None
 
     monkeypatch.setattr("click.termui.visible_prompt_func", typed)
-    assert run("anon::9f2c") == (0 if erased else 130)
-    assert len(said) == erased
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True)
+    assert run("anon::9f2c") == code
+    assert len(said) == (code == 0)
+
+
+def test_a_script_is_not_asked(said: list[Erasing], monkeypatch: pytest.MonkeyPatch) -> None:
+    assert run("anon::9f2c") == 0
+    monkeypatch.setattr("sys.stdin", None)
+    assert run("anon::9f2c") == 0
+    assert len(said) == 2
 
 
 def test_who_is_unknown_or_no_id_is_told_so(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

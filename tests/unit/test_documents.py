@@ -61,6 +61,15 @@ def test_a_visitor_who_did_something() -> None:
     assert document["tags"] == [{"tag": "pricing", "weight": pytest.approx(0.5 + 2**-0.9)}]
 
 
+def test_numbers_are_doubles_also_where_nothing_counts() -> None:
+    log = Log(rules("[interest]\nfloor = -20\n" + BEHAVIOURS + LADDER))
+    log.add(happened("Unknown", "user::1", START))
+    shown = log.document("user::1", START)["score"]
+    assert [type(shown[part]) for part in ("total", "fit", "interest", "timing")] == [float] * 4
+    row = log.visitors["user::1"]
+    assert type(documents.visitor("user::1", row.state, log.rules, None, START, START)["interest"]) is float
+
+
 def test_a_visitors_interest_has_the_floor_and_neither_idle_nor_sequences() -> None:
     log = Log(rules('[idle]\nafter = "1d"\npoints = -30\n[interest]\nfloor = -20\n' + BEHAVIOURS + LADDER))
     log.add(happened("Left", COOKIE, START))

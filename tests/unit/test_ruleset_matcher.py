@@ -155,6 +155,7 @@ FADES: list[tuple[str, str, dict[str, Any], float]] = [
     ("of two from rules the first counts", TOPICS + MORE, {"topics": "pricing", "more": "pricing"}, 7),
     ("whatever the file says first", MORE + TOPICS, {"topics": "pricing", "more": "pricing"}, 3),
     ("the second counts where the first is silent", TOPICS + MORE, {"more": "pricing"}, 3),
+    ("that of the first, whoever names it", NONE + TOPICS + MORE, {"url": "/pricing", "more": "pricing"}, 7),
 ]
 
 

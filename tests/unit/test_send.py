@@ -55,6 +55,32 @@ def test_what_is_told_already_or_will_be_a_dead_letter_keeps_its_bytes() -> None
         assert recorder.stamp(line) == line
 
 
+@pytest.mark.parametrize(
+    "refused",
+    [
+        pytest.param({"timestamp": "0000-01-01T00:00:00Z"}, id="a year that cannot be written"),
+        pytest.param({"timestamp": "0001-01-01T00:00:00+10:00"}, id="before the first year"),
+        pytest.param({"timestamp": "1999-12-31T00:00:00Z"}, id="before 2000"),
+        pytest.param({"receivedAt": LATE, "timestamp": "yesterday"}, id="received, but no time"),
+    ],
+)
+def test_a_line_that_will_be_a_dead_letter_is_not_the_line_before(refused: dict[str, object]) -> None:
+    recorder = Recorder()
+    recorder.stamp(_line(timestamp=EARLY))
+
+    assert recorder.stamp(_line(**refused)) == _line(**refused)
+    assert orjson.loads(recorder.stamp(_line()))["receivedAt"] == EARLY
+
+
+def test_the_line_before_may_be_an_echo_or_one_whose_only_id_is_a_number_of_the_region() -> None:
+    echo = {"type": "track", "event": "Lead Stage Changed", "timestamp": EARLY, "properties": {"changedBy": "leadstream"}}
+    phone = {"type": "identify", "traits": {"phone": "030 901820"}, "timestamp": EARLY}
+    for before in (echo, phone):
+        recorder = Recorder("DE")
+        recorder.stamp(orjson.dumps(before))
+        assert orjson.loads(recorder.stamp(_line()))["receivedAt"] == EARLY
+
+
 def test_a_first_line_without_any_time_stays_as_it_is() -> None:
     assert Recorder().stamp(_line()) == _line()
 

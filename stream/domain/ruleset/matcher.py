@@ -136,15 +136,13 @@ class Matcher:
         return match
 
     def _topics(self, plan: Plan, given: Given) -> tuple[Topic, ...]:
-        """Join the explicit tags and those of the `from` rules; of two such rules the first says how a tag fades."""
+        """Join the explicit tags and those of the `from` rules; of two rules the first says how a tag fades."""
         half_lives = {tag.name: self._default for tag in plan.tags}
-        named: dict[str, float] = {}
         for (_, half_life_ms), texts in zip(plan.sources, given, strict=True):
             for text in texts:
                 name = text.strip().lower() if isinstance(text, str) else ""
                 if 1 <= len(name) <= LONGEST_TAG:
-                    named.setdefault(name, half_life_ms)
-        half_lives.update(named)
+                    half_lives.setdefault(name, half_life_ms)
         return tuple(Topic(name, self._own.get(name, half_life_ms)) for name, half_life_ms in half_lives.items())
 
 
