@@ -6,6 +6,7 @@ from collections.abc import Iterable
 MARGIN_MS = 1000
 RECENT = 1000
 HISTORY_MS = 60_000
+KEPT = 10_000
 SPACING_MS = 100
 """Answers that prove a later position are kept at most so often."""
 
@@ -21,7 +22,7 @@ class Progress:
     def __init__(self, applied: int, history_until: int = 0, end: int = 0) -> None:
         self.applied, self.end = applied, end
         self.history_until = history_until
-        self._answers: deque[tuple[int, int]] = deque(maxlen=10_000)
+        self._answers: deque[tuple[int, int]] = deque(maxlen=KEPT)
         self._recent: deque[int] = deque(maxlen=RECENT)
         self._told: int | None = None
 
@@ -38,6 +39,9 @@ class Progress:
     def answered(self, highwater: int, sent_ms: int) -> None:
         """Hear of a fetch answer: all that the broker had at `sent_ms` lies below `highwater`. Called by the consumer thread."""
         last = self._answers[-1] if self._answers else None
+        if last is not None and sent_ms < last[1]:  # a clock that was ahead is set right: what it dated later proves nothing
+            self._answers = deque((one for one in list(self._answers) if one[1] <= sent_ms), maxlen=KEPT)
+            last = None
         if last is None or sent_ms - last[1] >= SPACING_MS or last[0] == highwater:
             self._answers.append((highwater, sent_ms))
 
@@ -59,6 +63,7 @@ class Progress:
     def until(self, now_ms: int) -> int | None:
         """Return the T to send now; None while nothing is known."""
         known = []
+        self.history_until = min(self.history_until, now_ms + HISTORY_MS)  # a clock may have been ahead
         if self._recent:
             known.append(min(self._recent))
         answers, proven = self._answers, None

@@ -59,3 +59,27 @@ def test_records_older_than_what_was_told_send_the_clock_back_before_they_are_ha
 
 def test_after_a_start_nobody_knows_what_was_told_so_the_first_records_say_it() -> None:
     assert Progress(0).steps_back([NOW]) == NOW - 1
+
+
+def test_a_clock_that_was_ahead_and_is_set_right_leaves_no_tick_ahead() -> None:
+    progress, hour = Progress(0), 3_600_000
+    for position, ahead in enumerate((0, hour, hour, 0, 0), 1):
+        progress.answered(position, NOW + position * 100 + ahead)
+        progress.handed_on(position, [NOW], NOW, history=False)
+        assert progress.until(NOW) == NOW + position * 100 + ahead - MARGIN_MS
+
+
+def test_a_clock_that_is_set_back_a_little_keeps_what_was_proven_before() -> None:
+    progress = Progress(0)
+    for position, sent_ms in ((5, NOW), (50, NOW + 900), (50, NOW + 400)):
+        progress.answered(position, sent_ms)
+    progress.handed_on(5, [], NOW, history=False)
+    assert progress.until(NOW) == NOW - MARGIN_MS
+
+
+def test_a_history_that_a_clock_ahead_saw_ends_a_minute_after_it_is_set_right() -> None:
+    progress, hour = Progress(0), 3_600_000
+    progress.answered(1, NOW)
+    progress.handed_on(1, [5_000], NOW + hour, history=True)
+    assert progress.until(NOW) == 5_000 - MARGIN_MS
+    assert progress.until(NOW + HISTORY_MS) == NOW - MARGIN_MS
