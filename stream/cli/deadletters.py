@@ -42,21 +42,29 @@ def list_(reasons: tuple[str, ...], since: str | None, until: str | None, limit:
 
 
 @deadletters.command()
-@click.argument("place", metavar="TOPIC:PARTITION:OFFSET")
-@click.option("--json", "as_json", is_flag=True, help="One JSON document.")
-def show(place: str, as_json: bool) -> None:
-    """Show one dead letter in full; PLACE as `list` prints it."""
-    if not re.fullmatch(r"[\w.-]+:\d+:\d+", place):
+@click.argument("place", metavar="[TOPIC:PARTITION:OFFSET]", required=False)
+@filters
+@click.option("--json", "as_json", is_flag=True, help="One JSON document: the letter at the place, or all that are meant.")
+def show(place: str | None, reasons: tuple[str, ...], since: str | None, until: str | None, limit: int, as_json: bool) -> None:
+    r"""Show dead letters in full: the one at a place as `list` prints it, or all that the options mean.
+
+    \b
+    leadstream deadletters show dead-letters:0:17
+    leadstream deadletters show --reason not_json --limit 3
+    """
+    if place is not None and not re.fullmatch(r"[\w.-]+:\d+:\d+", place):
         raise UsageError(f"{place} is no place of a dead letter: give TOPIC:PARTITION:OFFSET as `list` prints it")
-    found = [letter for letter in run(letters(load(), Filter())) if letter.place == place]
-    if not found:
-        raise NegativeAnswerError(f"no dead letter lies at {place}: `leadstream deadletters list` names what there is")
-    document = found[0].document()
+    found = run(letters(load(), Filter.asked(reasons, since, until, limit)))
+    if place is not None:
+        found = [letter for letter in found if letter.place == place]
+        if not found:
+            raise NegativeAnswerError(f"no dead letter lies at {place}: `leadstream deadletters list` names what there is")
+    documents = [letter.document() for letter in found]
     if as_json:
-        click.echo(orjson.dumps(document))
+        click.echo(orjson.dumps(documents[0] if place is not None else {"deadLetters": documents}))
         return
-    for name, value in document.items():
-        click.echo(plain(f"{name:<10} {value}"))
+    for number, document in enumerate(documents):
+        click.echo("\n" * (number > 0) + "\n".join(plain(f"{name:<10} {value}") for name, value in document.items()))
 
 
 @deadletters.command()
@@ -66,6 +74,8 @@ def replay(reasons: tuple[str, ...], since: str | None, until: str | None, limit
 
     Harmless to repeat and to interrupt: what was sent is noted in Kafka (group APP-replay) and not sent again, what was
     applied is not applied again, and a letter that came back as a new dead letter is replayed through that one only.
+    Kafka forgets the notes a week after the last replay (offsets.retention.minutes): from then on repeat only letters that
+    are newer (--since), for a visitor remembers no more than its last 1,024 letters.
 
     \b
     leadstream deadletters replay

@@ -127,12 +127,14 @@ def test_dead_letters_are_listed_shown_and_replayed(ready: Installation) -> None
     listed = orjson.loads(ready.run("deadletters", "list", "--json").stdout)["deadLetters"]
     one = ready.run("deadletters", "list", "--reason", "unknown_type", "--since", "1h")
     shown = orjson.loads(ready.run("deadletters", "show", place, "--json").stdout)
+    meant = orjson.loads(ready.run("deadletters", "show", "--reason", "not_json", "--json").stdout)["deadLetters"]
     replayed = ready.run("deadletters", "replay", "--reason", "unknown_type")
     (back,) = ready.read("events")
 
     assert [letter["reason"] for letter in listed] == ["not_json", "unknown_type"]
     assert one.stdout.startswith(place)
     assert (shown["found"], shown["value"], shown["key"]) == ("events:0:8", "{}", "anon::a")
+    assert [(letter["found"], letter["value"]) for letter in meant] == [("events:0:7", "\\xff{")]
     assert replayed.stdout == "1 dead letters replayed: 1 unknown_type\n"
     assert (back.key, back.value, back.headers) == (b"anon::a", b"{}", {"leadstream-replayed": place.encode()})
 

@@ -97,7 +97,7 @@ def letter() -> Letter:
     return Letter("dead-letters:0:1", 1_795_341_600_000, NASTY.encode(), NASTY.encode(), headers)
 
 
-@pytest.mark.parametrize("words", [["list"], ["show", "dead-letters:0:1"]], ids=" ".join)
+@pytest.mark.parametrize("words", [["list"], ["show", "dead-letters:0:1"], ["show"]], ids=" ".join)
 def test_dead_letters_are_read_not_obeyed(words: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("stream.cli.deadletters.letters", lambda *_: None)
     monkeypatch.setattr("stream.cli.deadletters.run", lambda _: [letter()])
