@@ -27,3 +27,11 @@ def named(text: str, phone_region: str | None) -> str:
     if node is None:
         raise UsageError(f"{text!r} is no id: {value!r} stands for nobody, or is no {kind}")
     return node
+
+
+def meant(text: str, phone_region: str | None) -> str:
+    """Return `named`, and what is no id as it was typed: whoever is asked about it says so."""
+    try:
+        return named(text, phone_region)
+    except UsageError:
+        return text
