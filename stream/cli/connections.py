@@ -17,6 +17,7 @@ from aiokafka.errors import (
 
 from stream.errors import UnreachableError, UsageError
 from stream.ops import group
+from stream.runtime.checksums import check_fast
 from stream.runtime.diagnosis import diagnosed
 from stream.runtime.hangup import hangs_up
 from stream.settings import Settings, no_topic
@@ -50,10 +51,10 @@ async def admin_client(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]
 
 
 @asynccontextmanager
-async def producer_client(settings: Settings) -> AsyncIterator[AIOKafkaProducer]:
+async def producer_client(settings: Settings, **how: Any) -> AsyncIterator[AIOKafkaProducer]:
     """Connect to send: acknowledged by all replicas, keys placed as in Java, any size tried."""
-    sizes = {"max_request_size": _MAX_REQUEST_BYTES, "max_batch_size": _BATCH_BYTES}
-    client = hangs_up(AIOKafkaProducer(**settings.client(), acks="all", linger_ms=5, **sizes))
+    how |= {"max_request_size": _MAX_REQUEST_BYTES, "max_batch_size": _BATCH_BYTES}
+    client = hangs_up(AIOKafkaProducer(**settings.client(), acks="all", linger_ms=5, **how))
     async with _connected(settings, client.start, client.stop):
         yield client
 
@@ -62,6 +63,7 @@ async def producer_client(settings: Settings) -> AsyncIterator[AIOKafkaProducer]
 async def consumer_client(settings: Settings, group: str | None = None) -> AsyncIterator[AIOKafkaConsumer]:
     """Connect to read partitions; with a group to commit in, but never as a member of it."""
     how = {"enable_auto_commit": False, "auto_offset_reset": "earliest", "fetch_max_wait_ms": 100}
+    check_fast()
     client = hangs_up(AIOKafkaConsumer(**settings.client(), group_id=group, **how))
     async with _connected(settings, client.start, client.stop):
         yield client

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from contextlib import AsyncExitStack
 
 import click
-import orjson
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 
 from schemas.event import Rejected, decode, identities, partition_key
@@ -14,6 +13,7 @@ from schemas.event_times import happened_at, received_at
 from stream.agents.erasing import ERASE, told
 from stream.agents.headers import FORWARDED, HISTORY, INTERNAL, has
 from stream.cli.connections import admin_client, consumer_client, producer_client, read_to_end, require_topic, run
+from stream.cli.send import told_received
 from stream.domain import instants
 from stream.errors import UsageError
 from stream.ops import group
@@ -52,7 +52,9 @@ async def _copy(settings: Settings, source: str) -> Counter[str]:
             await require_topic(admin, topic)
         places = await group.partitions(admin, [source])
         consumer = await stack.enter_async_context(consumer_client(settings, settings.app + NOTES))
-        producer = await stack.enter_async_context(producer_client(settings))
+        producer = await stack.enter_async_context(
+            producer_client(settings, compression_type="gzip")
+        )  # as long as it may be, it came over compressed
         consumer.assign(places)
         ends = await consumer.end_offsets(places)
         erased = await _erased(await stack.enter_async_context(consumer_client(settings)), source, len(places))
@@ -105,7 +107,7 @@ async def _send(producer: AIOKafkaProducer, topic: str, events: list[ConsumerRec
 
 
 def as_received(value: bytes | None, timestamp_ms: int) -> bytes | None:
-    """Return an event that says when it was received; what will be a dead letter stays as it is.
+    """Return an event that says when it was received; what is or would be a dead letter stays as it is.
 
     >>> as_received(b'{"type":"page","anonymousId":"a"}', 1_764_000_000_000)
     b'{"type":"page","anonymousId":"a","receivedAt":"2025-11-24T16:00:00.000Z"}'
@@ -113,4 +115,4 @@ def as_received(value: bytes | None, timestamp_ms: int) -> bytes | None:
     raw = decode(value)
     if value is None or isinstance(raw, Rejected) or raw.received_at is not None:
         return value
-    return orjson.dumps({**orjson.loads(value), "receivedAt": instants.write(timestamp_ms)})
+    return told_received(value, timestamp_ms)

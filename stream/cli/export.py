@@ -91,6 +91,6 @@ def _raw(record: Any) -> dict[str, Any]:
     return {
         "partition": record.partition,
         "offset": record.offset,
-        "at": instants.write(record.timestamp),
+        "at": instants.write(min(max(record.timestamp, instants.EARLIEST), instants.LATEST)),
         "value": (record.value or b"").decode(errors="backslashreplace"),
     }

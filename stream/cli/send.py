@@ -16,11 +16,12 @@ import orjson
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import MessageSizeTooLargeError
 
-from schemas.event import Rejected, partition_key
+from schemas.event import Rejected, decode, partition_key
 from stream import accesslog
 from stream.cli.connections import admin_client, producer_client, require_topic, run
 from stream.cli.screen import plain
 from stream.domain import instants
+from stream.domain.instants import EARLIEST, LATEST
 from stream.errors import NegativeAnswerError, UsageError
 from stream.intake import Intake
 from stream.lookups import Lookups
@@ -148,10 +149,16 @@ class Recorder:
         if isinstance(event, Rejected):
             return value
         self._before_ms = event.r
-        document = orjson.loads(value)
-        if event.echo or document.get("receivedAt") is not None:
-            return value
-        return orjson.dumps({**document, "receivedAt": instants.write(event.r)})
+        return value if event.echo else told_received(value, event.r)
+
+
+def told_received(value: bytes, received_ms: int) -> bytes:
+    """Return an event that says when it was received; as it is where it says so, or would be refused as longer than it may be."""
+    document = orjson.loads(value)
+    if document.get("receivedAt") is not None or not EARLIEST <= received_ms <= LATEST:
+        return value
+    told = orjson.dumps({**document, "receivedAt": instants.write(received_ms)})
+    return value if isinstance(decode(told), Rejected) else told
 
 
 class _Outbox:

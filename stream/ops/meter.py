@@ -26,6 +26,7 @@ from stream.ops.judging import held_up, judge
 from stream.ops.lag import GroupLag, Lag, Report
 from stream.ops.leaders import NO_ANSWER, Leaders
 from stream.ops.reader import Known, Read, Reader
+from stream.runtime.checksums import check_fast
 from stream.runtime.hangup import hangs_up
 from stream.settings import PREFIX, Settings
 
@@ -218,6 +219,7 @@ class LagMeter:
         """Connect a consumer, to be assigned once: aiokafka may never stop one that was just assigned anew."""
         how = {"fetch_max_wait_ms": wait_ms, "max_partition_fetch_bytes": FETCH_BYTES, "isolation_level": isolation_level}
         how |= {"request_timeout_ms": REQUEST_MS}
+        check_fast()
         consumer = hangs_up(AIOKafkaConsumer(**self._settings.client(), auto_offset_reset="earliest", **how))
         try:
             await consumer.start()

@@ -21,6 +21,7 @@ from stream.outbound.delivering import Delivering, Post
 from stream.outbound.letters import TopicLetters
 from stream.outbound.meter import Meter
 from stream.outbound.progress import Progress
+from stream.runtime.checksums import check_fast
 from stream.runtime.hangup import hangs_up
 
 logger = logging.getLogger(__name__)
@@ -77,6 +78,7 @@ class Outbound(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka shi
                     self._failure.result()
 
     def _consumer_of_group(self) -> AIOKafkaConsumer:
+        check_fast()
         session_ms = int(self._plan.session_s * 1000)
         return AIOKafkaConsumer(
             **self._client,

@@ -1,12 +1,16 @@
 """Commands that only need a broker: topics, send, deadletters, broker."""
 
+import asyncio
 import signal
 import sys
 from pathlib import Path
+from typing import Any
 
 import orjson
 import psutil
 import pytest
+from aiokafka import AIOKafkaProducer
+from aiokafka.record.default_records import _DefaultRecordBatchBuilderPy
 
 from tests.brokers import ROOT, Broker, Installation, Process
 
@@ -137,6 +141,37 @@ def test_dead_letters_are_listed_shown_and_replayed(ready: Installation) -> None
     assert [(letter["found"], letter["value"]) for letter in meant] == [("events:0:7", "\\xff{")]
     assert replayed.stdout == "1 dead letters replayed: 1 unknown_type\n"
     assert (back.key, back.value, back.headers) == (b"anon::a", b"{}", {"leadstream-replayed": place.encode()})
+
+
+class Latin(str):
+    """A header's name that is no UTF-8."""
+
+    __slots__ = ()
+
+    def encode(self, *_: Any, **__: Any) -> bytes:
+        return b"\xfcber"
+
+
+async def _send_odd(address: str, topic: str) -> None:
+    builder = _DefaultRecordBatchBuilderPy(
+        magic=2, compression_type=0, is_transactional=0, producer_id=-1, producer_epoch=-1, base_sequence=-1, batch_size=1 << 16
+    )
+    headers = [(Latin("?"), b"1"), *_dead("unknown_type", 8).items()]
+    async with AIOKafkaProducer(bootstrap_servers=address) as producer:
+        batch = producer.create_batch()
+        batch._builder = builder
+        builder.append(0, 1_795_000_000_000, b"anon::a", b"{}", headers)
+        batch._relative_offset = 1
+        batch.close()
+        await (await producer.send_batch(batch, topic, partition=0))
+
+
+def test_a_header_whose_name_is_no_utf_8_hinders_no_command(ready: Installation) -> None:
+    asyncio.run(_send_odd(ready.broker.address, ready.topic("dead-letters")))
+    ready.produce("dead-letters", [(b"anon::b", b"{}")], headers=_dead("unknown_type", 9), partition=0)
+    listed = ready.run("deadletters", "list", "--json")
+    assert listed.returncode == 0, listed.stderr
+    assert [letter["found"] for letter in orjson.loads(listed.stdout)["deadLetters"]] == ["events:0:8", "events:0:9"]
 
 
 def test_more_letters_than_go_at_once_are_replayed_to_their_end(ready: Installation) -> None:

@@ -12,6 +12,7 @@ from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from stream.runtime import transport
 from stream.runtime.batches import ALL, MAX_RECORDS, unpack
 from stream.runtime.checksums import Records
+from stream.runtime.lenient import Readable
 
 SIZE = 1_500
 TP = SimpleNamespace(topic="rows", partition=0)
@@ -76,11 +77,11 @@ def test_a_batch_that_is_not_as_it_was_sent_is_not_read(spoilt: int) -> None:
 
 def test_consumers_check_this_way() -> None:
     transport.register()
-    assert fetcher.MemoryRecords is Records
+    assert (fetcher.MemoryRecords, fetcher.PartitionRecords) == (Records, Readable)
 
 
-@pytest.mark.parametrize("compression", [0, 1])
-def test_a_header_whose_name_is_no_utf_8_is_read_and_so_is_what_lies_beside(compression: int) -> None:
+def with_an_odd_header(compression: int) -> bytes:
+    """Return a batch of two records, of which the first has a header whose name is Latin-1."""
     builder = DefaultRecordBatchBuilder(
         magic=2, compression_type=0, is_transactional=0, producer_id=-1, producer_epoch=-1, base_sequence=-1, batch_size=1 << 20
     )
@@ -90,8 +91,28 @@ def test_a_header_whose_name_is_no_utf_8_is_read_and_so_is_what_lies_beside(comp
     if compression:
         data = data[:21] + bytes([data[21], data[22] | compression]) + data[23:61] + gzip.compress(data[61:])
         data = data[:8] + (len(data) - 12).to_bytes(4, "big") + data[12:]
-    answer = SimpleNamespace(next_fetch_offset=0, _records=Records(data), _check_crcs=False)
+    return data
+
+
+@pytest.mark.parametrize("compression", [0, 1])
+def test_a_header_whose_name_is_no_utf_8_is_read_and_so_is_what_lies_beside(compression: int) -> None:
+    answer = SimpleNamespace(next_fetch_offset=0, _records=Records(with_an_odd_header(compression)), _check_crcs=False)
     first, second = unpack(TP, answer, ALL).read().records
     assert (first.offset, first.timestamp, first.key, first.value) == (0, 7, b"k", b"v")
     assert list(first.headers) == [("herk\\xfcnfte_", b"x"), ("none", None), ("\u00fc", b"\xff")]
     assert (second.offset, second.timestamp, second.key, second.value, list(second.headers)) == (1, 8, None, None, [])
+
+
+@pytest.mark.parametrize("compression", [0, 1])
+def test_so_do_the_consumers_of_commands_and_of_the_lag(compression: int) -> None:
+    plain = DefaultRecordBatchBuilder(
+        magic=2, compression_type=0, is_transactional=0, producer_id=-1, producer_epoch=-1, base_sequence=-1, batch_size=1 << 20
+    )
+    plain.append(0, timestamp=9, key=b"next", value=b"", headers=[])
+    behind = (2).to_bytes(8, "big") + bytes(plain.build())[8:]
+    data = with_an_odd_header(compression) + behind
+    how = {"key_deserializer": None, "value_deserializer": None, "check_crcs": False, "isolation_level": 0}
+    for start, wanted in ((0, [(0, b"k"), (1, None), (2, b"next")]), (1, [(1, None), (2, b"next")])):
+        read = Readable(TP, Records(data), None, start, **how)
+        assert [(record.offset, record.key) for record in read] == wanted
+        assert read.next_fetch_offset == 3

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+from schemas.event import Rejected, decode
 from stream.cli.copy import as_received, copy, is_erased
 from stream.errors import UsageError
 
@@ -24,6 +25,16 @@ def test_an_event_that_says_when_it_was_received_stays_as_it_is() -> None:
 @pytest.mark.parametrize("value", [None, b"", b"\x00own", b'{"type":"nonsense"}', b"{"])
 def test_what_will_be_a_dead_letter_stays_as_it_is(value: bytes | None) -> None:
     assert as_received(value, AT) == value
+
+
+def test_what_would_be_longer_than_an_event_may_be_or_has_no_readable_time_stays_as_it_is() -> None:
+    longest = event(userId="1", properties={"x": ""})
+    longest = event(userId="1", properties={"x": "y" * (262_144 - len(longest))})
+    assert len(longest) == 262_144
+    members = event(userId="1", **{f"m{n}": 1 for n in range(997)})
+    for value, at in ((longest, AT), (members, AT), (event(userId="1"), AT * 1000)):
+        assert as_received(value, at) == value
+        assert not isinstance(decode(value), Rejected)
 
 
 @pytest.mark.parametrize(
