@@ -36,6 +36,7 @@ from stream.faust_conf import conf
 from stream.intake import Intake
 from stream.lookups import Lookups
 from stream.ops.metrics import Metrics
+from stream.ops.ownership import require_own
 from stream.runtime import transport
 from stream.runtime.atomic import AtomicTable
 from stream.runtime.batches import BatchSchema
@@ -99,8 +100,10 @@ class App(faust.App):
         with reaching(self):
             await admin.start()
             try:
-                await create_missing(admin, topic_table(self.settings))
                 self.embedded = self.settings.kafka_embedded or await is_embedded(admin)
+                if not self.embedded:
+                    await require_own(admin, self.settings)
+                await create_missing(admin, topic_table(self.settings))
             finally:
                 await admin.close()
 

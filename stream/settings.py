@@ -81,7 +81,7 @@ class Settings(BaseModel):
         False, description="Kafka is `leadstream broker`: no idempotent producer; `worker` finds out by itself"
     )
 
-    app: TopicText = Field("leadstream", min_length=1, description="consumer group, prefix of the changelogs")
+    app: TopicText = Field("leadstream", min_length=1, description="consumer group, prefix of the changelogs; one a TOPIC_PREFIX")
     topic_prefix: TopicText = Field("", description="put before every topic's name")
     partitions: int = Field(8, ge=1, le=1000, description="partitions of `events` and what goes with it")
     replication: int = Field(1, ge=1, le=9, description="copies of each partition; 3 survive the loss of a machine")

@@ -13,6 +13,7 @@ import click
 from stream import settings as all_settings
 from stream.cli.connections import admin_client, run
 from stream.errors import UsageError
+from stream.ops.ownership import require_own
 from stream.runtime.topics import create_missing, differences, is_embedded, topic_table
 from stream.settings import PREFIX, Settings, load
 
@@ -47,15 +48,20 @@ def worker(*, deploy: bool) -> None:
 
 
 async def _prepare(settings: Settings) -> bool:
-    """Find Kafka and the topics, create what is missing, and tell whether it is the embedded broker."""
+    """Find Kafka and the topics, see that they are ours, create what is missing, and tell whether it is the embedded broker."""
     wanted = topic_table(settings)
     async with admin_client(settings) as admin:
+        embedded = settings.kafka_embedded or await is_embedded(admin)
+        if not embedded:
+            await require_own(admin, settings)
         for name in await create_missing(admin, wanted):
             click.echo(f"created topic {name}", err=True)
         wrong = [line for line in await differences(admin, wanted) if ": partitions " in line]
         if wrong:
-            raise UsageError(f"{wrong[0]}: set {PREFIX}PARTITIONS to what is there, or another {PREFIX}TOPIC_PREFIX")
-        return settings.kafka_embedded or await is_embedded(admin)
+            raise UsageError(
+                f"{wrong[0]}: set {PREFIX}PARTITIONS to what is there, or another {PREFIX}APP and {PREFIX}TOPIC_PREFIX"
+            )
+        return embedded
 
 
 async def _deploy(settings: Settings) -> None:

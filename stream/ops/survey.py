@@ -11,13 +11,14 @@ from faust.types import TP
 from stream.domain.ownrows import META
 from stream.errors import UsageError
 from stream.ops import group
+from stream.ops.ownership import require_own
 from stream.runtime.adopting import troubles
 from stream.runtime.batches import fingerprint
 from stream.runtime.fatal import Misfit
 from stream.runtime.hangup import hangs_up
-from stream.runtime.misfits import OTHER_RECORD, misfit
-from stream.runtime.resume import MARK_KEY, Found, Mark, mark_row, read_mark, read_mark_row, write_mark
-from stream.runtime.topics import changelog
+from stream.runtime.misfits import OTHER_PREFIX, OTHER_RECORD, misfit
+from stream.runtime.resume import MARK_KEY, Found, Mark, mark_row, other_source, read_mark, read_mark_row, write_mark
+from stream.runtime.topics import changelog, is_embedded
 from stream.settings import Settings
 
 Heads = dict[TP, dict[bytes, bytes]]
@@ -41,7 +42,12 @@ class Looked:
 
 
 async def require_no_worker(admin: AIOKafkaAdminClient, settings: Settings) -> None:
-    """Wait until nobody is in the group, as long as one that was killed counts as a member; raises UsageError then."""
+    """Wait until nobody is in the group, as long as one that was killed counts as a member; raises UsageError then.
+
+    It raises UsageError at once where the group, or what it is to read, is not ours.
+    """
+    if not await is_embedded(admin):
+        await require_own(admin, settings)
     until = asyncio.get_running_loop().time() + settings.session_timeout.total_seconds() + LEAVE_S
     while count := await group.members(admin, settings.app):
         if asyncio.get_running_loop().time() > until:
@@ -62,13 +68,19 @@ class Survey:
         self._heads: Heads = {}
 
     async def look(self) -> list[Looked]:
-        """Return every source partition with what does not fit; reads both changelogs to their end."""
+        """Return every source partition with what does not fit; reads the changelogs to their end.
+
+        Raises UsageError where these belong to another prefix.
+        """
         places = await group.partitions(self._admin, self.sources)
         logs = await group.partitions(self._admin, dict.fromkeys(self.sources.values()))
         commits = await group.commits(self._admin, self._settings.app, places)
         first = await self._consumer.beginning_offsets([*places, *logs])
         ends = await self._consumer.end_offsets([*places, *logs])
         heads = self._heads = await self._read_heads(logs, first, ends)
+        for rows in heads.values():
+            if other := other_source(rows, self.sources):
+                raise UsageError(str(misfit(OTHER_PREFIX, app=self._settings.app, topic=other)))
         looked = []
         for place in places:
             tp, log = TP(*place), TP(self.sources[place.topic], place.partition)

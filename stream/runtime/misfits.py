@@ -3,8 +3,12 @@
 docs/recovery.md lists them; a test holds the two together.
 """
 
-from stream.runtime.batches import Batch, Record
+from typing import TYPE_CHECKING
+
 from stream.runtime.fatal import Misfit
+
+if TYPE_CHECKING:  # a worker asks whose its topics are while Faust is still imported
+    from stream.runtime.batches import Batch, Record
 
 RECREATED = "recreated"
 OTHER_RECORD = "other record"
@@ -17,6 +21,8 @@ REPARTITIONED = "repartitioned"
 PARTITIONS = "partitions"
 ROW_FORMAT = "row format"
 RECORD_FORMAT = "record format"
+OTHER_PREFIX = "other prefix"
+OTHER_APP = "other app"
 
 LINES = {
     RECREATED: (
@@ -60,6 +66,14 @@ LINES = {
         "run the release that wrote it, or restore the changelog"
     ),
     RECORD_FORMAT: "{where} offset {offset}: {what}; run the release that wrote it",
+    OTHER_PREFIX: (
+        "the tables of {app} were made from {topic}, not from the topics of this LEADSTREAM_TOPIC_PREFIX: set the one they "
+        "belong to, or another LEADSTREAM_APP"
+    ),
+    OTHER_APP: (
+        "{topic} belongs to {app}, and two would tell each fact twice: set LEADSTREAM_APP={app}, "
+        "or another LEADSTREAM_TOPIC_PREFIX"
+    ),
 }
 """The line of each kind."""
 
@@ -72,6 +86,6 @@ def misfit(kind: str, **values: object) -> Misfit:
     return Misfit(LINES[kind].format(**values), kind)
 
 
-def unreadable(batch: Batch, record: Record, what: object) -> Misfit:
+def unreadable(batch: "Batch", record: "Record", what: object) -> Misfit:
     """Return the refusal of a record that this release cannot read, or that meets a row which it cannot read."""
     return misfit(RECORD_FORMAT, where=f"{batch.tp.topic}-{batch.tp.partition}", offset=record.offset, what=what)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 import msgspec
 from faust.types import TP
 
-from stream.runtime.misfits import PARTITIONS, misfit
+from stream.runtime.misfits import OTHER_PREFIX, PARTITIONS, misfit
 from stream.runtime.resume import (
     EPOCH_BITS,
     MARK_KEY,
@@ -16,6 +16,7 @@ from stream.runtime.resume import (
     Mark,
     Resume,
     mark_row,
+    other_source,
     read_mark,
     read_mark_row,
     resume,
@@ -136,7 +137,11 @@ class Positions:
         )  # fmt: skip
 
     def _stored(self, tp: TP, changelog: TP) -> tuple[int, Mark] | None:
-        row = self._flow.stores()[changelog.topic].part(changelog.partition).get(MARK_KEY + tp.topic.encode())
+        flow = self._flow
+        rows = flow.stores()[changelog.topic].part(changelog.partition)
+        if other := other_source(rows, flow.sources):
+            raise misfit(OTHER_PREFIX, app=flow.app.conf.id, topic=other)
+        row = rows.get(MARK_KEY + tp.topic.encode())
         return None if row is None else read_mark_row(row)
 
     async def _count_partitions(self) -> None:

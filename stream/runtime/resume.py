@@ -1,9 +1,10 @@
 """Where a source partition goes on, and whether it still is the one that was read before."""
 
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import msgspec
-from faust.types import TP
 
 from stream.runtime.misfits import (
     CHANGELOG_CUT,
@@ -16,6 +17,9 @@ from stream.runtime.misfits import (
     REPARTITIONED,
     misfit,
 )
+
+if TYPE_CHECKING:  # a worker asks whose its topics are while Faust is still imported
+    from faust.types import TP
 
 EPOCH_BITS = 48
 """A position in rows is `epoch << 48 | offset`: what a recreated topic holds is newer than all that was read before."""
@@ -79,6 +83,16 @@ def read_mark_row(row: bytes) -> tuple[int, Mark]:
     return int.from_bytes(row[1:_HEAD], "big") & OFFSETS, _decode(row[_HEAD:])
 
 
+def other_source(keys: Collection[bytes], own: Iterable[str]) -> str | None:
+    """Return what the rows of a changelog partition were made from, if that is none of our sources.
+
+    One mark of ours settles it: all keys are looked at in a table only that is new here.
+    """
+    if any(MARK_KEY + topic.encode() in keys for topic in own):
+        return None
+    return next((key[len(MARK_KEY) :].decode() for key in keys if key.startswith(MARK_KEY)), None)
+
+
 @dataclass(frozen=True, slots=True)
 class Found:
     """What Kafka holds of a source partition at start.
@@ -89,7 +103,7 @@ class Found:
     offset of its table's changelog; `fold` says that this is an atomic table.
     """
 
-    tp: TP
+    tp: "TP"
     committed: int | None
     mark: Mark | None
     stored: tuple[int, Mark] | None
@@ -164,7 +178,7 @@ def _furthest(found: Found, at: int | None, said: Mark) -> tuple[int, int | None
     return cut if at is None else max(cut, (said.epoch, at))
 
 
-def prove(tp: TP, mark: Mark, offset: int, seen: str) -> None:
+def prove(tp: "TP", mark: Mark, offset: int, seen: str) -> None:
     """Raise `Misfit` if another record stands where the last one read stood."""
     if offset == mark.last and seen != mark.print:
         raise misfit(OTHER_RECORD, where=f"{tp.topic}-{tp.partition}", offset=offset)

@@ -14,6 +14,8 @@ from stream.runtime.embedded import CLUSTER_ID
 from stream.settings import Settings
 
 TABLES = ("visitors", "people", "accounts")
+SOURCES = ("events", "wakes", "people", "members")
+"""What workers read."""
 
 RECORD_BYTES = 1_048_588  # Kafka's own default: what a record of `events` may take
 DEAD_LETTER_BYTES = RECORD_BYTES + 64 * 1024  # the largest record and the headers that say what was wrong with it
@@ -62,6 +64,11 @@ def topic_table(settings: Settings) -> tuple[Topic, ...]:
         )
         for name, config in (logs | compacted).items()
     )
+
+
+def sources(settings: Settings) -> set[str]:
+    """Name the topics that tables are made from."""
+    return {settings.topic_prefix + name for name in SOURCES}
 
 
 def changelog(app: str, table: str) -> str:

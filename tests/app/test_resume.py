@@ -6,7 +6,7 @@ import pytest
 from faust.types import TP
 
 from stream.runtime.fatal import Misfit
-from stream.runtime.resume import Found, Mark, Resume, prove, read_mark, resume, write_mark
+from stream.runtime.resume import Found, Mark, Resume, other_source, prove, read_mark, resume, write_mark
 
 EVENTS = TP("events", 3)
 MARK = Mark(changelog=40, partitions=8, last=99, print="abc", rules="r1")
@@ -67,6 +67,20 @@ def test_another_record_at_the_same_offset_is_another_topic() -> None:
     prove(EVENTS, MARK, 100, "other")
     with pytest.raises(Misfit, match="events-3 holds another record at 99"):
         prove(EVENTS, MARK, 99, "other")
+
+
+@pytest.mark.parametrize(
+    ("keys", "other"),
+    [
+        pytest.param([], None, id="an empty table"),
+        pytest.param([b"anon::a"], None, id="rows, and no checkpoint yet"),
+        pytest.param([b"anon::a", b"\x00mark:wakes"], None, id="ours"),
+        pytest.param([b"anon::a", b"\x00mark:old-events"], "old-events", id="another prefix"),
+        pytest.param([b"\x00mark:old-events", b"\x00mark:events"], None, id="an older release let us go on here"),
+    ],
+)
+def test_a_table_tells_whose_it_is(keys: list[bytes], other: str | None) -> None:
+    assert other_source(keys, ("events", "wakes")) == other
 
 
 def test_a_mark_survives_the_metadata_of_a_commit() -> None:
