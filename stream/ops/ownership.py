@@ -6,6 +6,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from stream.errors import UsageError
+from stream.ops import group
 from stream.runtime.misfits import OTHER_APP, OTHER_PREFIX, misfit
 from stream.runtime.resume import read_mark
 from stream.runtime.topics import changelog, sources
@@ -15,10 +16,10 @@ _PEOPLE_LOG = changelog("", "people")
 
 
 async def require_own(admin: AIOKafkaAdminClient, settings: Settings) -> None:
-    """Raise UsageError where a newcomer has names of others: the APP of another prefix, or the TOPIC_PREFIX of another app.
+    """Raise UsageError where a newcomer has names of others: the APP of another prefix, or the TOPIC_PREFIX of a living app.
 
-    Groups of ours commit what they read, and nobody else writes such commits. Who has committed here is no newcomer.
-    The embedded broker, which keeps no such notes, cannot be asked.
+    Groups of ours commit what they read, and nobody else writes such commits. Who has committed here is no newcomer; an app
+    without a worker may be followed by another one. The embedded broker, which keeps no such notes, cannot be asked.
     """
     own, read = sources(settings), await _read_by(admin, settings.app)
     if own & read:
@@ -28,7 +29,7 @@ async def require_own(admin: AIOKafkaAdminClient, settings: Settings) -> None:
     names = await admin.list_topics()
     apps = [name.removesuffix(_PEOPLE_LOG) for name in names if name.endswith(_PEOPLE_LOG)]
     for app, theirs in zip(apps, await asyncio.gather(*(_read_by(admin, app) for app in apps)), strict=True):
-        if own & theirs:
+        if own & theirs and await group.members(admin, app) != 0:
             raise UsageError(str(misfit(OTHER_APP, app=app, topic=min(own & theirs))))
 
 

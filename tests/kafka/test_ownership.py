@@ -73,7 +73,7 @@ def test_where_the_commits_are_gone_the_tables_tell_whose_they_are(on_kafka: Ins
     assert running(on_kafka).stop() == 0
 
 
-def test_the_topics_of_another_app_are_refused(on_kafka: Installation, other: Installation) -> None:
+def test_the_topics_of_another_app_are_refused_while_it_has_a_worker(on_kafka: Installation, other: Installation) -> None:
     worker, app = running(on_kafka), f"{on_kafka.app}-2"
     said = [refused(on_kafka, APP=app), by_faust(on_kafka, APP=app), adopting(on_kafka, APP=app)]
     assert all(f"{on_kafka.topic('events')} belongs to {on_kafka.app}, and two would" in line for line in said), said

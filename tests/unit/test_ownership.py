@@ -1,5 +1,6 @@
 """Whose topics and tables are, told by what groups have committed."""
 
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
@@ -19,7 +20,7 @@ FORBIDDEN = "forbidden"
 
 
 class Kafka:
-    """What groups have committed: `{group: {topic: metadata}}`; each has a table of people."""
+    """What groups have committed: `{group: {topic: metadata}}`; each has a table of people, and but for `gone` a worker."""
 
     def __init__(self, groups: dict[str, Any]) -> None:
         self._groups = groups
@@ -32,6 +33,10 @@ class Kafka:
         if topics == FORBIDDEN:
             raise GroupAuthorizationFailedError(group)
         return {TopicPartition(topic, 3): OffsetAndMetadata(7, metadata) for topic, metadata in topics.items()}
+
+    async def describe_consumer_groups(self, groups: list[str]) -> list[Any]:
+        workers = [] if groups == ["gone"] else ["a worker"]
+        return [SimpleNamespace(groups=[(0, groups[0], "", "", "", workers)])]
 
 
 async def look(groups: dict[str, Any]) -> None:
@@ -48,6 +53,7 @@ async def look(groups: dict[str, Any]) -> None:
         pytest.param({"app": {"old-events": ""}}, id="a stranger committed under our name"),
         pytest.param({"app": {"new-dead-letters": ""}, "b": {"new-events": ""}}, id="somebody reads our events for himself"),
         pytest.param({"b": {"old-events": OURS}}, id="another installation"),
+        pytest.param({"gone": {"new-people": OURS, "new-events": OURS}}, id="an app before us, which has no worker any more"),
         pytest.param({"app": FORBIDDEN, "b": FORBIDDEN}, id="nobody tells"),
     ],
 )
