@@ -5,11 +5,12 @@ from aiokafka.admin import AIOKafkaAdminClient
 from faust.types import TP
 
 from stream.cli.connections import read_to_end
-from stream.domain.ownrows import META, LogRow, log_row
+from stream.domain.editions import Edition, Editions
+from stream.domain.ownrows import LogRow, OwnRows
+from stream.domain.state import NEVER
 from stream.ops import group
 from stream.ops.survey import Looked
 from stream.runtime.misfits import CHANGELOG_CUT, CHANGELOG_LOST
-from stream.runtime.resume import EPOCH_BITS, Mark
 
 
 async def empty(consumer: AIOKafkaConsumer, producer: AIOKafkaProducer, changelog: TP) -> None:
@@ -34,7 +35,10 @@ async def greatest_number(admin: AIOKafkaAdminClient, consumer: AIOKafkaConsumer
     return max(ends.values(), default=0)
 
 
-async def number_on(producer: AIOKafkaProducer, changelog: TP, position: int, mark: Mark, number: int) -> None:
-    """Let a table that is made anew from a position on number its facts behind a number."""
-    row = log_row(LogRow(mark.epoch << EPOCH_BITS | position, numbers=number))
-    await producer.send_and_wait(changelog.topic, row, key=META, partition=changelog.partition)
+async def begin(producer: AIOKafkaProducer, changelog: TP, log: LogRow, in_force: Edition | None) -> None:
+    """Let a table that is made anew begin as `log` says, judged by the ruleset in force, the log's own row last."""
+    own = OwnRows({})
+    if in_force is not None:
+        own.keep_editions(Editions([Edition(in_force.place, NEVER, in_force.text)]))
+    for key, row in own.cut_own(log):
+        await producer.send_and_wait(changelog.topic, row, key=key, partition=changelog.partition)

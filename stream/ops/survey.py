@@ -104,6 +104,10 @@ class Survey:
         first, ends = await self._consumer.beginning_offsets([table]), await self._consumer.end_offsets([table])
         return bool(said.changelog > ends[table] - 1 or first[table] > said.begin)
 
+    def row_of(self, table: TP, key: bytes) -> bytes | None:
+        """Return a row of one partition of a changelog, of those that every partition has."""
+        return self._heads.get(table, {}).get(key)
+
     def rows_of(self, key: bytes) -> list[bytes]:
         """Return the rows of a key that every partition has, of those looked at."""
         return [rows[key] for rows in self._heads.values() if key in rows]

@@ -29,12 +29,12 @@ def turned(found: Found, kinds: set[str], position: int | None = None) -> tuple[
     """Return the position and the mark with which a source goes on, at its beginning if nothing else is said.
 
     One that was recreated begins a new epoch. Else positions go on as they were: what is read again, rows skip that have
-    it, and rows that are lost take.
+    it, and rows that are lost take. By which ruleset it is judged stays.
     """
     said = last_known(found)[1] or Mark()
     epoch = max(said.epoch, (found.state_at or 0) >> EPOCH_BITS) + bool(kinds & ANEW)
     mark = Mark(
-        changelog=found.changelog, partitions=found.partitions, rules=said.rules, epoch=epoch, turn=said.turn + 1,
-        begin=found.begin,
+        changelog=found.changelog, partitions=found.partitions, rules=said.rules, place=said.place, epoch=epoch,
+        turn=said.turn + 1, begin=found.begin,
     )  # fmt: skip
     return found.first if position is None else position, mark

@@ -20,7 +20,7 @@ from stream.runtime.misfits import (
 from stream.runtime.resume import Found, Mark, mark_row, read_mark_row, resume
 
 EVENTS = TP("events", 3)
-MARK = Mark(changelog=40, partitions=8, last=99, print="abc", rules="r1")
+MARK = Mark(changelog=40, partitions=8, last=99, print="abc", rules="r1", place=7)
 EPOCH = 1 << 48
 
 
@@ -67,6 +67,8 @@ def test_a_source_goes_on(kafka: Found, kinds: set[str], goes_on: tuple[int, int
     position, mark = turned(kafka, kinds)
     assert (position, mark.epoch, mark.turn) == goes_on
     assert (mark.changelog, mark.begin, mark.partitions) == (kafka.changelog, kafka.begin, 8)
+    said = kafka.mark or MARK
+    assert (mark.rules, mark.place) == (said.rules, said.place), "an idle partition says nothing else for long"
 
 
 @pytest.mark.parametrize(
