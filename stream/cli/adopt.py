@@ -13,6 +13,7 @@ from stream.cli.lost_rulesets import Turn, holding, in_force, judged_by
 from stream.cli.lost_tables import begin, empty, greatest_number, is_torn
 from stream.domain import editions
 from stream.domain.editions import Edition
+from stream.domain.log import TellAgain, encode
 from stream.domain.ownrows import RULESET, LogRow
 from stream.errors import UsageError
 from stream.ops.survey import Survey, let_go_on, require_no_worker
@@ -64,6 +65,8 @@ class Adoption:
         newest = in_force(self.survey, TP(changelog(app, "people"), 0))
         accounts = [turn for turn in turns if turn.looked.found.tp.topic == f"{prefix}members"]
         await self._make_accounts_anew([turn for turn in accounts if is_torn(turn.looked)], newest)
+        if accounts:
+            await self.producer.send_and_wait(f"{prefix}people", encode(TellAgain()), partition=0)
         events = f"{prefix}events"
         marked = [await self._judged(turn, newest) if turn.looked.found.tp.topic == events else turn for turn in turns]
         await let_go_on(self.settings, self.producer, marked)

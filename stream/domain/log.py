@@ -67,6 +67,10 @@ class NewRuleset(msgspec.Struct, array_like=True, tag="ruleset"):
     text: bytes
 
 
+class TellAgain(msgspec.Struct, array_like=True, tag="tell again"):
+    """Accounts were lost: from the next tick on every lead is told to its account anew."""
+
+
 class Settling(msgspec.Struct, array_like=True, tag="settling"):
     """From here on a resync `run` brings sums back: nobody moves down until every partition of `events` has told its end."""
 
@@ -270,6 +274,7 @@ Record = (
     | Refused
     | GoOn
     | Said
+    | TellAgain
 )
 
 _encoder = msgspec.msgpack.Encoder()

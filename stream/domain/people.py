@@ -26,6 +26,7 @@ from stream.domain.log import (
     Settled,
     Settling,
     Snapshot,
+    TellAgain,
     Tick,
     Told,
     Unlinking,
@@ -151,6 +152,8 @@ class People:
             self.mending.decide(record, self.log, offset, self.clock)
         elif isinstance(record, Canary):
             self.out.append(Out("wakes", record.node.encode(), value, NEVER))
+        elif isinstance(record, TellAgain):
+            self.log.told = ""
 
     def _tell_accounts(self, record: Record, offset: int) -> None:
         """Tell accounts what a record changed; at ticks, what a ruleset changed of all, or what came back after a loss."""

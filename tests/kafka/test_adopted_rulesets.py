@@ -1,4 +1,4 @@
-"""What was adopted is judged by the ruleset in force, on a real Kafka."""
+"""What was adopted is judged by the ruleset in force, and lost accounts hear of all leads again, on a real Kafka."""
 
 import json
 from collections.abc import Iterable
@@ -17,6 +17,7 @@ VIEWED = b'[behaviours.viewed]\nmatch = { type = "page" }\npoints = '
 RULES = b'[ruleset]\nid = "%b"\n' + VIEWED + b'%d\n[[stages]]\nname = "lead"\nenter = { identified = true }\n'
 DEPLOYED = 40
 """Points of a view under the ruleset that is deployed; 1 under the file of the worker."""
+LEADS = 8
 
 
 @pytest.fixture
@@ -72,4 +73,35 @@ def test_what_was_adopted_is_judged_by_the_ruleset_in_force_from_its_first_recor
     new = [f"n{n}" for n in range(20)]
     installed.produce("events", views(new))
     assert {interest(worker, one) for one in new} == {DEPLOYED}
+    assert worker.process.stop() == 0
+
+
+def accounts(installation: Installation) -> set[bytes]:
+    """Return the keys of the accounts' rows."""
+    held = {record.key or b"": record.value for record in installation.read(f"{installation.app}-accounts-changelog")}
+    return {key for key, row in held.items() if row is not None and key.startswith(b"a:")}
+
+
+@pytest.mark.parametrize("is_deployed", [True, False])
+def test_lost_accounts_hear_of_all_leads_also_where_members_forgot_them(installed: Installation, *, is_deployed: bool) -> None:
+    came = [
+        {"type": "identify", "userId": f"u{n}", "traits": {"email": f"u{n}@firm{n % 4}.example"}, "messageId": str(n)}
+        for n in range(LEADS)
+    ]
+    installed.produce("events", [(f"user::{one['userId']}".encode(), json.dumps(one).encode()) for one in came])
+    worker = run_worker(installed)
+    wait_until_read(installed, LEADS)
+    if is_deployed:
+        deploy(installed)
+    wait_until(lambda: len(accounts(installed)) == 4, 30, "the accounts")
+    before = accounts(installed)
+    assert worker.process.stop() == 0
+    delete_before(installed, "members", ends(installed, "members"))
+    recreate(installed, "accounts-changelog")
+    adopt(installed)
+
+    worker = run_worker(installed)
+    wait_until(lambda: accounts(installed) == before, 30, "the accounts again")
+    (first,) = worker.ask("accounts", "account::firm1.example")["people"][:1]
+    assert first
     assert worker.process.stop() == 0

@@ -8,7 +8,7 @@ from stream.domain import membership
 from stream.domain.accounts.member import account_of, alone_id, visitor_id
 from stream.domain.event import Company, Group
 from stream.domain.ids import lead_id
-from stream.domain.log import Deployment, Erasing, Members, NewRuleset, Settled, Settling, Tick, decode
+from stream.domain.log import Deployment, Erasing, Members, NewRuleset, Settled, Settling, TellAgain, Tick, decode
 from stream.domain.membership import WALKED
 from stream.domain.people import People
 from stream.domain.person import BARE
@@ -186,6 +186,22 @@ def test_a_ruleset_is_passed_on_and_all_leads_are_told_anew(monkeypatch: pytest.
     assert sorted(m.id for m in told) == sorted([*(lead_id(f"user::{n}") for n in range(5)), lead_id("user::new")])
     assert {m.fit for m in told} == {7.0}
     assert {one.code for each in heard for one in each if isinstance(one, Members)} == {"ruleset_change"}
+
+
+@pytest.mark.parametrize("word", [Deployment((BEHAVIOURS + LADDER).encode(), again=True), TellAgain()])
+def test_all_leads_are_told_anew_also_who_just_was(word: Deployment | TellAgain, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(membership, "WALK", 2 * BARE)
+    log = Told()
+    log.add(*[asked(f"user::{n}", company=ACME) for n in range(5)])
+    log.tick(START)
+    log.take()
+    log.append(word)
+    heard = []
+    for _ in range(4):
+        log.tick(START)
+        heard += log.take()
+    told = [m.id for one in heard if isinstance(one, Members) for m in one.changed]
+    assert sorted(told) == sorted(lead_id(f"user::{n}") for n in range(5))
 
 
 def test_of_leads_with_many_ids_fewer_are_told_anew_at_a_tick(monkeypatch: pytest.MonkeyPatch) -> None:
