@@ -14,7 +14,7 @@ from stream import settings as all_settings
 from stream.cli.connections import admin_client, run
 from stream.errors import UsageError
 from stream.ops.ownership import require_own
-from stream.runtime.topics import create_missing, differences, is_embedded, topic_table
+from stream.runtime.topics import FREE, create_missing, differences, is_embedded, topic_table
 from stream.settings import PREFIX, Settings, load
 
 
@@ -56,10 +56,12 @@ async def _prepare(settings: Settings) -> bool:
             await require_own(admin, settings)
         for name in await create_missing(admin, wanted):
             click.echo(f"created topic {name}", err=True)
-        wrong = [line for line in await differences(admin, wanted) if ": partitions " in line]
+        placed = [topic for topic in wanted if topic.name.removeprefix(settings.topic_prefix) not in FREE]
+        wrong = [line for line in await differences(admin, placed) if ": partitions " in line]
         if wrong:
             raise UsageError(
-                f"{wrong[0]}: set {PREFIX}PARTITIONS to what is there, or another {PREFIX}APP and {PREFIX}TOPIC_PREFIX"
+                f"{wrong[0]}: set {PREFIX}PARTITIONS to what all topics have, or start anew under another "
+                f"{PREFIX}APP and {PREFIX}TOPIC_PREFIX"
             )
         return embedded
 

@@ -17,6 +17,9 @@ TABLES = ("visitors", "people", "accounts")
 SOURCES = ("events", "wakes", "people", "members")
 """What workers read."""
 
+FREE = ("stage-changes", "account-changes", "dead-letters")
+"""What only goes out may have any number of partitions: nobody looks there for a key's newest record."""
+
 RECORD_BYTES = 1_048_588  # Kafka's own default: what a record of `events` may take
 DEAD_LETTER_BYTES = RECORD_BYTES + 64 * 1024  # the largest record and the headers that say what was wrong with it
 

@@ -1,7 +1,9 @@
 """Topics that go and come back, as an operator's mistake would have it."""
 
+from collections.abc import Iterable
+
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
-from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource, NewTopic, ResourceType
+from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource, NewPartitions, NewTopic, ResourceType
 
 from stream.runtime.embedded import free_port
 from tests.brokers import Installation, wait_until
@@ -28,6 +30,15 @@ def recreate(installation: Installation, name: str, partitions: int = 4) -> None
 
     wait_until(created, 20, "the new topic")
     wait_until(lambda: len(admin.list_topics(topic, timeout=5).topics[topic].partitions) == partitions, 20, "its partitions")
+
+
+def grow(installation: Installation, names: Iterable[str], partitions: int) -> None:
+    """Give topics more partitions, and wait until Kafka shows them."""
+    admin, topics = admin_of(installation.broker.address), [real_name(installation, name) for name in names]
+    for grown in admin.create_partitions([NewPartitions(topic, partitions) for topic in topics]).values():
+        grown.result()
+    shown = admin.list_topics
+    wait_until(lambda: all(len(shown(timeout=5).topics[topic].partitions) == partitions for topic in topics), 20, "all of them")
 
 
 def delete_before(installation: Installation, name: str, offsets: dict[int, int]) -> None:

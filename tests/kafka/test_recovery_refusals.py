@@ -4,11 +4,12 @@ import pytest
 from confluent_kafka.admin import NewPartitions
 
 from stream.domain import visitor
-from stream.runtime.topics import topic_table
+from stream.runtime.producer import partition_of
+from stream.runtime.topics import FREE, topic_table
 from stream.settings import Settings
 from tests.brokers import Installation, wait_until
 from tests.kafka.group import admin_of, committed, ends, members, wait_until_read
-from tests.kafka.recreating import delete_before, recreate, refused, settle
+from tests.kafka.recreating import delete_before, grow, real_name, recreate, refused, settle
 from tests.kafka.traffic import traffic
 
 COUNT = 600
@@ -181,13 +182,28 @@ def test_other_partitions_are_refused(installed: Installation) -> None:
     assert installed.run("topics", "--adopt", PARTITIONS="6").returncode == 2
 
 
-@pytest.mark.parametrize("name", ["events", "wakes", "people", "visitors-changelog", "people-changelog"])
+@pytest.mark.parametrize("name", ["events", "wakes", "people", "lead-states", "visitors-changelog", "people-changelog"])
 def test_one_topic_with_other_partitions_is_refused(installed: Installation, name: str) -> None:
-    topic = f"{installed.app}-{name}" if name.endswith("-changelog") else installed.topic(name)
-    for grown in admin_of(installed.broker.address).create_partitions([NewPartitions(topic, 5)]).values():
-        grown.result()
+    topic = real_name(installed, name)
+    grow(installed, [name], 5)
     line = refused(installed)
     assert f"{topic}: partitions is 5, should be" in line or f"{topic} has 5 partitions, there must be" in line
+
+
+def test_outputs_may_have_any_number_of_partitions(installed: Installation) -> None:
+    installed.produce("events", traffic(13, COUNT))
+    settle(installed, COUNT)
+    told, letters = len(installed.read("stage-changes")), [(f"k{n}".encode(), b"{}") for n in range(40)]
+    grow(installed, FREE, 6)
+    installed.produce("events", [*traffic(14, COUNT, users=400), *letters])
+    settle(installed, 2 * COUNT + len(letters))
+
+    for records in (installed.read("stage-changes")[told:], installed.read("dead-letters")):
+        assert {record.partition for record in records} & {4, 5}
+    new = [record for record in installed.read("dead-letters") if record.key in dict(letters)]
+    assert all(record.partition == partition_of(record.key or b"", 6) for record in new)
+    assert len(new) == len(letters)
+    assert "stage-changes: partitions is 6, should be 4" in installed.run("topics", "--check").stdout
 
 
 @pytest.mark.parametrize("table", ["visitors", "people"])
