@@ -95,7 +95,7 @@ async def _deploy(settings: Settings, rules: Ruleset, patience_s: float, *, as_j
     from stream.cli.rulesets import rulesets_of
 
     async with rulesets_of(settings) as rulesets:
-        commits = await rulesets.commits()
+        commits = await rulesets.with_ends(await rulesets.commits())
         coming = await rulesets.coming(commits)
         place = commits.place_of(rules, coming)
         deployed = place is None

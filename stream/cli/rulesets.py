@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
@@ -28,12 +28,14 @@ LOOK_S = 0.2
 class Commits:
     """How far people and the partitions of `events` are committed, and under which ruleset; absent: not at all.
 
-    That of people is a position: their offset behind the epoch of their log.
+    That of people is a position: their offset behind the epoch of their log. `read` are the partitions of `events` of which
+    nothing is left to be read, where that was asked.
     """
 
     people: tuple[int, Mark] | None
     events: dict[int, tuple[int, Mark]]
     partitions: int
+    read: frozenset[int] = frozenset()
 
     def behind(self, place: int) -> dict[str, int]:
         """Return where what came at a place in the log is not in force yet, and how far that is committed."""
@@ -50,15 +52,17 @@ class Commits:
         """Return the place at which a ruleset stands in the log as the last one; None: it has to be appended.
 
         `coming` is what people have not read yet. Partitions of `events` that judge by other rules than people do, though they
-        are not behind, began with another worker's file: then it has to be passed on once more.
+        are not behind or nothing is left to be read, began with another worker's file, or lost what was passed on: then it has
+        to be passed on once more.
         """
         if coming is not None:
             return coming.place if coming.text == rules.text else None
         if self.people is None or not self.are_under(rules):
             return None
         place = self.people[1].place
+        lost = any(n in self.read and mark.place < place for n, (_, mark) in self.events.items())
         strays = any(mark.place >= place and mark.rules != rules.hash for _, mark in self.events.values())
-        return None if strays else place
+        return None if lost or strays else place
 
 
 @dataclass
@@ -120,6 +124,14 @@ class Rulesets:
             self._base = people[1].epoch << EPOCH_BITS
             people = self._base + people[0], people[1]
         return Commits(people, {tp.partition: at for tp, at in found.items()}, len(self._places) - 1)
+
+    async def with_ends(self, commits: Commits) -> Commits:
+        """Return them with what is read to its end: whatever people had passed on when they committed stood before that."""
+        if await self.members() is None:
+            return commits  # the embedded broker's idea of an end is the last batch's beginning; it keeps nothing to be lost
+        places = [tp for tp in self._places if tp != self._people and tp.partition in commits.events]
+        ends = await self.tables.consumer.end_offsets(places)
+        return replace(commits, read=frozenset(tp.partition for tp in places if commits.events[tp.partition][0] >= ends[tp]))
 
     async def members(self) -> int | None:
         """Return how many workers there are; None where the broker does not tell."""

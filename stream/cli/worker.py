@@ -67,18 +67,17 @@ async def _prepare(settings: Settings) -> bool:
 
 
 async def _deploy(settings: Settings) -> None:
-    """Append the worker's ruleset to the log of people unless it is in force there, or stands there already."""
+    """Append the worker's ruleset to the log of people unless it is in force everywhere, or stands there already."""
     from stream.cli.rules import rules_of
     from stream.cli.rulesets import offset_of, require_deployable, rulesets_of
 
     rules = rules_of(settings.ruleset)
     require_deployable(rules, str(settings.ruleset))
     async with rulesets_of(settings) as rulesets:
-        commits = await rulesets.commits()
+        commits = await rulesets.with_ends(await rulesets.commits())
         coming = await rulesets.coming(commits)
-        there = commits.are_under(rules) if coming is None else coming.text == rules.text
-        if not there:
-            place = await rulesets.append(rules)
+        if commits.place_of(rules, coming) is None:
+            place = await rulesets.append(rules, again=coming is None and commits.are_under(rules))
             click.echo(f"ruleset {rules.id} ({rules.hash}) is deployed: offset {offset_of(place)} of people", err=True)
 
 

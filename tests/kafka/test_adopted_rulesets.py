@@ -1,14 +1,21 @@
 """What was adopted is judged by the ruleset in force, and lost accounts hear of all leads again, on a real Kafka."""
 
+import asyncio
 import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from aiokafka import AIOKafkaConsumer, OffsetAndMetadata, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+from msgspec.structs import replace
 
-from tests.brokers import Installation, wait_until
-from tests.kafka.group import ends, wait_until_read
+from stream.domain.log import is_deployment
+from stream.ops import group
+from stream.runtime.resume import read_mark, write_mark
+from tests.brokers import Installation, free_port, wait_until
+from tests.kafka.group import ends, members, wait_until_read
 from tests.kafka.recreating import delete_before, recreate, refused
 from tests.kafka.workers import Running, run_worker
 
@@ -74,6 +81,51 @@ def test_what_was_adopted_is_judged_by_the_ruleset_in_force_from_its_first_recor
     installed.produce("events", views(new))
     assert {interest(worker, one) for one in new} == {DEPLOYED}
     assert worker.process.stop() == 0
+
+
+async def commit_without_places(installation: Installation) -> None:
+    """Commit again what is committed of `events`, as a release did that forgot there which ruleset holds."""
+    client = AIOKafkaConsumer(bootstrap_servers=installation.broker.address, group_id=installation.app, enable_auto_commit=False)
+    admin = AIOKafkaAdminClient(bootstrap_servers=installation.broker.address)
+    places = [TopicPartition(installation.topic("events"), partition) for partition in range(4)]
+    await admin.start()
+    await client.start()
+    try:
+        found = await group.commits(admin, installation.app, places)
+        marks = {place: read_mark(at.metadata) for place, at in found.items()}
+        assert all(mark is not None and mark.place for mark in marks.values())
+        client.assign(places)
+        await client.commit(
+            {
+                place: OffsetAndMetadata(found[place].offset, write_mark(replace(mark, place=0)))
+                for place, mark in marks.items()
+                if mark is not None
+            }
+        )
+    finally:
+        await client.stop()
+        await admin.close()
+
+
+@pytest.mark.parametrize("by", ["ruleset deploy", "worker --deploy"])
+def test_what_a_partition_has_lost_is_passed_on_again(installed: Installation, by: str) -> None:
+    worker = run_worker(installed)
+    deploy(installed)
+    assert worker.process.stop() == 0
+    wait_until(lambda: members(installed) == 0, 20, "an empty group")
+    asyncio.run(commit_without_places(installed))
+
+    if by == "ruleset deploy":
+        worker = run_worker(installed)
+        assert deploy(installed)["deployed"] is True
+        assert worker.process.stop() == 0
+    else:
+        starting = installed.start("worker", "--deploy", RULESET=str(file(installed, "deployed")), WEB_PORT=str(free_port()))
+        starting.wait_for_line(r"ready: \d+ rows")
+        assert deploy(installed)["deployed"] is False
+        assert starting.stop() == 0
+    told = [record for record in installed.read("people") if is_deployment(record.value or b"")]
+    assert len(told) == 2
 
 
 def accounts(installation: Installation) -> set[bytes]:
