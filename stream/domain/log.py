@@ -72,9 +72,13 @@ class TellAgain(msgspec.Struct, array_like=True, tag="tell again"):
 
 
 class Settling(msgspec.Struct, array_like=True, tag="settling"):
-    """From here on a resync `run` brings sums back: nobody moves down until every partition of `events` has told its end."""
+    """From here on a resync `run` brings sums back: nobody moves down until every partition of `events` has told its end.
+
+    One that is not `anew` follows no loss: it takes the place of a run whose sums are still waited for, and else says nothing.
+    """
 
     run: str
+    anew: bool = True
 
 
 class Restored(msgspec.Struct, array_like=True, tag="restored"):

@@ -40,6 +40,7 @@ from stream.domain.ruleset.model import Ruleset
 from stream.domain.snapshots import Snapshots
 from stream.domain.state import NEVER
 from stream.domain.timers import LeadTimers
+from stream.domain.waiting import Waiting
 
 
 class People:
@@ -64,6 +65,7 @@ class People:
         self.links = Links(self.leads)
         self.mending = Mending(self.links)
         self.erasures = Erasures(self.leads, self.log, partitions)
+        self.waiting = Waiting(self.rows)
         self.membership = Membership(self.leads) if accounts else None
         self._snapshots = Snapshots(self.rows, self.leads, self.links, self.erasures, self.membership)
         self._prepared: tuple[int, InForce, LeadTimers] | None = None
@@ -142,21 +144,29 @@ class People:
             self._deploy(offset, record)
         elif isinstance(record, Settling | Restored | Told | Refused | Said | Settled):
             self._come_back(offset, record)
-        elif isinstance(record, Erasing):
-            self.erasures.erase(record, offset, self.clock)
+        elif isinstance(record, Erasing | Linking | Unlinking):
+            if self.leads.settling or self.waiting:
+                self.waiting.add(record, value, self.log)
+            else:
+                self._decide(offset, record)
         elif isinstance(record, Buried):
             self.erasures.buried(record)
         elif isinstance(record, Remembered):
             self.erasures.remember(record)
-        elif isinstance(record, Linking | Unlinking):
-            self.mending.decide(record, self.log, offset, self.clock)
         elif isinstance(record, Canary):
             self.out.append(Out("wakes", record.node.encode(), value, NEVER))
         elif isinstance(record, TellAgain):
             self.log.told = ""
 
+    def _decide(self, offset: int, said: Record) -> None:
+        """Do what an operator said of somebody, or nothing, and remember which."""
+        if isinstance(said, Erasing):
+            self.erasures.erase(said, offset, self.clock)
+        elif isinstance(said, Linking | Unlinking):
+            self.mending.decide(said, self.log, offset, self.clock)
+
     def _tell_accounts(self, record: Record, offset: int) -> None:
-        """Tell accounts what a record changed; at ticks, what a ruleset changed of all, or what came back after a loss."""
+        """Tell accounts what a record changed; at other ticks what a ruleset changed of all, or what came back after a loss."""
         membership, cause = self.membership, self.leads.cause
         if membership is None:
             return
@@ -171,7 +181,7 @@ class People:
             membership.tell(cause, record if isinstance(record, Snapshot) else None, settling=self.leads.settling)
         if isinstance(record, Tick):
             membership.tick(record)
-            if not self.leads.settling and not membership.waiting:
+            if cause is None and not self.leads.settling and not membership.waiting:
                 code = "ruleset_change" if self.in_force.place else None
                 if not self.log.told and self.in_force.place:
                     membership.pass_on(NewRuleset(self.in_force.place, self.rules.text), self.partitions)
@@ -190,6 +200,9 @@ class People:
         clock = self.clock
         if clock is None or self.log.settling:
             return True
+        if self.waiting:  # one a tick: each needs a place of its own in the log
+            self._decide(offset, decode(self.waiting.take()))
+            return True
         done = self.leads.run_clock(offset, clock)
         if done:
             self.erasures.sweep(clock)
@@ -204,7 +217,8 @@ class People:
         if isinstance(record, Restored | Told | Refused | Said):
             bring_back(self.links, record, offset)
         elif isinstance(record, Settling):
-            self.log.run, self.log.settling = record.run, list(range(self.partitions))
+            if record.anew or self.log.settling:
+                self.log.run, self.log.settling = record.run, list(range(self.partitions))
         elif record.run == self.log.run and record.partition in self.log.settling:
             self.log.settling.remove(record.partition)
             if not self.log.settling:

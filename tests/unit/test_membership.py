@@ -8,7 +8,7 @@ from stream.domain import membership
 from stream.domain.accounts.member import account_of, alone_id, visitor_id
 from stream.domain.event import Company, Group
 from stream.domain.ids import lead_id
-from stream.domain.log import Deployment, Erasing, Members, NewRuleset, Settled, Settling, TellAgain, Tick, decode
+from stream.domain.log import Deployment, Erasing, Linking, Members, NewRuleset, Settled, Settling, TellAgain, Tick, decode
 from stream.domain.membership import WALKED
 from stream.domain.people import People
 from stream.domain.person import BARE
@@ -226,6 +226,20 @@ def test_while_sums_come_back_after_a_loss_accounts_hear_only_who_is_counted_els
     log.append(Settled("run", 0))
     log.tick(START)
     assert log.changes() == {A: [(LEAD_1, "here")]}
+
+
+def test_a_word_that_waited_for_the_sums_and_all_that_came_back_are_told_one_after_the_other() -> None:
+    log = Told()
+    log.append(Settling("run"))
+    log.add(asked(company=ACME), asked("email::a@b.example", company=ACME))
+    log.append(Linking("w", "user::1", "email::a@b.example"))
+    log.append(Settled("run", 0))
+    log.take()
+    log.tick(START)
+    assert (LEAD_1, "here") in log.changes()[A]
+    log.tick(START)
+    assert log.changes() == {A: [(LEAD_1, "here")]}
+    assert log.people.log.told == membership.WALKED
 
 
 def test_the_clock_of_accounts_is_what_all_partitions_have_handed_on_to_them() -> None:
