@@ -11,7 +11,7 @@ REPLAYED = "leadstream-replayed"
 HISTORY = "leadstream-history"
 LAG = "leadstream-lag-ms"
 RESYNC = (INTERNAL, b"resync")
-"""Our own records in `events` that let a slice of the linked visitors send their sums again."""
+"""Our own records in `events` that let a slice of the linked visitors send their sums again; in `people` what a resync wrote."""
 CONTENT_TYPE = ("content-type", b"application/cloudevents+json")
 
 

@@ -11,14 +11,15 @@ from stream.domain.state import NEVER
 from stream.ops import group
 from stream.ops.survey import Looked
 from stream.runtime.misfits import CHANGELOG_CUT, CHANGELOG_LOST
+from stream.runtime.resume import MARK_KEY
 
 
 async def empty(consumer: AIOKafkaConsumer, producer: AIOKafkaProducer, changelog: TP) -> None:
-    """Remove the rows that are left of a table."""
+    """Remove the rows that are left of a table; the marks stay, which say how far its sources were read."""
     topic, partition = changelog
     keys = {record.key: record.value async for record in read_to_end(consumer, topic, partition + 1)}
     for key, value in keys.items():
-        if key is not None and value is not None:
+        if key is not None and value is not None and not key.startswith(MARK_KEY):
             await producer.send(topic, None, key=key, partition=partition)
     await producer.flush()
 

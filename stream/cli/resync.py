@@ -2,24 +2,27 @@
 
 import secrets
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import click
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
 from stream.agents.headers import RESYNC
 from stream.agents.rules import RULESET_KEY
 from stream.cli.connections import admin_client, consumer_client, partitions_of, producer_client, read_whole, run
 from stream.cli.lost_tables import empty
+from stream.cli.unread import unread
 from stream.domain import editions, log
+from stream.domain.editions import Edition
 from stream.errors import UsageError
 from stream.ops import group
 from stream.ops.crm_moves import Moves
 from stream.ops.lead_states import newest_numbers, refused, restored
-from stream.ops.survey import Survey, let_go_on, require_no_worker
-from stream.runtime.adopting import turned
-from stream.runtime.misfits import FOLD_CUT, FOLD_LOST, RECORD_FORMAT, misfit
+from stream.ops.survey import Looked, Survey, let_go_on, require_no_worker
+from stream.runtime.adopting import OF_PEOPLE, held, turned
+from stream.runtime.misfits import RECORD_FORMAT, misfit
+from stream.runtime.resume import OFFSETS
 from stream.runtime.topics import changelog, create_missing, topic_table
 from stream.settings import Settings, load
 
@@ -55,45 +58,64 @@ async def _resync(settings: Settings) -> None:
     async with admin_client(settings) as admin, consumer_client(settings) as consumer, producer_client(settings) as producer:
         await create_missing(admin, topic_table(settings))
         kafka, survey = Clients(admin, consumer, producer), Survey(settings, admin, consumer)
-        if await group.members(admin, settings.app) and not await survey.says_people_are_lost():
-            leads = parted = 0
+        lost = None
+        if not await group.members(admin, settings.app) or await survey.says_people_are_lost():
+            await require_no_worker(admin, settings)
+            lost = _lost(await survey.look())
+        if lost is None:
+            people = TopicPartition(f"{settings.topic_prefix}people", 0)
+            await _append(producer, people, [log.Settling(name, anew=False)], RESYNC)
             await _ask_visitors(settings, kafka, name)
         else:
-            await require_no_worker(admin, settings)
-            leads, parted = await _resync_alone(settings, kafka, survey, name)
+            await _bring_back(settings, kafka, survey, lost, name)
+    click.echo("every linked visitor sends its sums again, as soon as a worker reads that")
+
+
+def _lost(looked: Sequence[Looked]) -> Looked | None:
+    """Return where people are lost; raises UsageError where something else does not fit."""
+    lost = next((one for one in looked if {met.kind for met in one.met} & OF_PEOPLE), None)
+    others = [met for one in looked if one is not lost for met in one.met]
+    if others:
+        raise UsageError(str(others[0]))
+    return lost
+
+
+async def _bring_back(settings: Settings, kafka: Clients, survey: Survey, lost: Looked, name: str) -> None:
+    """Bring lost people back, while no worker lives: nor can one start before all is written, for half a table is none."""
+    people, kinds = TopicPartition(*lost.found.tp), {met.kind for met in lost.met}
+    rules = max((editions.read(row).newest for row in survey.rows_of(RULESET_KEY)), key=lambda one: one.place, default=None)
+    records = await _people_again(settings, kafka, rules, name)
+    position, mark = held(lost.found, kinds)
+    await let_go_on(settings, kafka.producer, [(lost, position, mark)])
+    start = await _append(kafka.producer, people, records, RESYNC)
+    newer = mark.place > (0 if rules is None else rules.place)  # people had it in force, visitors have not heard of it
+    words = await unread(kafka.consumer, people, position, start, rules_since=mark.place - 1 & OFFSETS if newer else None)
+    await _append(kafka.producer, people, words)
+    await empty(kafka.consumer, kafka.producer, lost.changelog)
+    await _ask_visitors(settings, kafka, name)
+    found = replace(lost.found, committed=position, mark=mark)
+    await let_go_on(settings, kafka.producer, [(lost, *turned(found, set(), start))])
+    _tell(records, words)
+
+
+def _tell(records: Sequence[log.Record], words: Sequence[log.Record]) -> None:
+    """Say what has come back."""
+    leads = sum(isinstance(record, log.Restored) and bool(record.stage) for record in records)
+    parted = sum(isinstance(record, log.Said) for record in records)
     if leads:
         click.echo(f"{leads} leads stand again as lead-states shows them")
     if parted:
         click.echo(f"{parted} identities stay apart from others, as operators said")
-    click.echo("every linked visitor sends its sums again, as soon as a worker reads that")
+    if words:
+        click.echo(f"{len(words)} words that no worker had read are said again: they count as soon as all sums are back")
 
 
-async def _resync_alone(settings: Settings, kafka: Clients, survey: Survey, name: str) -> tuple[int, int]:
-    """Bring lost people back, while no worker lives; return how many leads, and of how many identities an operator's word."""
-    looked = await survey.look()
-    lost = [one for one in looked if {met.kind for met in one.met} & {FOLD_LOST, FOLD_CUT}]
-    others = [met for one in looked if one not in lost for met in one.met]
-    if others:
-        raise UsageError(str(others[0]))
-    records: list[log.Record] = await _people_again(settings, kafka, survey, name) if lost else []
-    start = await _append(kafka.producer, f"{settings.topic_prefix}people", records)
-    for one in lost:
-        await empty(kafka.consumer, kafka.producer, one.changelog)
-    await _ask_visitors(settings, kafka, name)
-    if lost:
-        turns = [(one, *turned(one.found, {met.kind for met in one.met}, start)) for one in lost]
-        await let_go_on(settings, kafka.producer, turns)
-    leads = sum(isinstance(record, log.Restored) and bool(record.stage) for record in records)
-    return leads, sum(isinstance(record, log.Said) for record in records)
-
-
-async def _people_again(settings: Settings, kafka: Clients, survey: Survey, name: str) -> list[log.Record]:
-    """Return what the people log has to say so that its fold, empty, goes on: the ruleset in force, and the leads."""
+async def _people_again(settings: Settings, kafka: Clients, rules: Edition | None, name: str) -> list[log.Record]:
+    """Return what the people log has to say so that its fold, empty, goes on: the ruleset that visitors know, and the leads."""
     prefix = settings.topic_prefix
     facts = [record.value async for record in kafka.read(f"{prefix}stage-changes")]
     states = {record.key.decode(): record.value async for record in kafka.read(f"{prefix}lead-states")}
     standing = {id_: value for id_, value in states.items() if value is not None}
-    rules = max((editions.read(row).newest for row in survey.rows_of(RULESET_KEY)), key=lambda one: one.place, default=None)
     again: list[log.Record] = [] if rules is None else [log.Deployment(rules.text)]
     leads = restored(standing, newest_numbers([*facts, *standing.values()]))
     moves = await _moves(settings, kafka)
@@ -114,9 +136,12 @@ async def _moves(settings: Settings, kafka: Clients) -> Moves:
     return moves
 
 
-async def _append(producer: AIOKafkaProducer, topic: str, records: Sequence[log.Record]) -> int:
+async def _append(
+    producer: AIOKafkaProducer, people: TopicPartition, records: Sequence[log.Record], *headers: tuple[str, bytes]
+) -> int:  # fmt: skip
     """Append own records to the people log; return where they begin."""
-    sent = [await producer.send(topic, log.encode(record), partition=0) for record in records]
+    topic, number = people
+    sent = [await producer.send(topic, log.encode(one), partition=number, headers=[*headers]) for one in records]
     acknowledged = [await one for one in sent]
     return min((one.offset for one in acknowledged), default=0)
 

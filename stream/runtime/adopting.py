@@ -2,20 +2,23 @@
 
 from dataclasses import replace
 
-from stream.runtime.fatal import Misfit
-from stream.runtime.misfits import CHANGELOG_CUT, CHANGELOG_LOST, FOLD_CUT, FOLD_LOST, OTHER_RECORD, RECREATED
-from stream.runtime.resume import EPOCH_BITS, Found, Mark, Resume, last_known, resume
+import msgspec
 
-OF_CHANGELOG = frozenset({CHANGELOG_LOST, CHANGELOG_CUT, FOLD_LOST, FOLD_CUT})
+from stream.runtime.fatal import Misfit
+from stream.runtime.misfits import CHANGELOG_CUT, CHANGELOG_LOST, FOLD_CUT, FOLD_LOST, FOLD_UNDONE, OTHER_RECORD, RECREATED
+from stream.runtime.resume import EPOCH_BITS, UNMET, Found, Mark, Resume, furthest, last_known, resume
+
+OF_PEOPLE = frozenset({FOLD_LOST, FOLD_CUT, FOLD_UNDONE})
+"""What `leadstream resync` mends."""
+OF_CHANGELOG = OF_PEOPLE | {CHANGELOG_LOST, CHANGELOG_CUT}
 ANEW = frozenset({RECREATED, OTHER_RECORD})
 """What makes a source another one, whose offsets begin again."""
-_NO_END = 1 << 62
 
 
 def troubles(found: Found) -> tuple[list[Misfit], Resume | None]:
     """Return what does not fit, the changelog first, and where the source would go on if it is not the trouble itself."""
     met: list[Misfit] = []
-    for one in (found, replace(found, changelog=_NO_END, begin=0)):
+    for one in (found, replace(found, changelog=UNMET, begin=0)):
         try:
             return met, resume(one)
         except Misfit as cause:
@@ -38,3 +41,14 @@ def turned(found: Found, kinds: set[str], position: int | None = None) -> tuple[
         turn=said.turn + 1, begin=found.begin,
     )  # fmt: skip
     return found.first if position is None else position, mark
+
+
+def held(found: Found, kinds: set[str]) -> tuple[int, Mark]:
+    """Return the position and the mark of a source whose table is being made again: under them no worker reads on.
+
+    It stands at the first record that may be unread: its beginning where it is not known how far it was read.
+    """
+    at, mark = last_known(found)
+    read = furthest(found, at, mark or Mark())[1]
+    position = found.first if read is None or kinds & ANEW else max(found.first, read)
+    return position, msgspec.structs.replace(turned(found, kinds)[1], changelog=UNMET)

@@ -17,6 +17,7 @@ CHANGELOG_LOST = "changelog lost"
 CHANGELOG_CUT = "changelog cut"
 FOLD_LOST = "people lost"
 FOLD_CUT = "people cut"
+FOLD_UNDONE = "people half made"
 REPARTITIONED = "repartitioned"
 PARTITIONS = "partitions"
 ROW_FORMAT = "row format"
@@ -52,6 +53,10 @@ LINES = {
     FOLD_CUT: (
         "the changelog of {where} begins at {first}, not at {said}: people were deleted; restore it, or "
         "`leadstream resync` makes them again from lead-states and from every linked visitor"
+    ),
+    FOLD_UNDONE: (
+        "the people of {where} are being made again, and not all are there: `leadstream resync` was ended before it was through; "
+        "run it again"
     ),
     REPARTITIONED: (
         "{topic} has {partitions} partitions, its state was made with {had}: give it those back, or start anew under another "

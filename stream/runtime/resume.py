@@ -12,6 +12,7 @@ from stream.runtime.misfits import (
     DELETED,
     FOLD_CUT,
     FOLD_LOST,
+    FOLD_UNDONE,
     OTHER_RECORD,
     RECREATED,
     REPARTITIONED,
@@ -24,6 +25,8 @@ if TYPE_CHECKING:  # a worker asks whose its topics are while Faust is still imp
 EPOCH_BITS = 48
 """A position in rows is `epoch << 48 | offset`: what a recreated topic holds is newer than all that was read before."""
 OFFSETS = (1 << EPOCH_BITS) - 1
+UNMET = 1 << 62
+"""A changelog offset that none has: under a mark that says so no worker reads on."""
 
 
 class Mark(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -137,7 +140,7 @@ def resume(found: Found) -> Resume:
     if said.partitions and said.partitions != found.partitions:
         raise misfit(REPARTITIONED, topic=found.tp.topic, partitions=found.partitions, had=said.partitions)
     _look_at_changelog(found, said)
-    epoch, position = _furthest(found, at, said)
+    epoch, position = furthest(found, at, said)
     if position is None:
         return Resume(found.first, found.first, epoch=epoch, said=mark)
     where = f"{found.tp.topic}-{found.tp.partition}"
@@ -164,13 +167,13 @@ def last_known(found: Found) -> tuple[int | None, Mark | None]:
 def _look_at_changelog(found: Found, said: Mark) -> None:
     where = f"{found.tp.topic}-{found.tp.partition}"
     if said.changelog > found.changelog:
-        lost = FOLD_LOST if found.fold else CHANGELOG_LOST
+        lost = CHANGELOG_LOST if not found.fold else FOLD_UNDONE if said.changelog == UNMET else FOLD_LOST
         raise misfit(lost, where=where, end=found.changelog, said=said.changelog)
     if found.begin > said.begin:
         raise misfit(FOLD_CUT if found.fold else CHANGELOG_CUT, where=where, first=found.begin, said=said.begin)
 
 
-def _furthest(found: Found, at: int | None, said: Mark) -> tuple[int, int | None]:
+def furthest(found: Found, at: int | None, said: Mark) -> tuple[int, int | None]:
     """Return the epoch and offset that are furthest: a cut may be written whose commit is not, never the other way round."""
     if found.state_at is None:
         return said.epoch, at

@@ -1,11 +1,14 @@
 """What an operator lets go on: where, in which epoch, and what is left alone."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from faust.types import TP
+from msgspec import structs
 
-from stream.runtime.adopting import troubles, turned
+from stream.runtime.adopting import OF_PEOPLE, held, troubles, turned
+from stream.runtime.fatal import Misfit
 from stream.runtime.misfits import (
     ADOPTABLE,
     CHANGELOG_CUT,
@@ -13,6 +16,7 @@ from stream.runtime.misfits import (
     DELETED,
     FOLD_CUT,
     FOLD_LOST,
+    FOLD_UNDONE,
     OTHER_RECORD,
     RECREATED,
     REPARTITIONED,
@@ -99,3 +103,50 @@ def test_a_table_that_is_a_cut_ahead_goes_on_at_its_cut_and_one_behind_at_the_co
     assert resume(found(state_at=140, stored=adopted)).position == 0
     assert resume(found(state_at=EPOCH + 3, stored=adopted)).position == 3
     assert resume(found(state_at=EPOCH + 3, stored=adopted)).epoch == 1
+
+
+# -- people that are being made again
+
+
+PEOPLE_LOST = found(changelog=7, fold=True, mark=structs.replace(MARK, place=77))
+
+
+@pytest.mark.parametrize(
+    ("kafka", "position"),
+    [
+        pytest.param(PEOPLE_LOST, 100, id="what was not read yet"),
+        pytest.param(replace(PEOPLE_LOST, state_at=130), 130, id="a cut whose commit was not made is read"),
+        pytest.param(replace(PEOPLE_LOST, first=150), 150, id="what is there of it"),
+        pytest.param(replace(PEOPLE_LOST, end=50, first=9), 9, id="people recreated as well: all that is there"),
+        pytest.param(replace(PEOPLE_LOST, committed=None, mark=None, stored=None, begin=8, first=9), 9, id="not known: all"),
+    ],
+)
+def test_until_they_are_no_worker_reads_on_and_what_is_unread_stays_known(kafka: Found, position: int) -> None:
+    kinds = {met.kind for met in troubles(kafka)[0]}
+    at, mark = held(kafka, kinds)
+    assert mark.place == (0 if kafka.mark is None else 77), "where the ruleset stands that people had"
+    emptied = replace(kafka, state_at=None, changelog=99, end=999)
+    stored = read_mark_row(mark_row(at, mark))
+    for again in (
+        replace(emptied, committed=at, mark=mark),
+        replace(emptied, stored=stored),
+        replace(emptied, committed=None, mark=None, stored=stored),
+    ):
+        with pytest.raises(Misfit, match=r"run it again") as refused:
+            resume(again)
+        assert refused.value.kind == FOLD_UNDONE
+        assert {met.kind for met in troubles(again)[0]} == {FOLD_UNDONE}
+        assert held(again, {FOLD_UNDONE})[0] == at == position
+    assert FOLD_UNDONE in OF_PEOPLE - ADOPTABLE
+
+
+@pytest.mark.parametrize("recreated", [False, True])
+def test_then_it_goes_on_behind_what_was_written_also_if_the_commit_was_not_made(*, recreated: bool) -> None:
+    kafka = replace(PEOPLE_LOST, end=50 if recreated else 500)
+    at, mark = held(kafka, {met.kind for met in troubles(kafka)[0]})
+    half = replace(kafka, committed=at, mark=mark, changelog=99, end=600)
+    position, last = turned(half, set(), 60)
+    assert mark_row(position, last)[1:9] > mark_row(at, mark)[1:9]
+    for again in (replace(half, stored=(position, last)), replace(half, committed=position, mark=last, stored=(at, mark))):
+        assert resume(again).position == 60
+        assert resume(again).epoch == int(recreated)

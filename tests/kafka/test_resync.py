@@ -1,6 +1,8 @@
 """A lost `people` table comes back: leads stand where the CRM knows them, and sums are those the visitors have."""
 
 import json
+import subprocess
+import sys
 from dataclasses import dataclass
 
 import msgspec
@@ -84,6 +86,14 @@ def unlinked(installation: Installation, count: int) -> None:
     assert worker.process.stop() == 0
 
 
+def ended_before(installation: Installation, step: str) -> None:
+    """Let a resync be killed just before a step of it."""
+    killed = f"import os; from stream.cli import resync; resync.{step} = lambda *_, **__: os._exit(9)"
+    code = f"{killed}; from stream.__main__ import main; main()"
+    command = [sys.executable, "-c", code, "resync"]
+    assert subprocess.run(command, env=installation.env(), cwd=installation.folder, timeout=120, check=False).returncode == 9
+
+
 @pytest.fixture
 def installed(on_kafka: Installation) -> Installation:
     on_kafka.run("topics")
@@ -157,3 +167,68 @@ def test_people_whose_log_was_recreated_get_what_it_lost_by_a_resync(installed: 
     assert {id_: set(one.members) for id_, one in after.leads.items()} == {
         id_: set(one.members) for id_, one in before.leads.items()
     }
+
+
+def test_what_was_said_and_nobody_had_read_is_not_lost_with_the_table(installed: Installation) -> None:
+    installed.produce("events", traffic(6, COUNT, users=12, cookies=40))
+    settle(installed, COUNT)
+    before = people(installed)
+    lead = before.leads[before.identities["user::u3"].person]
+    other = installed.folder / "other.toml"
+    other.write_text(installed.run("ruleset", "show").stdout + "\n# other\n")
+    assert installed.run("ruleset", "deploy", str(other), "--wait", "0").returncode == 1
+    assert installed.run("erase", "user::u3", "--yes", "--wait", "0").returncode == 1
+    recreate(installed, "people-changelog")
+    refused(installed)
+    for step in ("unread", "empty"):
+        ended_before(installed, step)
+    done = installed.run("resync")
+    assert "2 words that no worker had read are said again" in done.stdout, done.stderr
+    assert installed.run("resync").returncode == 0, "whatever its first worker meets"
+    worker = installed.worker()
+    erased = {"type": "lead.erased.v1", "subject": lead.id}
+    installed.wait_for_records(
+        "stage-changes", lambda told: any(json.loads(one.value or b"").items() >= erased.items() for one in told)
+    )
+    wait_until(lambda: lead.id not in people(installed).leads, 20, "the cut")
+    assert worker.stop() == 0
+    after = people(installed)
+    assert not {*lead.members} & after.identities.keys()
+    assert after.leads.keys() == before.leads.keys() - {lead.id}
+    assert installed.run("ruleset", "show").stdout == other.read_text()
+
+
+def test_no_worker_starts_on_people_of_whom_only_some_are_there_again(installed: Installation) -> None:
+    installed.produce("events", traffic(7, COUNT, users=12, cookies=40))
+    settle(installed, COUNT)
+    before, told = people(installed), facts(installed)
+    recreate(installed, "people-changelog")
+    assert "the people were lost" in refused(installed)
+    for step in ("empty", "_ask_visitors", "turned"):
+        ended_before(installed, step)
+        assert refused(installed).endswith("`leadstream resync` was ended before it was through; run it again")
+    adopted = installed.run("topics", "--adopt")
+    assert (adopted.returncode, "run it again" in adopted.stderr) == (2, True)
+    assert installed.run("resync").stdout.startswith(f"{len(before.leads)} leads stand again")
+    worker = installed.worker()
+    wait_until(lambda: settled(installed), 60, "all sums")
+    assert worker.stop() == 0
+    assert people(installed).leads.keys() == before.leads.keys()
+    assert facts(installed) == told
+
+
+def test_a_resync_whose_records_were_lost_is_followed_by_another(installed: Installation) -> None:
+    installed.produce("events", traffic(8, COUNT, users=12, cookies=40))
+    settle(installed, COUNT)
+    before = people(installed)
+    recreate(installed, "people-changelog")
+    assert installed.run("resync").returncode == 0
+    recreate(installed, "events")
+    assert installed.run("topics", "--adopt").returncode == 0
+    worker = installed.worker()
+    worker.wait_for_line("ready: ")
+    wait_until(lambda: len(people(installed).log.settling) == 4, 30, "a resync that nobody ends")
+    assert installed.run("resync").returncode == 0
+    wait_until(lambda: settled(installed), 60, "all sums")
+    assert worker.stop() == 0
+    assert people(installed).leads.keys() == before.leads.keys()
