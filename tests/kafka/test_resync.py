@@ -202,7 +202,9 @@ def test_no_worker_starts_on_people_of_whom_only_some_are_there_again(installed:
     installed.produce("events", traffic(7, COUNT, users=12, cookies=40))
     settle(installed, COUNT)
     before, told = people(installed), facts(installed)
+    rows = [(row.key, row.value) for row in installed.read(f"{installed.app}-people-changelog")]
     recreate(installed, "people-changelog")
+    installed.produce("app-people-changelog", rows[:-5], partition=0)  # the nulls that empty it are more than it lost
     assert "the people were lost" in refused(installed)
     for step in ("empty", "_ask_visitors", "turned"):
         ended_before(installed, step)
