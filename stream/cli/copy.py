@@ -1,9 +1,10 @@
 """`leadstream copy`: what another installation received becomes the history of this one."""
 
 import asyncio
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
 
 import click
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
@@ -61,7 +62,7 @@ async def _copy(settings: Settings, source: str) -> Counter[str]:
         while not await _at_end(consumer, ends):
             chunk = [record for records in (await consumer.getmany(timeout_ms=WAIT_MS)).values() for record in records]
             ours = [record for record in chunk if not has(record.headers, INTERNAL) and not has(record.headers, FORWARDED)]
-            events = [record for record in ours if not is_erased(record.value, record.timestamp, erased, settings.phone_region)]
+            events = [record for record in ours if not is_erased(record, erased, settings.phone_region)]
             await _send(producer, target, sorted(events, key=lambda record: record.timestamp), settings)
             done.update(copied=len(events), own=len(chunk) - len(ours), erased=len(ours) - len(events))
             if chunk:
@@ -73,24 +74,39 @@ async def _at_end(consumer: AIOKafkaConsumer, ends: dict[TopicPartition, int]) -
     return all([await consumer.position(place) >= end for place, end in ends.items()])
 
 
-async def _erased(consumer: AIOKafkaConsumer, topic: str, partitions: int) -> dict[str, int]:
-    """Return who was erased, with the instant before which nothing of theirs counts (ms): it lies behind all that they did."""
-    erased: dict[str, int] = {}
+@dataclass
+class Erasure:
+    """The newest erasure of somebody: its instant (ms), and where its record stands in each partition."""
+
+    r: int = 0
+    offsets: dict[int, int] = field(default_factory=dict)
+
+
+async def _erased(consumer: AIOKafkaConsumer, topic: str, partitions: int) -> dict[str, Erasure]:
+    """Return who was erased."""
+    erased: dict[str, Erasure] = defaultdict(Erasure)
     async for record in read_to_end(consumer, topic, partitions):
         said = told(record.value) if ERASE in record.headers else None
         for node in said.nodes if said is not None else ():
-            erased[node] = max(erased.get(node, 0), said.r if said is not None else 0)
-    return erased
+            known = erased[node]
+            known.r = max(known.r, 0 if said is None else said.r)
+            known.offsets[record.partition] = record.offset
+    return dict(erased)
 
 
-def is_erased(value: bytes | None, timestamp_ms: int, erased: Mapping[str, int], phone_region: str | None) -> bool:
-    """Tell whether an event is about somebody erased later, under whichever of its identities."""
-    raw = decode(value)
+def is_erased(record: ConsumerRecord, erased: Mapping[str, Erasure], phone_region: str | None) -> bool:
+    """Tell whether an event is about somebody erased later, under whichever of its identities.
+
+    It stands before the erasure, whose instant, the people's clock, may be some seconds earlier; or is from before that.
+    """
+    raw = decode(record.value)
     if isinstance(raw, Rejected):
         return False
-    until = max((erased[node] for node in identities(raw, phone_region) if node in erased), default=None)
+    met = [erased[node] for node in identities(raw, phone_region) if node in erased]
+    if not met or any(record.offset < one.offsets.get(record.partition, 0) for one in met):
+        return bool(met)
     try:
-        return until is not None and happened_at(raw, received_at(raw, timestamp_ms)) < until
+        return happened_at(raw, received_at(raw, record.timestamp)) < max(one.r for one in met)
     except instants.BadInstant:
         return True
 

@@ -1,13 +1,14 @@
 """What comes over from another installation, and what stays behind: `make rehearse` does it on a real Kafka."""
 
 import json
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from click.testing import CliRunner
 
 from schemas.event import Rejected, decode
-from stream.cli.copy import as_received, copy, is_erased
+from stream.cli.copy import Erasure, as_received, copy, is_erased
 from stream.errors import UsageError
 
 AT = 1_764_000_000_000
@@ -15,6 +16,10 @@ AT = 1_764_000_000_000
 
 def event(**members: Any) -> bytes:
     return json.dumps({"type": "page", "messageId": "1", **members}).encode()
+
+
+def record(value: bytes, at: int, partition: int = 0, offset: int = 7) -> Any:
+    return SimpleNamespace(value=value, timestamp=at, partition=partition, offset=offset)
 
 
 def test_an_event_that_says_when_it_was_received_stays_as_it_is() -> None:
@@ -49,11 +54,19 @@ def test_what_would_be_longer_than_an_event_may_be_or_has_no_readable_time_stays
     ],
 )
 def test_what_the_erased_did_before_stays_behind(case: str, value: bytes, *, erased: bool) -> None:
-    assert is_erased(value, AT, {"user::1": AT + 1, "anon::a": AT + 1}, None) is erased, case
+    gone = Erasure(AT + 1, {0: 5})
+    assert is_erased(record(value, AT), {"user::1": gone, "anon::a": gone}, None) is erased, case
 
 
 def test_who_came_back_after_an_erasure_comes_over() -> None:
-    assert not is_erased(event(userId="1"), AT + 2, {"user::1": AT + 1}, None)
+    assert not is_erased(record(event(userId="1"), AT + 2), {"user::1": Erasure(AT + 1, {0: 5})}, None)
+
+
+def test_what_was_done_in_the_seconds_before_an_erasure_that_the_peoples_clock_had_not_seen_stays_behind() -> None:
+    gone = {"user::1": Erasure(AT - 2_000, {0: 5, 1: 9})}
+    told = [(0, 4, True), (0, 6, False), (1, 8, True), (1, 10, False)]
+    for partition, offset, erased in told:
+        assert is_erased(record(event(userId="1"), AT, partition, offset), gone, None) is erased
 
 
 def test_an_installation_is_not_copied_into_itself(monkeypatch: pytest.MonkeyPatch) -> None:
