@@ -419,6 +419,20 @@ def test_the_hottest_stand_first_page_by_page() -> None:
     assert Place.read("x") is None
 
 
+def test_a_list_goes_on_as_of_its_first_page_though_the_clock_ran_past_what_changes_a_score() -> None:
+    log = Log()
+    for name, points, idle_points in (("a", 80.0, -25.0), ("b", 60.0, 0.0), ("c", 30.0, 0.0)):
+        log.hear(lead(points=points, idle_ms=2 * DAY, idle_points=idle_points), id_=f"account::{name}.example")
+    first, seen = Place(START + 2 * DAY - 1, float("inf"), ""), []
+    for until in (HOUR, 2 * DAY + 1):
+        log.add(Tick(0, START + until))
+        places = sorted((place for place in ranked(log.fold, None, first) if place is not None), key=lambda place: place.order)
+        seen.append(places[0].id[9])
+        first = places[0]
+    assert seen == ["a", "b"]
+    assert [place.id[9] for place in ranked(log.fold, None, first) if place is not None] == ["c"]
+
+
 def test_an_empty_account_has_no_end_of_its_own() -> None:
     assert Log().fold.timers.at(ID) is None
     assert Sums().copy() == Sums()

@@ -61,11 +61,11 @@ def ranked(fold: Accounts, stage: str | None, after: Place) -> Iterator[Place | 
         if known is None or stage not in {None, known.stage}:
             yield None
             continue
-        live = fold.live(known)
-        if live.next <= after.now:  # a member counts otherwise since: only a copy may run there
+        live, at = fold.live(known), max(after.now, known.as_of)
+        if live.passed <= at < live.next:
+            score = live.score(fold.in_force.anonymous).part("score", at)
+        else:  # a member counted otherwise then: only a copy may run there
             document = account(fold, id_, after.now)
             score = 0.0 if document is None else float(document["score"])
-        else:
-            score = live.score(fold.in_force.anonymous).part("score", max(after.now, known.as_of))
         place = Place(after.now, score, id_)
         yield place if place.order > after.order else None
