@@ -31,6 +31,9 @@ class DeadLetter(Wire):
 
     `reason` names the first check that failed, `stage` where, `topic`, `partition` and `offset` the record it was,
     `version` the release that refused it, `first_seen` that record's Kafka timestamp.
+
+    Of a record that is more than Kafka takes from us, `cut` names what the letter lacks, the `headers` of others or the `value`
+    with them and the key, and `size` tells about how many bytes it had.
     """
 
     model_config = ConfigDict(alias_generator=_header)
@@ -43,6 +46,8 @@ class DeadLetter(Wire):
     offset: Digits
     version: str
     first_seen: Instant
+    cut: Literal["headers", "value"] | None = None
+    size: Digits | None = None
 
     @classmethod
     def read(cls, headers: Iterable[tuple[str, bytes]]) -> Self:
@@ -52,7 +57,7 @@ class DeadLetter(Wire):
 
     def headers(self) -> list[tuple[str, bytes]]:
         """Return the Kafka headers, in the order of the fields."""
-        return [(name, str(value).encode()) for name, value in self.model_dump().items()]
+        return [(name, str(value).encode()) for name, value in self.model_dump(exclude_none=True).items()]
 
 
 class RefusedLine(Wire):

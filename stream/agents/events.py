@@ -17,6 +17,9 @@ from stream.runtime.batches import Record
 from stream.runtime.flow import Flow
 from stream.runtime.lanes import Message
 from stream.runtime.producer import partition_of
+from stream.runtime.topics import RECORD_BYTES
+
+_NO_FORWARD = Rejected("too_large", "not in its key's partition, and larger than Kafka takes when it is sent there", "apply")
 
 
 class Events:
@@ -51,13 +54,12 @@ class Events:
         row = part.changed.get(key) or part.unchanged(key)  # who is on the site now has nearly always changed already
         if row is None:  # a row that is here is in the right partition; murmur2 in Python costs what three rows do
             if partition_of(key, self._flow.counts[to.topic]) != to.partition:
-                self._forward(record, key, to)
-                return "forwarded"
+                return self._forward(record, key, to)
             row = to.graves.risen(key)
         if row is not None and position <= row.position:
             return "duplicate"
         if row is not None and row.erased is not None and is_erased(row, event.t):
-            self._send_letter(to, None, "erased", erased_letter(to.topic, to.partition, record))
+            self._send_letter(to, "erased", erased_letter(to.topic, to.partition, record))
             return "dead letter"
         if event.links:
             _count_links(event, to)
@@ -80,24 +82,30 @@ class Events:
         return "applied"
 
     def _refuse(self, record: Record, why: Rejected, to: Open) -> None:
-        self._send_letter(to, record.key, why.reason, dead_letter(to.topic, to.partition, record, why))
+        self._send_letter(to, why.reason, dead_letter(to.topic, to.partition, record, why))
         if EARLIEST <= record.timestamp <= LATEST:  # no clock goes by one that cannot be written
             to.received.append(record.timestamp)
         to.counts["dead letter"] += 1
 
-    def _send_letter(self, to: Open, key: bytes | None, reason: str, message: Message) -> None:
+    def _send_letter(self, to: Open, reason: str, message: Message) -> None:
         topic = self._topics.dead_letters
         count = self._flow.counts[topic]
-        partition = to.partition % count if key is None else partition_of(key, count)
-        to.out_bytes += len(message.value or b"")
+        partition = to.partition % count if message.key is None else partition_of(message.key, count)
+        to.out_bytes += message.size
         to.part.sent(self._flow.outbox.put(topic, partition, [message]))
         self._metrics.dead_letters.labels(reason).inc()
 
-    def _forward(self, record: Record, key: bytes, to: Open) -> None:
-        to.out_bytes += len(record.value or b"")
+    def _forward(self, record: Record, key: bytes, to: Open) -> str:
+        """Send a record to where its key belongs; it is a dead letter where the header that says so makes it too large."""
         found = (FORWARDED, f"{to.partition}:{record.offset}".encode())
         headers = [*((name, value) for name, value in record.headers if name != FORWARDED), found]
-        to.part.sent(self._flow.put(to.topic, key, Message(key, record.value, headers, record.timestamp)))
+        message = Message(key, record.value, headers, record.timestamp)
+        if not message.fits(RECORD_BYTES):
+            self._send_letter(to, _NO_FORWARD.reason, dead_letter(to.topic, to.partition, record, _NO_FORWARD))
+            return "dead letter"
+        to.out_bytes += message.size
+        to.part.sent(self._flow.put(to.topic, key, message))
+        return "forwarded"
 
 
 def _count_links(event: Event, to: Open) -> None:

@@ -5,22 +5,17 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from aiokafka.record.default_records import DefaultRecordBatchBuilder
-
 from stream.runtime.fatal import die
+from stream.runtime.large import LARGE, Headers, compressing, fits, size_of
 from stream.runtime.producer import BatchProducer
 
-Headers = list[tuple[str, bytes]]
 MAX_BYTES = 8 * 1024 * 1024
 """How much may wait for its acknowledgement before nothing more is read."""
 TURNS_TO_LEAVE = 6
 """Turns of the loop from a lane over aiokafka's accumulator and sender to the socket: each would wait for another batch to be
 applied."""
-LARGE = 1_000_000
-"""A larger message leaves compressed: it may have come so, and be more than a topic takes as it is."""
-_GZIP = 1
 MESSAGE_BYTES = 200
-"""What a message takes beside its value."""
+"""What a message takes in memory beside its bytes."""
 _NONE: Headers = []
 
 
@@ -31,6 +26,15 @@ class Message(NamedTuple):
     value: bytes | None
     headers: Headers = _NONE
     at_ms: int | None = None
+
+    @property
+    def size(self) -> int:
+        """At most how many bytes it takes as it is: key, value and headers."""
+        return size_of(self.key, self.value, self.headers)
+
+    def fits(self, limit: int) -> bool:
+        """Tell whether a topic whose record batches have at most `limit` bytes takes it."""
+        return fits(self.key, self.value, self.headers, limit)
 
 
 class Lane:
@@ -73,10 +77,10 @@ class Lane:
         for messages, acknowledged in waiting:
             for key, value, headers, at_ms in messages:
                 at = now if at_ms is None else at_ms
-                if len(value or b"") > LARGE:
+                if size_of(key, value, headers) > LARGE:
                     await self._send(batch, count, complete)
                     batch, count, complete = kafka.create_batch(), 0, []
-                    batch._builder = _compressing()
+                    batch._builder = compressing()
                 if batch._builder.append(count, at, key, value, headers) is None:
                     await self._send(batch, count, complete)
                     batch, count, complete = kafka.create_batch(), 0, []
@@ -92,13 +96,6 @@ class Lane:
         batch.close()
         sent = await self._producer()._ensure_producer().send_batch(batch, self._topic, partition=self._partition)
         sent.add_done_callback(lambda ack: _acknowledge(ack, complete))
-
-
-def _compressing() -> Any:
-    """Return what builds a compressed record batch of one message: whatever comes behind it does not fit."""
-    return DefaultRecordBatchBuilder(
-        magic=2, compression_type=_GZIP, is_transactional=0, producer_id=-1, producer_epoch=-1, base_sequence=-1, batch_size=LARGE
-    )
 
 
 def _acknowledge(ack: "asyncio.Future[Any]", complete: list[asyncio.Future[None]]) -> None:
@@ -130,7 +127,7 @@ class Outbox:
         lane = self._lanes.get((topic, partition))
         if lane is None:
             lane = self._lanes[topic, partition] = Lane(self._producer, self._guard, topic, partition)
-        size = sum([len(message.value or b"") for message in messages]) + MESSAGE_BYTES * len(messages)
+        size = sum([message.size for message in messages]) + MESSAGE_BYTES * len(messages)
         self.waiting += size
         acknowledged = lane.put(messages)
         acknowledged.add_done_callback(lambda _: self._free(size))

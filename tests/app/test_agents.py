@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import Sequence
 from itertools import product
+from os import urandom
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,6 +13,7 @@ from faust.types import TP
 
 from stream.agents import people as people_agent
 from stream.agents import visitors as visitors_agent
+from stream.agents.dead_letters import NAMES
 from stream.agents.headers import RESYNC
 from stream.agents.people import PeopleLog
 from stream.agents.rules import RULESET_KEY, RulesInForce
@@ -34,10 +36,12 @@ from stream.runtime.partstore import PartStore
 from stream.runtime.producer import partition_of
 from stream.runtime.rows import RowTable
 from stream.runtime.ticks import Progress
+from stream.runtime.topics import DEAD_LETTER_BYTES, RECORD_BYTES
 from tests.app.test_partstore import store
 
 PARTITIONS = 4
 NOW = 1_790_000_000_000
+DEAD_LETTER_NAMES = {*NAMES, "cut", "size"}
 TOPICS = Topics.of("")
 LOOKUPS = Lookups()
 
@@ -194,6 +198,67 @@ async def test_a_bad_record_becomes_a_dead_letter_with_its_own_headers_and_ours(
     assert headers["leadstream-offset"] == b"0"
     assert len([name for name, _ in letter.headers if name == "leadstream-reason"]) == 1
     assert bench.count("leadstream_dead_letters_total", reason="not_json") == 1
+
+
+ODD = urandom(1_300_000)
+"""More than Kafka takes, however it is compressed."""
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "headers", "cut", "kept"),
+    [
+        (b"k", b"no json", [("big", bytes(3_000_000))], None, {"big", "leadstream-trust"}),
+        (b"k", b"no json", [("big", ODD)], b"headers", {"leadstream-trust"}),
+        (b"k", ODD, [("trace", b"1")], b"value", set()),
+        (ODD, b"no json", [], b"value", set()),
+        (b"k", b"no json", [("leadstream-trust", ODD)], b"value", set()),
+        (b"k", bytes(17 * 1024 * 1024), [], b"value", set()),
+    ],
+    ids=["repeats", "headers", "value", "key", "headers of ours", "too much to compress"],
+)
+async def test_of_a_record_that_kafka_does_not_take_back_the_letter_keeps_what_fits(
+    bench: Bench, key: bytes, value: bytes, headers: list[tuple[str, bytes]], cut: bytes | None, kept: set[str]
+) -> None:
+    """Step by step: the headers of others go, then all that is not ours; read again it is the same letter."""
+    bad = record(key, value, ("leadstream-trust", b"browser"), *headers)
+    reason = b"not_json" if value == b"no json" else b"too_large"
+    for _ in range(2):
+        bench.events(bad, partition=1)
+        bench.offsets.clear()
+        bench.flow.progress.clear()
+    first, again = bench.flow.take("dead-letters")
+    told = dict(first.headers)
+    assert first == again
+    assert first.fits(DEAD_LETTER_BYTES)
+    assert (first.key, first.value) == ((None, None) if cut == b"value" else (key, value))
+    assert (told["leadstream-reason"], told.get("leadstream-cut")) == (reason, cut)
+    assert {name for name in told if name.removeprefix("leadstream-") not in DEAD_LETTER_NAMES} == kept
+    assert cut is None or len(key) + len(value) < int(told["leadstream-size"])
+    assert bench.count("leadstream_dead_letters_total", reason=reason.decode()) == 2
+
+
+async def test_a_misplaced_event_that_is_too_large_for_the_header_of_a_forward_is_a_dead_letter(bench: Bench) -> None:
+    """Uncompressed and a few bytes below the limit: all of it fits a dead letter, and its row stays as it was."""
+    header = ("big", ODD[:1_048_390])
+    good = record(b"whatever", told(userId="7"), header)
+    assert Message(good.key, good.value, good.headers).fits(RECORD_BYTES)
+    bench.events(good, partition=(partition_of(b"user::7", PARTITIONS) + 1) % PARTITIONS)
+    ((topic, _, letter),) = bench.flow.sent
+    headers = dict(letter.headers)
+    assert (topic, letter.key, letter.value, headers["big"]) == ("dead-letters", b"whatever", good.value, header[1])
+    assert (headers["leadstream-reason"], headers["leadstream-stage"]) == (b"too_large", b"apply")
+    assert bench.counted() == {"events": 1}
+    assert bench.count("leadstream_dead_letters_total", reason="too_large") == 1
+
+
+async def test_what_letters_and_forwards_make_is_counted_with_keys_and_headers(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(visitors_agent, "MAX_OUT_BYTES", 5_000)
+    bad = [record(b"k", b"{", ("big", bytes(6_000))) for _ in range(2)]
+    _, rest = bench.visitors.take_events(bench.batch("events", 0, bad))
+    assert rest is not None
+    assert rest.records == bad[1:]
 
 
 async def test_a_misplaced_event_goes_where_its_key_belongs_and_is_applied_once(bench: Bench) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from os import urandom
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,8 +12,10 @@ from aiokafka.producer.sender import Sender
 from aiokafka.record import MemoryRecords
 from aiokafka.structs import TopicPartition
 
-from stream.runtime.lanes import LARGE, Message, Outbox
+from stream.runtime.lanes import Message, Outbox
+from stream.runtime.large import LARGE, LARGEST, ZSTD
 from stream.runtime.producer import PIECE_BYTES, BatchProducer
+from stream.runtime.topics import RECORD_BYTES
 
 LIMIT = 900_000
 
@@ -86,10 +89,52 @@ async def test_a_large_message_leaves_compressed_and_alone_in_its_turn() -> None
     box.put("dead-letters", 0, [Message(b"1", b"a"), Message(b"2", bytes(LARGE + 1)), Message(b"3", b"b")])
     await box.put("dead-letters", 0, [Message(b"4", bytes(3 * LARGE))])
     batches = [MemoryRecords(data).next_batch() for data in producer.sent]
-    assert [batch.compression_type for batch in batches] == [0, 1, 0, 1]
+    assert [batch.compression_type for batch in batches] == [0, ZSTD, 0, ZSTD]
     assert max(map(len, producer.sent)) < 10_000
     assert [[record.key for record in batch] for batch in batches] == [[b"1"], [b"2"], [b"3"], [b"4"]]
     box.stop()
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        Message(bytes(3 * LARGE), b"v"),
+        Message(b"k", b"v", [("big", bytes(3 * LARGE))]),
+        Message(b"k", b"v", [("n" * LARGE, b"")]),
+    ],
+    ids=["key", "header", "name of a header"],
+)
+async def test_what_makes_a_message_large_is_not_its_value_alone(message: Message) -> None:
+    producer: Any = Kept()
+    box = Outbox(lambda: producer, lambda: None)
+    await box.put("dead-letters", 0, [message])
+    (batch,) = [MemoryRecords(data).next_batch() for data in producer.sent]
+    assert (batch.compression_type, [record.key for record in batch]) == (ZSTD, [message.key])
+    assert len(producer.sent[0]) < 10_000
+    box.stop()
+
+
+async def test_memory_counts_keys_and_headers_too(broker: Broker) -> None:
+    producer: Any = broker
+    box = Outbox(lambda: producer, lambda: None)
+    box.put("dead-letters", 0, [Message(bytes(1000), None, [("big", bytes(2000))])])
+    assert box.waiting > 3000
+    box.stop()
+
+
+@pytest.mark.parametrize(
+    ("value", "fits"),
+    [
+        (bytes(3 * LARGE), True),
+        (3 * urandom(600_000), True),  # gzip sees no repeats that lie so far apart
+        (urandom(1_048_000), True),
+        (urandom(1_048_588), False),
+        (bytes(LARGEST), False),
+    ],
+    ids=["repeats", "repeats far apart", "no repeats", "no repeats, and the limit without what is around it", "too much to try"],
+)
+def test_a_message_fits_by_what_it_is_compressed(value: bytes, *, fits: bool) -> None:
+    assert Message(None, value).fits(RECORD_BYTES) is fits
 
 
 async def test_a_changelog_goes_in_pieces_so_that_others_go_with_them(broker: Broker) -> None:

@@ -131,13 +131,14 @@ async def test_nothing_more_is_read_while_too_much_waits_for_its_acknowledgement
     monkeypatch.setattr(lanes, "MAX_BYTES", 1000)
     kafka, heard = Kafka(size=2), []
     box = Outbox(lambda: kafka, lambda: None, lambda: heard.append(1))  # type: ignore[arg-type, return-value]  # a stand-in
-    box.put("t", 0, [Message(b"1", bytes(700))])
+    messages = [Message(b"1", bytes(700)), Message(b"2", bytes(700)), Message(b"3", None)]
+    box.put("t", 0, messages[:1])
     await asyncio.wait_for(box.room(), 5)
-    box.put("t", 1, [Message(b"2", bytes(700)), Message(b"3", None)])
+    box.put("t", 1, messages[1:])
     waiting = asyncio.ensure_future(box.room())
     await turn()
     assert not waiting.done()
-    assert box.waiting == 1400 + 3 * lanes.MESSAGE_BYTES
+    assert box.waiting == sum(message.size + lanes.MESSAGE_BYTES for message in messages)
     kafka.pending[0].set_result(None)
     await turn()
     assert not waiting.done()

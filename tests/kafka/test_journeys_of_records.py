@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from itertools import count
+from os import urandom
 
 import pytest
 from confluent_kafka import Producer
@@ -116,16 +117,43 @@ def test_the_largest_event_is_applied(reading: Reading) -> None:
 
 def test_a_record_that_only_compressed_is_small_becomes_a_dead_letter_too(reading: Reading) -> None:
     """Kafka's limit is about what travels: three times as much is a dead letter with all its bytes, and then a good event."""
-    value, seen = b"no json " * 400_000, len(reading.installation.read("dead-letters"))
-    producer = Producer(
-        {"bootstrap.servers": reading.installation.broker.address, "compression.type": "gzip", "message.max.bytes": 10_000_000}
-    )
-    producer.produce(reading.installation.topic("events"), value, b"large")
-    assert producer.flush(30) == 0
+    value, header = b"no json " * 400_000, ("big", bytes(3_000_000))
+    far = 2 * urandom(600_000)
+    sent: dict[bytes, tuple[bytes, list[tuple[str, bytes]]]] = {
+        b"value": (value, []),
+        b"header": (b"no json", [header]),
+        b"far": (far, []),
+        bytes(3_000_000): (b"{", []),
+    }
+    for key, (content, headers) in sent.items():
+        _produce_compressed(reading.installation, key, content, headers)
     reading.send(b"anon::behind", page("behind"))
-    letters = reading.installation.wait_for_records("dead-letters", lambda found: len(found) == seen + 1)
-    assert [len(letter.value or b"") for letter in letters if letter.key == b"large"] == [len(value)]
-    assert reading.new() == {"dead_letters": 1, "applied": 1, "read": 2}
+    letters = {letter.key: letter for letter in reading.installation.read("dead-letters")}
+    assert {key: letters[key].value for key in sent} == {key: content for key, (content, _) in sent.items()}
+    assert letters[b"header"].headers["big"] == header[1]
+    assert reading.new() == {"dead_letters": 4, "applied": 1, "read": 5}
+
+
+def test_a_record_that_kafka_does_not_take_back_stops_nothing(reading: Reading) -> None:
+    """Of a dead letter there is what fits, and an event that a header more makes too large is a dead letter where it lies."""
+    wrong = (partition_of(b"anon::full", PARTITIONS) + 1) % PARTITIONS
+    _produce_compressed(reading.installation, b"much", bytes(20_000_000), [])
+    reading.send(b"full", page("full"), wrong, {"big": urandom(1_048_400)})
+    reading.send(b"anon::behind", page("behind"))
+    letters = reading.installation.read("dead-letters")
+    (much,) = (letter.headers for letter in letters if "leadstream-cut" in letter.headers)
+    (full,) = (letter.headers for letter in letters if letter.key == b"full")
+    assert (much["leadstream-cut"], int(much["leadstream-size"]) > 20_000_000) == (b"value", True)
+    assert (full["leadstream-stage"], len(full["big"])) == (b"apply", 1_048_400)
+    assert reading.new() == {"dead_letters": 2, "applied": 1, "read": 3}
+
+
+def _produce_compressed(installation: Installation, key: bytes, value: bytes, headers: list[tuple[str, bytes]]) -> None:
+    producer = Producer(
+        {"bootstrap.servers": installation.broker.address, "compression.type": "zstd", "message.max.bytes": 60_000_000}
+    )
+    producer.produce(installation.topic("events"), value, key, headers=[*headers])
+    assert producer.flush(30) == 0
 
 
 _names = count()

@@ -24,6 +24,12 @@ def test_the_headers_are_read_and_written_alike() -> None:
     assert letter.headers() == HEADERS
 
 
+def test_a_letter_that_is_not_whole_says_so() -> None:
+    cut = [*HEADERS, ("leadstream-cut", b"headers"), ("leadstream-size", b"3000123")]
+
+    assert DeadLetter.read(cut).headers() == cut
+
+
 def test_headers_of_others_are_passed_over() -> None:
     others = [("traceparent", b"\xff"), ("leadstream-history", b"1")]
 
@@ -43,6 +49,7 @@ def test_none_may_be_missing(missing: int) -> None:
         ("leadstream-stage", b"somewhere"),
         ("leadstream-partition", b"three"),
         ("leadstream-first-seen", b"yesterday"),
+        ("leadstream-cut", b"corners"),
     ],
 )
 def test_no_other_words_are_used(name: str, value: bytes) -> None:
