@@ -1,7 +1,7 @@
 """The dead letters that are meant: by reason, time and number."""
 
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -49,7 +49,7 @@ class Letter:
     at_ms: int
     key: bytes | None
     value: bytes | None
-    headers: dict[str, bytes]
+    headers: Mapping[str, bytes | None]
 
     @classmethod
     def of(cls, record: ConsumerRecord) -> "Letter":
@@ -59,7 +59,7 @@ class Letter:
 
     def header(self, name: str) -> str:
         """Return what a header of ours says, empty where there is none."""
-        return self.headers.get(PREFIX + name, b"").decode(errors="backslashreplace")
+        return (self.headers.get(PREFIX + name) or b"").decode(errors="backslashreplace")
 
     @property
     def found(self) -> str:

@@ -133,8 +133,8 @@ async def _read(
 
 
 def _seen(record: ConsumerRecord) -> Seen:
-    headers: Mapping[str, bytes] = dict(record.headers)
-    reason, parent = (headers.get(name, b"").decode(errors="backslashreplace") for name in (f"{PREFIX}reason", REPLAYED))
+    headers: Mapping[str, bytes | None] = dict(record.headers)
+    reason, parent = ((headers.get(name) or b"").decode(errors="backslashreplace") for name in (f"{PREFIX}reason", REPLAYED))
     return Seen(record.partition, record.offset, record.timestamp, reason, record.value is None, parent)
 
 

@@ -7,10 +7,12 @@ from end to end, and one more for each gap that a filter leaves.
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 
+import msgspec
 import orjson
 
 LARGEST = 3_500
 """Bytes; Kafka takes 4,096 by default."""
+_told = msgspec.json.Decoder(dict[str, list[tuple[int, int]]]).decode
 
 
 class Spans:
@@ -18,7 +20,8 @@ class Spans:
 
     def __init__(self, among: Sequence[int], spans: Sequence[Sequence[int]] = ()) -> None:
         self._among = among
-        self.spans = [[lo, hi] for lo, hi in spans if among and among[0] <= hi <= among[-1]]  # others: deleted, or a topic before
+        self.spans = [[lo, hi] for lo, hi in spans if among and 0 <= lo <= hi and among[0] <= hi <= among[-1]]
+        """Others are about letters that were deleted, a topic before this one, or none of ours."""
 
     def __contains__(self, offset: int) -> bool:
         """Tell whether a letter was sent."""
@@ -44,7 +47,7 @@ class Sent:
     """What was sent of a partition: `letters` are the offsets of all that lie there by reason, `text` what a commit says."""
 
     def __init__(self, letters: dict[str, list[int]], text: str = "") -> None:
-        told = orjson.loads(text) if text else {}
+        told = _read(text)
         self._spans = {reason: Spans(among, told.get(reason, ())) for reason, among in letters.items()}
 
     def of(self, reason: str) -> Spans:
@@ -57,3 +60,11 @@ class Sent:
         while len(written := orjson.dumps(told)) > LARGEST:
             del min((spans for spans in told.values() if spans), key=lambda spans: spans[0][0])[0]
         return written.decode()
+
+
+def _read(text: str) -> dict[str, list[tuple[int, int]]]:
+    """Return the spans in a commit's metadata; none where it cannot be read: then the letters are sent again."""
+    try:
+        return _told(text)
+    except msgspec.DecodeError:
+        return {}

@@ -1,11 +1,14 @@
 """Which dead letters a replay sends, and how it remembers them in a few bytes."""
 
 from itertools import count
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
-from stream.cli.letters import Filter
+from stream.cli.letters import Filter, Letter
 from stream.cli.plan import BEFORE, CAME_BACK, EMPTY, TWIN, Plan, Seen, planned
+from stream.cli.resend import _seen
 from stream.cli.sent import LARGEST, Sent, Spans
 from stream.errors import UsageError
 
@@ -124,6 +127,38 @@ def test_what_was_sent_is_read_as_it_was_written() -> None:
 
     assert sent.text() == '{"not_json":[[1,1]]}'
     assert 1 in Sent({"not_json": [1, 2]}, sent.text()).of("not_json")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(
+            "",
+            "kept by the admin tool",
+            "[]",
+            "null",
+            "1",
+            "\x00",
+            '{"not_json":"0-5"}',
+            '{"not_json":[1,2]}',
+            '{"not_json":null}',
+        ),
+        *('{"not_json":[[1]]}', '{"not_json":[[1,1e400]]}', '{"not_json":[["1","2"]]}'),
+        *('{"not_json":[[-99999999999999999999,2]]}', '{"not_json":[[2,1]]}', "[" * 4_000),
+    ],
+)
+def test_a_note_that_is_none_of_ours_says_nothing(text: str) -> None:
+    sent = Sent({"not_json": [1, 2]}, text)
+
+    assert (1 in sent.of("not_json"), sent.text()) == (False, "{}")
+
+
+@pytest.mark.parametrize("name", ["leadstream-replayed", "leadstream-reason"])
+def test_a_header_without_a_value_says_nothing(name: str) -> None:
+    record: Any = SimpleNamespace(topic="dead", partition=0, offset=7, timestamp=5, key=None, value=b"{", headers=[(name, None)])
+
+    assert _seen(record) == letter(7, reason="", at=5)
+    assert Letter.of(record).document()["reason"] == ""
 
 
 def test_what_does_not_fit_is_forgotten_from_its_old_end() -> None:
