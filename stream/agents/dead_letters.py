@@ -46,7 +46,7 @@ def dead_letter(topic: str, partition: int, record: Record, why: Rejected) -> Me
 
 def _cut(record: Record, told: Headers) -> Message:
     """Return the letter without the headers of others or, where that is still too much, without key and value, too."""
-    told = [*told, (SIZE, str(size_of(record.key, record.value, record.headers)).encode())]
+    told = [*told, (SIZE, str(size_of(record.key, record.value, [*record.headers])).encode())]
     needed = [(name, value) for name, value in record.headers if name in _NEEDED]
     letter = Message(record.key, record.value, [*needed, *told, (CUT, b"headers")])
     return letter if letter.fits(DEAD_LETTER_BYTES) else Message(None, None, [*told, (CUT, b"value")])

@@ -9,6 +9,7 @@ from stream.cli.letters import Filter
 from stream.cli.sent import Sent
 
 BEFORE, EMPTY, CAME_BACK, TWIN = "replayed before", "without content", "replayed as a newer letter", "twice the same record"
+TOO_LARGE = "larger than Kafka accepts"
 
 
 class Seen(NamedTuple):

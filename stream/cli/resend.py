@@ -1,21 +1,30 @@
 """Sends dead letters back to `events`: a few at a time, and after each few it is noted in Kafka how far it is."""
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, OffsetAndMetadata, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import GroupCoordinatorNotAvailableError, GroupLoadInProgressError, NotCoordinatorForGroupError
+from aiokafka.errors import (
+    GroupCoordinatorNotAvailableError,
+    GroupLoadInProgressError,
+    MessageSizeTooLargeError,
+    NotCoordinatorForGroupError,
+)
 
 from schemas.dead_letter import PREFIX
 from stream.cli.connections import admin_client, consumer_client, producer_client, read_to_end
 from stream.cli.letters import Filter, Letter, reading
-from stream.cli.plan import Plan, Seen, planned
+from stream.cli.plan import TOO_LARGE, Plan, Seen, planned
 from stream.cli.sent import Sent
 from stream.collected import COMPANY, TRUST
 from stream.errors import NegativeAnswerError
+from stream.runtime.large import LARGE, compressing, size_of
+from stream.runtime.producer import partition_of
 from stream.runtime.topics import is_embedded
 from stream.settings import Settings
 
@@ -76,22 +85,24 @@ class Resend:
             for partition, letters in plan.letters.items():
                 place = TopicPartition(topic, partition)
                 async for few in _read(consumer, place, letters):
-                    await self._put(producer, few)
-                    for record in few:
+                    for record in await self._put(producer, few):
                         reason = Letter.of(record).header("reason")
                         self._sent[partition].of(reason).add(record.offset)
                         self.result.sent[reason] += 1
                     await self._note(admin, consumer, place, few[-1].offset + 1)
                     self._told(self.result.sent.total(), plan.count)
 
-    async def _put(self, producer: AIOKafkaProducer, few: Sequence[ConsumerRecord]) -> None:
-        topic, acknowledged = f"{self._settings.topic_prefix}events", []
-        for record in few:
-            headers = [(name, value) for name, value in record.headers if not name.startswith(PREFIX) or name in KEPT]
-            headers.append((REPLAYED, Letter.of(record).place.encode()))
-            acknowledged.append(await producer.send(topic, record.value, key=record.key, headers=headers))
-        for future in acknowledged:
-            await future
+    async def _put(self, producer: AIOKafkaProducer, few: Sequence[ConsumerRecord]) -> list[ConsumerRecord]:
+        """Send letters; return those that Kafka took."""
+        topic, taken = f"{self._settings.topic_prefix}events", []
+        for record, acknowledged in [(record, await _leave(producer, topic, record)) for record in few]:
+            try:
+                await acknowledged
+            except MessageSizeTooLargeError:
+                self.result.skipped[TOO_LARGE] += 1
+            else:
+                taken.append(record)
+        return taken
 
     async def _note(self, admin: AIOKafkaAdminClient, consumer: AIOKafkaConsumer, place: TopicPartition, next_: int) -> None:
         if self.keeps_notes and (await self._read_notes(admin, [place]))[place] != self._notes[place]:
@@ -110,6 +121,21 @@ class Resend:
                 return {place: at.metadata if (at := found.get(place)) and at.offset >= 0 else "" for place in places}
 
 
+async def _leave(producer: AIOKafkaProducer, topic: str, record: ConsumerRecord) -> Any:
+    """Hand on one letter, compressed where it is large, for so it may have come; the future is done when Kafka has it."""
+    key, value = record.key, record.value
+    headers = [(name, content) for name, content in record.headers if not name.startswith(PREFIX) or name in KEPT]
+    headers.append((REPLAYED, Letter.of(record).place.encode()))
+    if size_of(key, value, headers) <= LARGE:
+        return await producer.send(topic, value, key=key, headers=headers)
+    count = len(await producer.partitions_for(topic))
+    partition = record.partition % count if key is None else partition_of(key, count)
+    batch = producer.create_batch()
+    batch._builder = compressing()  # noqa: SLF001 - aiokafka compresses all that a producer sends, or nothing
+    batch.append(timestamp=int(time.time() * 1000), key=key, value=value, headers=headers)
+    return await producer.send_batch(batch, topic, partition=partition)
+
+
 async def _read(
     consumer: AIOKafkaConsumer, place: TopicPartition, letters: Sequence[Seen]
 ) -> AsyncIterator[list[ConsumerRecord]]:
@@ -124,7 +150,7 @@ async def _read(
             if record.offset not in wanted:
                 continue
             few.append(record)
-            size += len(record.value or b"")
+            size += size_of(record.key, record.value, [*record.headers])
             if len(few) == FEW or size >= FEW_BYTES:
                 yield few
                 few, size = [], 0

@@ -1,6 +1,6 @@
 """What is large leaves compressed: it may have come so, and be more than a topic takes as it is."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, Final
 
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
@@ -13,9 +13,7 @@ LARGEST: Final = 16 * 1024 * 1024
 ZSTD: Final = 4
 """Milliseconds for what keeps gzip half a minute, and it sees repeats that lie far apart."""
 
-size_of: Callable[[bytes | None, bytes | None, Sequence[tuple[str, bytes]]], int] = (
-    DefaultRecordBatchBuilder.estimate_size_in_bytes
-)
+size_of: Callable[[bytes | None, bytes | None, Headers], int] = DefaultRecordBatchBuilder.estimate_size_in_bytes
 """Return at most how many bytes a key, a value and headers take as a record batch of their own, not compressed."""
 
 

@@ -4,10 +4,13 @@ import signal
 import time
 from collections import Counter
 from collections.abc import Mapping
+from os import urandom
 
 import orjson
 import pytest
+from confluent_kafka import Producer
 
+from stream.runtime.producer import partition_of
 from tests.brokers import Installation, Process, wait_until
 from tests.kafka.group import committed
 from tests.kafka.workers import run_worker
@@ -102,6 +105,25 @@ def test_what_still_fails_is_a_dead_letter_again_and_replayed_through_that(ready
     assert len({letter["place"] for letter in listed}) == 3 * FAILING
     assert {letter["found"].split(":")[0] for letter in listed[FAILING:]} == {ready.topic("events")}
     assert worker.process.stop() == 0, worker.process.output
+
+
+def test_a_letter_that_kafka_does_not_take_back_holds_up_no_other(ready: Installation) -> None:
+    """One fits compressed, the header of a replay is too much for one, and of the largest key only so much is sent at once."""
+    packed, full = b"no json " * 400_000, urandom(1_048_588)
+    producer = Producer({"bootstrap.servers": ready.broker.address, "compression.type": "zstd", "message.max.bytes": 4_000_000})
+    for key, value in ((b"packed", packed), (bytes(3_000_000), b"{"), (b"full", full), (b"behind", b"{")):
+        producer.produce(ready.topic("dead-letters"), value, key, headers=[*dead("not_json").items()], partition=0)
+    assert producer.flush(30) == 0
+
+    first = ready.run("deadletters", "replay")
+    again = ready.run("deadletters", "replay")
+
+    assert first.stdout == "3 dead letters replayed: 3 not_json\n1 skipped: 1 larger than Kafka accepts\n", first.stderr
+    assert again.stdout == "0 dead letters replayed\n4 skipped: 3 replayed before, 1 larger than Kafka accepts\n"
+    sent = {record.key: record for record in ready.read("events")}
+    assert {key: record.value for key, record in sent.items()} == {b"packed": packed, bytes(3_000_000): b"{", b"behind": b"{"}
+    assert sent[b"packed"].partition == partition_of(b"packed", 4)
+    assert sent[b"packed"].headers == {"leadstream-replayed": f"{ready.topic('dead-letters')}:0:0".encode()}
 
 
 def test_two_replays_at_once_are_noticed(ready: Installation) -> None:
