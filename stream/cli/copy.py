@@ -53,9 +53,8 @@ async def _copy(settings: Settings, source: str) -> Counter[str]:
             await require_topic(admin, topic)
         places = await group.partitions(admin, [source])
         consumer = await stack.enter_async_context(consumer_client(settings, settings.app + NOTES))
-        producer = await stack.enter_async_context(
-            producer_client(settings, compression_type="gzip")
-        )  # as long as it may be, it came over compressed
+        packed = producer_client(settings, compression_type="zstd")  # what is longer than Kafka takes was sent compressed, too
+        producer = await stack.enter_async_context(packed)
         consumer.assign(places)
         ends = await consumer.end_offsets(places)
         erased = await _erased(await stack.enter_async_context(consumer_client(settings)), source, len(places))

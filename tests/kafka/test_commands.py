@@ -11,7 +11,9 @@ import psutil
 import pytest
 from aiokafka import AIOKafkaProducer
 from aiokafka.record.default_records import _DefaultRecordBatchBuilderPy
+from confluent_kafka import Producer
 
+from stream.domain import log
 from tests.brokers import ROOT, Broker, Installation, Process
 
 LINE = '192.0.2.1 - - [22/Nov/2026:10:00:0%d +0000] "GET /a?b=%d HTTP/1.1" 200 12 "-" "curl/8"'
@@ -223,3 +225,38 @@ def test_the_embedded_broker_leaves_neither_process_nor_file(number: signal.Sign
     assert not psutil.wait_procs([child], timeout=10)[1]
     assert list(home.iterdir()) == []
     assert address.startswith("127.0.0.1:")
+
+
+def test_what_is_copied_may_be_large_and_nothing_is_from_before_an_erasure(on_kafka: Installation) -> None:
+    assert on_kafka.run("topics").returncode == 0
+    old = f"{on_kafka.prefix}old-"
+    assert on_kafka.run("topics", APP=f"{on_kafka.app}-old", TOPIC_PREFIX=old).returncode == 0
+    erase = log.encode(log.Erase(1, 1_000, b"salt", ["anon::a"]))  # by a clock that stood still long before
+    producer = Producer(
+        {"bootstrap.servers": on_kafka.broker.address, "compression.type": "gzip", "message.max.bytes": 10_000_000}
+    )
+    records = [
+        (_page("a", 1), {}), (erase, {"leadstream-internal": b"erase"}), (_page("a", 2), {}), (b"x" * 3_000_000, {}),
+    ]  # fmt: skip
+    for value, headers in records:
+        producer.produce(f"{old}events", value, b"anon::a", partition=0, headers=list(headers.items()))
+        assert producer.flush(30) == 0
+
+    done = on_kafka.run("copy", "--from", old)
+    assert done.stdout.startswith("2 events copied, 1 records"), done.stderr
+    copied = [record.value or b"" for record in on_kafka.read("events")]
+    assert max(map(len, copied)) == 3_000_000
+    assert [orjson.loads(value)["messageId"] for value in copied if len(value) < 1_000] == ["2"]
+
+
+def test_a_line_without_a_time_is_recorded_behind_one_whose_number_is_of_our_region(ready: Installation) -> None:
+    file = ready.folder / "history.ndjson"
+    before = {"type": "identify", "traits": {"phone": "030 901820"}, "timestamp": "2026-11-22T10:00:00Z"}
+    file.write_bytes(orjson.dumps(before) + b"\n" + _page("a", 1))
+    sent = ready.run("send", "--as-recorded", str(file), PHONE_REGION="DE")
+    assert sent.returncode == 0, sent.stderr
+    assert {orjson.loads(record.value or b"")["receivedAt"] for record in ready.read("events")} == {"2026-11-22T10:00:00.000Z"}
+
+
+def _page(name: str, number: int) -> bytes:
+    return orjson.dumps({"type": "page", "anonymousId": name, "messageId": str(number)})
