@@ -1,6 +1,7 @@
 """The alert rules: objectives with burn rates over several windows, and what wants somebody whatever the objectives say.
 
 Burn rates as in the Google SRE workbook, chapter 5: https://sre.google/workbook/alerting-on-slos/.
+Each rule is judged per `app`, a label that the scrape configuration gives: two installations never hide each other.
 """
 
 from collections.abc import Iterator
@@ -30,8 +31,8 @@ class Objective:
 
     def ratio(self, window: str) -> str:
         """Return the expression of that; without traffic it has no value, and nothing alarms."""
-        fast = f'sum(rate({self.histogram}_bucket{{{JOB},le="{self.within_s}"}}[{window}]))'
-        return f"1 - {fast} / sum(rate({self.histogram}_count{{{JOB}}}[{window}]))"
+        fast = f'sum by (app) (rate({self.histogram}_bucket{{{JOB},le="{self.within_s}"}}[{window}]))'
+        return f"1 - {fast} / sum by (app) (rate({self.histogram}_count{{{JOB}}}[{window}]))"
 
     def burns(self, factor: float, long: str, short: str) -> str:
         """Return the condition that the budget burns so much faster than it may, over a long window and still."""
@@ -78,12 +79,13 @@ ALERTS = (
     *burning(OBJECTIVES[0], "LeadstreamEvent"),
     *burning(OBJECTIVES[1], "LeadstreamStageChange"),
     Alert(
-        "LeadstreamClockStands", f"max(leadstream_people_clock_lag_seconds{{{JOB}}}) > 60", "1m", "page",
+        "LeadstreamClockStands", f"max by (app) (leadstream_people_clock_lag_seconds{{{JOB}}}) > 60", "1m", "page",
         "The people's clock is more than a minute behind: no stage is taken away, for anybody",
     ),
     Alert(
         "LeadstreamNobodyHasThePeople",
-        f"count(up{{{JOB}}}) > 0 unless on() count(leadstream_people_clock_lag_seconds{{{JOB}}}) > 0", "3m", "page",
+        f"count by (app) (up{{{JOB}}}) > 0"
+        f" unless on(app) count by (app) (leadstream_people_clock_lag_seconds{{{JOB}}}) > 0", "3m", "page",
         "No worker holds the people: nothing is decided",
     ),
     Alert(
@@ -104,64 +106,67 @@ ALERTS = (
     ),
     Alert(
         "LeadstreamPartitionStopped",
-        f'max by (group, topic, partition) (leadstream_partition_status{{group!~"{WEBHOOKS}"}}) == 4', "1m", "page",
+        f'max by (app, group, topic, partition) (leadstream_partition_status{{group!~"{WEBHOOKS}"}}) == 4', "1m", "page",
         "{{ $labels.group }} has stopped at {{ $labels.topic }}-{{ $labels.partition }}",
     ),
     Alert(
         "LeadstreamPartitionStalled",
-        f'max by (group, topic, partition) (leadstream_partition_status{{group!~"{WEBHOOKS}"}}) == 2', "1m", "page",
+        f'max by (app, group, topic, partition) (leadstream_partition_status{{group!~"{WEBHOOKS}"}}) == 2', "1m", "page",
         "{{ $labels.group }} commits and does not move at {{ $labels.topic }}-{{ $labels.partition }}",
     ),
     Alert(
-        "LeadstreamPartitionRewound", "max by (group, topic, partition) (leadstream_partition_status) == 3", "0m", "ticket",
+        "LeadstreamPartitionRewound", "max by (app, group, topic, partition) (leadstream_partition_status) == 3", "0m", "ticket",
         "{{ $labels.group }} reads again what it had done at {{ $labels.topic }}-{{ $labels.partition }}",
     ),
     Alert(
-        "LeadstreamPartitionFallsBehind", "max by (group, topic, partition) (leadstream_partition_status) == 1", "15m", "ticket",
+        "LeadstreamPartitionFallsBehind",
+        "max by (app, group, topic, partition) (leadstream_partition_status) == 1", "15m", "ticket",
         "{{ $labels.group }} is behind and does not catch up at {{ $labels.topic }}-{{ $labels.partition }}",
     ),
     Alert(
-        "LeadstreamPartitionUnknown", "max by (group, topic, partition) (leadstream_partition_status) == 5", "2m", "page",
+        "LeadstreamPartitionUnknown", "max by (app, group, topic, partition) (leadstream_partition_status) == 5", "2m", "page",
         "Kafka does not tell how far {{ $labels.group }} is at {{ $labels.topic }}-{{ $labels.partition }}",
     ),
     Alert(
-        "LeadstreamCanaryLost", f"max by (partition) (leadstream_canary_waiting_seconds{{{JOB}}}) > 60", "0m", "page",
+        "LeadstreamCanaryLost", f"max by (app, partition) (leadstream_canary_waiting_seconds{{{JOB}}}) > 60", "0m", "page",
         "A canary through partition {{ $labels.partition }} has not come back for a minute",
     ),
     Alert(
         "LeadstreamDeadLetters",
-        f"sum(rate(leadstream_dead_letters_total{{{JOB}}}[15m]))"
-        f' > 0.01 * sum(rate(leadstream_events_total{{{JOB},topic=~".*events"}}[15m]))',
+        f"sum by (app) (rate(leadstream_dead_letters_total{{{JOB}}}[15m]))"
+        f' > 0.01 * sum by (app) (rate(leadstream_events_total{{{JOB},topic=~".*events"}}[15m]))',
         "10m", "ticket", "More than one event in a hundred cannot be processed",
     ),
     Alert(
         "LeadstreamCollectorFails",
-        f'sum(rate(leadstream_collector_requests_total{{{COLLECTOR},status=~"5.."}}[5m]))'
-        f" > 0.01 * sum(rate(leadstream_collector_requests_total{{{COLLECTOR}}}[5m]))",
+        f'sum by (app) (rate(leadstream_collector_requests_total{{{COLLECTOR},status=~"5.."}}[5m]))'
+        f" > 0.01 * sum by (app) (rate(leadstream_collector_requests_total{{{COLLECTOR}}}[5m]))",
         "5m", "page", "More than one request in a hundred to the collector is answered with an error of ours",
     ),
     Alert(
         "LeadstreamWebhookStands",
-        f'max by (group) (kafka_consumergroup_group_lag_seconds{{{JOB},group=~".+-webhook"}}) > 600'
-        f" unless on() sum(increase(leadstream_webhook_facts_total{{{WEBHOOK}}}[10m])) > 0",
+        f'max by (app, group) (kafka_consumergroup_group_lag_seconds{{{JOB},group=~".+-webhook"}}) > 600'
+        f" unless on(app) sum by (app) (increase(leadstream_webhook_facts_total{{{WEBHOOK}}}[10m])) > 0",
         "0m", "page", "{{ $labels.group }} has told nothing for ten minutes, though a fact waits",
     ),
     Alert(
         "LeadstreamWebhookHeldUp",
-        f'max by (group) (kafka_consumergroup_group_lag_seconds{{{JOB},group=~".+-webhook"}}) > 3600', "5m", "ticket",
+        f'max by (app, group) (kafka_consumergroup_group_lag_seconds{{{JOB},group=~".+-webhook"}}) > 3600', "5m", "ticket",
         "The oldest fact that {{ $labels.group }} has to tell has waited for more than an hour",
     ),
     Alert(
-        "LeadstreamWebhookDeadLetters", f"sum(increase(leadstream_webhook_dead_letters_total{{{WEBHOOK}}}[1h])) > 0", "0m",
-        "ticket", "A fact went to the dead letters of webhooks: nobody took it",
+        "LeadstreamWebhookDeadLetters",
+        f"sum by (app) (increase(leadstream_webhook_dead_letters_total{{{WEBHOOK}}}[1h])) > 0", "0m", "ticket",
+        "A fact went to the dead letters of webhooks: nobody took it",
     ),
     Alert(
-        "LeadstreamReplicationOne", f"min by (topic) (leadstream_topic_replicas{{{JOB}}}) < 2", "15m", "ticket",
+        "LeadstreamReplicationOne", f"min by (app, topic) (leadstream_topic_replicas{{{JOB}}}) < 2", "15m", "ticket",
         "{{ $labels.topic }} has one copy: it is lost with its machine",
     ),
     Alert(
         "LeadstreamUnderReplicated",
-        f"min by (topic) (leadstream_topic_in_sync_replicas{{{JOB}}} - leadstream_topic_replicas{{{JOB}}}) < 0", "5m", "page",
+        f"min by (app, topic) (leadstream_topic_in_sync_replicas{{{JOB}}} - leadstream_topic_replicas{{{JOB}}}) < 0",
+        "5m", "page",
         "{{ $labels.topic }} has fewer copies in sync than it should have",
     ),
 )  # fmt: skip

@@ -9,15 +9,16 @@ from dataclasses import dataclass, field
 import click
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 
-from schemas.event import Rejected, decode, identities, partition_key
+from schemas.event import Rejected, decode, identities, is_echo, partition_key
 from schemas.event_times import happened_at, received_at
 from stream.agents.erasing import ERASE, told
 from stream.agents.headers import FORWARDED, HISTORY, INTERNAL, has
 from stream.cli.connections import admin_client, consumer_client, producer_client, read_to_end, require_topic, run
 from stream.cli.send import told_received
-from stream.domain import instants
+from stream.domain import canary, instants
 from stream.errors import UsageError
 from stream.ops import group
+from stream.ops.inventory import COPYING
 from stream.settings import Settings, load
 
 NOTES = "-copy"
@@ -31,8 +32,8 @@ def copy(prefix: str) -> None:
     r"""Copy `events` of another installation on this Kafka into ours, as history: with other names, partitions, rules.
 
     Headers stay, so companies and write keys are known as they were; what has no time of its own was received when the
-    record was. The other installation's own records stay behind: rulesets, what it forwarded to itself; and what people did
-    who were erased there. Said again it goes on where it ended: from the commits of the group APP-copy.
+    record was. The other installation's own records stay behind: rulesets, canaries, what it forwarded to itself; and what people
+    did who were erased there. Said again it goes on where it ended: from the commits of the group APP-copy.
 
     \b
     leadstream copy --from ''
@@ -60,17 +61,27 @@ async def _copy(settings: Settings, source: str) -> Counter[str]:
         erased = await _erased(await stack.enter_async_context(consumer_client(settings)), source, len(places))
         while not await _at_end(consumer, ends):
             chunk = [record for records in (await consumer.getmany(timeout_ms=WAIT_MS)).values() for record in records]
-            ours = [record for record in chunk if not has(record.headers, INTERNAL) and not has(record.headers, FORWARDED)]
+            ours = [record for record in chunk if not is_own(record)]
             events = [record for record in ours if not is_erased(record, erased, settings.phone_region)]
             await _send(producer, target, sorted(events, key=lambda record: record.timestamp), settings)
             done.update(copied=len(events), own=len(chunk) - len(ours), erased=len(ours) - len(events))
             if chunk:
-                await consumer.commit()
+                await consumer.commit({place: (await consumer.position(place), COPYING) for place in places})
     return done
 
 
 async def _at_end(consumer: AIOKafkaConsumer, ends: dict[TopicPartition, int]) -> bool:
     return all([await consumer.position(place) >= end for place, end in ends.items()])
+
+
+def is_own(record: ConsumerRecord) -> bool:
+    """Tell whether a record is the other installation's own: a ruleset, a forwarded copy, a canary."""
+    if has(record.headers, INTERNAL) or has(record.headers, FORWARDED):
+        return True
+    if record.key is None or canary.seen(record.key.decode(errors="replace")) is None:
+        return False
+    raw = decode(record.value)
+    return not isinstance(raw, Rejected) and is_echo(raw)
 
 
 @dataclass

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from aiokafka import TopicPartition
+from aiokafka import OffsetAndMetadata, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
@@ -18,6 +18,8 @@ SOURCES, MORE_SOURCES = ("events", "wakes", "people"), ("members",)
 """What a worker reads; of the second only what it has begun with."""
 NOTES = "-replay"
 """The group whose commits are a replay's notes, and no reader's."""
+COPYING = "leadstream copy"
+"""The metadata of commits that say how far `copy` came: it ends, and what comes later keeps nobody waiting."""
 COMMITS_S, GROUPS_S = 8.0, 3.0
 """How long it is waited for the broker that keeps a group's commits, and for one that names its groups."""
 
@@ -60,7 +62,7 @@ class Inventory:
             for number in sorted(entry["partition"] for entry in described[name])
         ]
         app = self._settings.app
-        others = [name for name in await self._others({app, app + NOTES}) if await self._commits(name, places)]
+        others = [name for name in await self._others({app, app + NOTES}) if await self._is_reader(name, places)]
         self.copies, self.places, self.groups = copies, places, [app, *others]
         self.commit_partitions = len(described.get(COMMITS, ()))
         self.leaderless = {
@@ -70,15 +72,19 @@ class Inventory:
 
     async def committed(self, name: str) -> dict[TopicPartition, int] | None:
         """Return what a group has committed on our topics; None where the broker that keeps it does not say."""
-        return await self._commits(name, self.places)
+        found = await self._commits(name, self.places)
+        return None if found is None else {tp: at.offset for tp, at in found.items()}
 
-    async def _commits(self, name: str, places: list[TopicPartition]) -> dict[TopicPartition, int] | None:
+    async def _is_reader(self, name: str, places: list[TopicPartition]) -> bool:
+        found = await self._commits(name, places) or {}
+        return any(at.metadata != COPYING for at in found.values())
+
+    async def _commits(self, name: str, places: list[TopicPartition]) -> dict[TopicPartition, OffsetAndMetadata] | None:
         try:
             async with asyncio.timeout(COMMITS_S):
-                found = await group.anyone(lambda: group.commits(self._admin, name, places))
+                return await group.anyone(lambda: group.commits(self._admin, name, places))
         except (*group.GONE, TimeoutError):
             return None
-        return {tp: at.offset for tp, at in found.items()}
 
     def read_by_us(self, committed: Iterable[TopicPartition]) -> list[TopicPartition]:
         """Return what the installation itself reads, topic by topic."""

@@ -13,7 +13,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.record.default_records import _DefaultRecordBatchBuilderPy
 from confluent_kafka import Producer
 
-from stream.domain import log
+from stream.domain import canary, log
 from tests.brokers import ROOT, Broker, Installation, Process
 
 LINE = '192.0.2.1 - - [22/Nov/2026:10:00:0%d +0000] "GET /a?b=%d HTTP/1.1" 200 12 "-" "curl/8"'
@@ -247,6 +247,14 @@ def test_what_is_copied_may_be_large_and_nothing_is_from_before_an_erasure(on_ka
     copied = [record.value or b"" for record in on_kafka.read("events")]
     assert max(map(len, copied)) == 3_000_000
     assert [orjson.loads(value)["messageId"] for value in copied if len(value) < 1_000] == ["2"]
+
+    producer.produce(f"{old}events", orjson.dumps(canary.event_of("7")), canary.node_of("7").encode(), partition=0)
+    assert producer.flush(30) == 0
+    done = on_kafka.run("copy", "--from", old)
+    assert done.stdout.startswith("0 events copied, 1 records"), done.stderr  # so an operator sees that all is there
+    seen = on_kafka.run("lag", "--json", APP=f"{on_kafka.app}-old", TOPIC_PREFIX=old)
+    assert f"{on_kafka.app}-copy" not in seen.stdout, "nobody waits for a copy that has ended: it would alarm as stopped"
+    assert orjson.loads(seen.stdout)["partitions"], seen.stderr
 
 
 def test_a_line_without_a_time_is_recorded_behind_one_whose_number_is_of_our_region(ready: Installation) -> None:

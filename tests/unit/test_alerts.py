@@ -215,6 +215,29 @@ def test_each_alert_is_silent_where_it_is_nearly_its_case(unit: str, every: str,
     assert tried(tests, tmp_path, every) == ""
 
 
+def of_app(series: dict[str, str], app: str) -> dict[str, str]:
+    """Return a series as it is scraped of an installation that has a label of its own."""
+    return series | {"series": series["series"].replace("{job=", f'{{app="{app}", job=')}
+
+
+def test_a_healthy_installation_hides_no_sick_one(tmp_path: Path) -> None:
+    """Two in one Prometheus: the one told its facts and held its people, and the other's pages were silent for it."""
+    well = [of_app(series, "b2b") for series in WELL]
+    tests = [
+        {
+            "name": name,
+            "interval": "1m",
+            "input_series": [*well, *(of_app(one, "shop") for one in series)],
+            "alert_rule_test": [
+                {"eval_time": at, "alertname": name, "exp_alerts": [expected(BY_NAME[name], labels | {"app": "shop"})]}
+            ],
+        }
+        for name, (series, at, labels) in CASES.items()
+        if at.endswith("m")
+    ]
+    assert tried(tests, tmp_path) == ""
+
+
 def times(at: str) -> range:
     """Return all the full minutes, or hours from the seventh on, until then: at no time may it alarm."""
     return range(7, int(at[:-1]) + 1, 8) if at.endswith("h") else range(int(at[:-1]) + 1)

@@ -2,13 +2,15 @@
 
 import json
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from click.testing import CliRunner
 
 from schemas.event import Rejected, decode
-from stream.cli.copy import Erasure, as_received, copy, is_erased
+from stream.agents.headers import FORWARDED, INTERNAL
+from stream.cli.copy import Erasure, as_received, copy, is_erased, is_own
+from stream.domain import canary
 from stream.errors import UsageError
 
 AT = 1_764_000_000_000
@@ -72,3 +74,26 @@ def test_what_was_done_in_the_seconds_before_an_erasure_that_the_peoples_clock_h
 def test_an_installation_is_not_copied_into_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LEADSTREAM_TOPIC_PREFIX", "v2-")
     assert isinstance(CliRunner().invoke(copy, ["--from", "v2-"]).exception, UsageError)
+
+
+CANARY = json.dumps(canary.event_of("7")).encode()
+CANARY_KEY = canary.node_of("7").encode()
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "headers", "own"),
+    [
+        pytest.param(CANARY_KEY, CANARY, (), True, id="a canary: it comes every 30 s, and a copy would never be at its end"),
+        pytest.param(CANARY_KEY, event(anonymousId="leadstream-canary-7"), (), False, id="who only calls himself so"),
+        pytest.param(CANARY_KEY, b"{", (), False, id="a dead letter under its key"),
+        pytest.param(b"anon::a", CANARY, (), False, id="an echo"),
+        pytest.param(None, event(userId="1"), (), False, id="no key"),
+        pytest.param(b"\xff", event(userId="1"), (), False, id="a key that is no text"),
+        pytest.param(b"user::1", event(userId="1"), ((INTERNAL, b"1"),), True, id="a ruleset"),
+        pytest.param(b"user::1", event(userId="1"), ((FORWARDED, b"1:7"),), True, id="what it forwarded"),
+    ],
+)
+def test_the_other_installations_own_records_stay_behind(
+    key: bytes | None, value: bytes, headers: tuple[tuple[str, bytes], ...], *, own: bool
+) -> None:
+    assert is_own(cast("Any", SimpleNamespace(key=key, value=value, headers=headers))) is own
