@@ -41,7 +41,7 @@ def run(rows: int) -> list[tuple[str, ...]]:
         ("visitor, 2 events", _two, rows),
         ("visitor, 20 remembered ids", _twenty, rows),
         ("visitor, 256 remembered ids", _full, rows // 2),
-        ("lead with two more identities", _leads, rows // 20),
+        ("lead with two more identities", _leads, rows // 5),
     ]
     for name, fill, number in cases:
         filled, size, grown = _apart(fill, number)

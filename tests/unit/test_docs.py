@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from schemas.documents import LeadDocument, LeadOutcomes
 from schemas.event import Rejected, decode, partition_key
 from schemas.stage_change import lead_events
-from stream.cli import demo
+from stream.cli import demo, main
 from stream.cli.screen import Screen
 from stream.runtime.restoring import Restoring
 from stream.settings import Settings
@@ -71,6 +72,14 @@ def test_the_outcomes_shown_to_the_crm_are_of_the_contract() -> None:
     shown = json.loads(examples("for-crm.md")[2])
     LeadOutcomes.model_validate(shown["outcomes"])
     assert {"owner", *shown} <= set(LeadDocument.model_fields)
+
+
+def test_what_the_crm_is_told_to_try_does_what_is_said(tmp_path: Path) -> None:
+    file = tmp_path / "words.ndjson"
+    file.write_text(examples("for-crm.md")[1])
+    done = CliRunner().invoke(main, ["simulate", str(file), "--json"])
+    (lead,) = [lead for lead in json.loads(done.output)["leads"] if lead["id"] == "lead_0687587883fab020"]
+    assert (lead["stage"]["name"], lead["owner"], lead["outcomes"]["orders"]["count"]) == ("opportunity", "anna", 1)
 
 
 def test_the_reasons_told_to_trackers_are_those_of_dead_letters() -> None:

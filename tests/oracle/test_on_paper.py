@@ -1,14 +1,16 @@
-"""The oracle itself, on cases small enough for paper."""
+"""The engine, and the oracle that it is compared with, on cases small enough for paper."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from tests.oracle import engine
 from tests.oracle.compare import differences
 from tests.oracle.facts import instant_text
 from tests.oracle.identities import lead_id
-from tests.oracle.journeys import DAY, START, journey
+from tests.oracle.journeys import DAY, RANGES, START, Journey, journey
 from tests.oracle.oracle import ranges_from, simulate
 
 RULES = """
@@ -60,12 +62,30 @@ retention = { after = "7d", keep = 0.7 }
 USER_1, USER_2 = lead_id("user::1"), lead_id("user::2")
 
 
-def run(*events: dict[str, Any], rules: str = RULES, until: int = 0) -> dict[str, Any]:
-    lines = []
-    for event in events:
-        timed = {"type": "page", **event, "timestamp": instant_text(START + event.get("at", 0))}
-        lines.append(json.dumps(timed).encode())
-    return simulate(lines, rules.encode(), at=START + until if until else None)
+Reader = Callable[[Journey], dict[str, Any]]
+Run = Callable[..., dict[str, Any]]
+
+
+def by_oracle(given: Journey) -> dict[str, Any]:
+    return simulate(given.lines, given.ruleset, ranges_from(given.ranges), given.at)
+
+
+@pytest.fixture(params=[engine.run, by_oracle], ids=["engine", "oracle"])
+def reader(request: pytest.FixtureRequest) -> Reader:
+    read: Reader = request.param
+    return read
+
+
+@pytest.fixture
+def run(reader: Reader) -> Run:
+    def run(*events: dict[str, Any], rules: str = RULES, until: int = 0) -> dict[str, Any]:
+        lines = []
+        for event in events:
+            timed = {"type": "page", **event, "timestamp": instant_text(START + event.get("at", 0))}
+            lines.append(json.dumps(timed).encode())
+        return reader(Journey(lines, rules.encode(), RANGES, START + until if until else None))
+
+    return run
 
 
 def asked(**ids: Any) -> dict[str, Any]:
@@ -81,19 +101,19 @@ def kinds(document: dict[str, Any]) -> list[str]:
     return [fact["type"] for fact in document["stageChanges"]]
 
 
-def test_a_trial_on_the_product_page_just_now_weighs_one() -> None:
+def test_a_trial_on_the_product_page_just_now_weighs_one(run: Run) -> None:
     tried = {"type": "track", "event": "Tried", "anonymousId": "a", "properties": {"url": "https://x.example/product/"}}
     tags = run(tried, rules=GOLDEN)["visitors"][0]["tags"]
     assert tags == [{"tag": "customer-acquisition", "weight": pytest.approx(1.0, abs=1e-9)}]
 
 
-def test_an_article_saved_in_wechat_seven_days_ago_weighs_0448() -> None:
+def test_an_article_saved_in_wechat_seven_days_ago_weighs_0448(run: Run) -> None:
     saved = {"type": "track", "event": "Saved", "anonymousId": "a", "context": {"channel": "WeChat"}}
     tags = run(saved, rules=GOLDEN, until=7 * DAY)["visitors"][0]["tags"]
     assert tags == [{"tag": "content-marketing", "weight": pytest.approx(0.448, abs=1e-9)}]
 
 
-def test_a_promotion_decays_one_half_life_later_at_the_first_millisecond_below() -> None:
+def test_a_promotion_decays_one_half_life_later_at_the_first_millisecond_below(run: Run) -> None:
     document = run(asked(userId=1), until=30 * DAY)
     assert moves(document) == [
         (USER_1, "mql", "threshold_up", instant_text(START)),
@@ -103,12 +123,12 @@ def test_a_promotion_decays_one_half_life_later_at_the_first_millisecond_below()
     assert document["stageChanges"][0]["data"]["score"]["nextStageIfIdle"] == "lead"
 
 
-def test_negative_points_demote_at_once() -> None:
+def test_negative_points_demote_at_once(run: Run) -> None:
     document = run(asked(userId=1), {"type": "track", "event": "Left", "userId": 1, "at": 1000})
     assert moves(document)[1] == (USER_1, "lead", "threshold_down", instant_text(START + 1000))
 
 
-def test_what_a_cookie_did_before_comes_in_directly_after_the_link() -> None:
+def test_what_a_cookie_did_before_comes_in_directly_after_the_link(run: Run) -> None:
     document = run(asked(anonymousId="c"), {"type": "identify", "userId": 1, "anonymousId": "c", "at": 1000})
     assert moves(document) == [
         (USER_1, "lead", "threshold_up", instant_text(START + 1000)),
@@ -116,7 +136,7 @@ def test_what_a_cookie_did_before_comes_in_directly_after_the_link() -> None:
     ]
 
 
-def test_two_leads_become_one_and_the_higher_stage_is_taken_over() -> None:
+def test_two_leads_become_one_and_the_higher_stage_is_taken_over(run: Run) -> None:
     document = run(
         {"userId": 1},
         {"type": "identify", "anonymousId": "c", "traits": {"email": "b@x.example"}, "at": 1000},
@@ -134,7 +154,7 @@ def test_two_leads_become_one_and_the_higher_stage_is_taken_over() -> None:
     assert document["leads"][0]["score"]["interest"] == pytest.approx(90, abs=0.01)
 
 
-def test_a_second_user_on_a_cookie_makes_it_shared_and_what_it_does_later_is_nobodys() -> None:
+def test_a_second_user_on_a_cookie_makes_it_shared_and_what_it_does_later_is_nobodys(run: Run) -> None:
     document = run(
         {"userId": 1, "anonymousId": "c"},
         {"userId": 2, "anonymousId": "c", "at": 1000},
@@ -148,7 +168,7 @@ def test_a_second_user_on_a_cookie_makes_it_shared_and_what_it_does_later_is_nob
     assert (cookie["id"], cookie["lead"], cookie["events"]) == ("anon::c", None, 1)
 
 
-def test_a_crm_move_out_of_order_is_ignored_and_an_echo_leaves_no_trace() -> None:
+def test_a_crm_move_out_of_order_is_ignored_and_an_echo_leaves_no_trace(run: Run) -> None:
     move = {"type": "track", "event": "Lead Stage Changed", "userId": 1}
     document = run(
         {**move, "properties": {"stage": "customer"}, "at": 5000},
@@ -160,7 +180,7 @@ def test_a_crm_move_out_of_order_is_ignored_and_an_echo_leaves_no_trace() -> Non
     assert document["visitors"][0]["events"] == 3
 
 
-def test_what_is_addressed_by_a_lead_id_counts_once_that_lead_exists() -> None:
+def test_what_is_addressed_by_a_lead_id_counts_once_that_lead_exists(run: Run) -> None:
     by_lead = {"context": {"externalIds": [{"type": "lead", "id": USER_1}]}}
     document = run(asked(**by_lead), {"userId": 1, "at": 1000})
     assert moves(document) == [(USER_1, "mql", "threshold_up", instant_text(START + 1000))]
@@ -168,9 +188,8 @@ def test_what_is_addressed_by_a_lead_id_counts_once_that_lead_exists() -> None:
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_the_ledger_sums_to_the_total(seed: int) -> None:
-    given = journey(seed)
-    document = simulate(given.lines, given.ruleset, ranges_from(given.ranges), given.at)
+def test_the_ledger_sums_to_the_total(reader: Reader, seed: int) -> None:
+    document = reader(journey(seed))
     scores = [(lead["explain"], lead["score"]["total"]) for lead in document["leads"]]
     scores += [(visitor["explain"], visitor["interest"]) for visitor in document["visitors"]]
     scores += [(f["data"]["explain"], f["data"]["score"]["total"]) for f in document["stageChanges"] if "explain" in f["data"]]
