@@ -1,6 +1,7 @@
 """Where source partitions go on, and the mark that each commit leaves for whoever goes on behind it."""
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, NamedTuple, cast
@@ -30,6 +31,12 @@ if TYPE_CHECKING:
 
     from stream.runtime.flow import Flow
 
+log = logging.getLogger(__name__)
+
+FOREIGN_COMMIT = (
+    "%s-%d goes on at %d, as its table says: the commit at %d is no worker's; whoever reads in the name of our group %s "
+    "needs a group of his own"
+)
 FRESH_S = 5.0
 """So long an answer counts: the group's commits are its new owner's alone, but Kafka may delete records meanwhile."""
 Answer = tuple[Mapping[TP, "OffsetAndMetadata"], Mapping[TP, tuple[int, int]]]
@@ -101,6 +108,9 @@ class Positions:
                     tp.topic in flow.folds,
                 )
             )  # fmt: skip
+            foreign = at is not None and mark is None and at.offset > found[tp].position
+            if foreign:
+                log.warning(FOREIGN_COMMIT, *tp, found[tp].position, cast("OffsetAndMetadata", at).offset, flow.app.conf.id)
             flow.progress[tp] = Progress(found[tp].position, mark.until if mark is not None else 0, ends[tp][1])
             said = found[tp].said
             proven = found[tp].mark or Mark()
@@ -108,7 +118,7 @@ class Positions:
                 said or Mark(), epoch=found[tp].epoch, last=proven.last, print=proven.print
             )  # fmt: skip
             self.unsaid.pop(tp, None)
-            if at is None and said is not None:
+            if (at is None or foreign) and said is not None:
                 self.unsaid[tp] = Position(found[tp].position, said.last, said.print)
         return found
 

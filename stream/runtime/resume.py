@@ -154,14 +154,18 @@ def resume(found: Found) -> Resume:
 
 
 def last_known(found: Found) -> tuple[int | None, Mark | None]:
-    """Return what the group committed, or, where that is gone, older than an operator's turn or says nothing, the table."""
+    """Return what the group committed, or, where that is gone, older than an operator's turn or says nothing, the table.
+
+    A commit that says nothing may lie behind the table, after a crash on a broker that keeps no metadata. Before the table it
+    is not ours: somebody else read under our name, and what he read we have not.
+    """
     if found.stored is None:
         return found.committed, found.mark
     position, mark = found.stored
     if found.committed is not None and found.mark is not None and found.mark.turn >= mark.turn:
         return found.committed, found.mark
-    older = found.mark is None and mark.turn == 0
-    return (found.committed, None) if older and found.committed not in {None, position} else (position, mark)
+    behind = found.committed is not None and found.mark is None and mark.turn == 0 and found.committed < position
+    return (found.committed, None) if behind else (position, mark)
 
 
 def _look_at_changelog(found: Found, said: Mark) -> None:

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from faust.types import TP
+from msgspec.structs import replace
 
 from stream.runtime.fatal import Misfit
 from stream.runtime.resume import Found, Mark, Resume, other_source, prove, read_mark, resume, write_mark
@@ -34,6 +35,12 @@ def found(**changed: Any) -> Found:
         pytest.param(found(committed=None, mark=None, stored=(100, MARK)), Resume(99, 100, MARK), id="the commit expired"),
         pytest.param(found(mark=None, stored=(100, MARK)), Resume(99, 100, MARK), id="a broker that drops metadata"),
         pytest.param(found(mark=None, stored=(120, MARK)), Resume(100, 100), id="... and a crash before the commit"),
+        pytest.param(found(mark=None, committed=170, stored=(100, MARK)), Resume(99, 100, MARK), id="somebody reads in our name"),
+        pytest.param(
+            found(mark=None, committed=170, stored=(100, replace(MARK, turn=1))),
+            Resume(99, 100, replace(MARK, turn=1)),
+            id="... after an operator's turn",
+        ),
         pytest.param(found(stored=(120, MARK)), Resume(99, 100, MARK), id="a crash before the commit"),
         pytest.param(found(changelog=77), Resume(99, 100, MARK), id="the changelog went on before the crash"),
     ],

@@ -1,6 +1,7 @@
 """What was recreated, lost or cut is recognised: a worker ends with exit code 2 and one line that names the way on."""
 
 import pytest
+from confluent_kafka import Consumer, TopicPartition
 from confluent_kafka.admin import NewPartitions
 
 from stream.domain import visitor
@@ -130,6 +131,21 @@ def test_events_that_were_deleted_unread_are_refused_and_adopted_without_them(in
     assert adopt(installed).count("deleted unread; goes on at") == 4
     worker = installed.worker()
     wait_until(lambda: committed(installed, "events") == ends(installed, "events"), 60, "what is left")
+    assert worker.stop() == 0
+
+
+def test_what_somebody_else_read_in_our_groups_name_is_read_all_the_same(installed: Installation) -> None:
+    """A console consumer with our group commits what it has seen, and what it has seen no row has."""
+    installed.produce("events", traffic(8, COUNT))
+    settle(installed, COUNT)
+    installed.produce("events", traffic(9, COUNT))
+    here = ends(installed, "events")
+    stranger = Consumer({"bootstrap.servers": installed.broker.address, "group.id": installed.app, "log_level": 0})
+    stranger.commit(offsets=[TopicPartition(installed.topic("events"), n, end) for n, end in here.items()], asynchronous=False)
+    stranger.close()
+    worker = installed.worker()
+    worker.wait_for_line(r"events-\d goes on at \d+, as its table says: the commit at \d+ is no worker's", 60)
+    wait_until(lambda: sum(visitor.decode(row).state.events for row in rows(installed).values()) > COUNT * 1.8, 60, "all events")
     assert worker.stop() == 0
 
 
