@@ -1,11 +1,11 @@
 """Looking at the ranges file from time to time: whoever edits it need not restart anything."""
 
-import asyncio
 from typing import Any
 
 from mode import Service
 
 from stream.lookups import Lookups
+from stream.runtime.rereading import look
 
 EVERY_S = 2.0
 
@@ -21,4 +21,4 @@ class Reloading(Service):
     async def _look(self) -> None:
         while not self.should_stop:
             await self.sleep(EVERY_S)
-            await asyncio.to_thread(self._lookups.reload)
+            await look("ranges", self._lookups.reload)

@@ -26,6 +26,7 @@ from stream.collector.write_keys import WriteKeys
 from stream.errors import CommandError
 from stream.lookups import Lookups
 from stream.runtime.diagnosis import refusal
+from stream.runtime.rereading import look
 from stream.settings import Settings, is_loopback
 
 RELOAD_S = 2.0
@@ -51,7 +52,7 @@ async def serve(settings: Settings) -> None:
     server = make_server(collector, spared=lambda peer: is_loopback(peer) or proxies.trusts(peer))
     sender.failed.add_done_callback(lambda _: server.end())
     _calm_the_garbage_collector()
-    beside = [asyncio.create_task(work) for work in (sweep(server), _reload(keys), _reload(lookups))]
+    beside = [asyncio.create_task(work) for work in (sweep(server), _reload("write keys", keys), _reload("ranges", lookups))]
     host, port = listening.getsockname()[:2]
     logger.info("ready: the collector listens on http://%s:%s", f"[{host}]" if ":" in host else host, port)
     try:
@@ -108,8 +109,8 @@ def own_pages(gate: Gate, sender: Sender, personal: Personalising) -> dict[Route
     }
 
 
-async def _reload(read: WriteKeys | Lookups | None) -> None:
-    """Look at a file again from time to time, in a thread."""
+async def _reload(what: str, read: WriteKeys | Lookups | None) -> None:
+    """Look at a file again from time to time."""
     while read is not None:
         await asyncio.sleep(RELOAD_S)
-        await asyncio.to_thread(read.reload)
+        await look(what, read.reload)
