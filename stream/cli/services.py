@@ -44,7 +44,10 @@ def services() -> list[str]:
 
 @contextmanager
 def beside(settings: Settings, name: str) -> Iterator[Service]:
-    """Run a command of ours with these settings; it ends with us."""
+    """Run a command of ours with these settings; it ends with us.
+
+    It imports from where we did, and so not from the folder that we were called in: there may lie a `schemas.py` of somebody's.
+    """
     ours = {
         "KAFKA": ",".join(settings.kafka),
         "KAFKA_SECURITY": settings.kafka_security,
@@ -53,8 +56,9 @@ def beside(settings: Settings, name: str) -> Iterator[Service]:
         "COMPANY_RANGES": settings.company_ranges,
     }
     env = os.environ | {PREFIX + key: str(value) for key, value in ours.items()}
+    env["PYTHONPATH"] = os.pathsep.join(filter(os.path.isabs, sys.path))
     with tempfile.TemporaryFile() as log:
-        process = spawn([sys.executable, "-m", "stream", name], env=env, output=log)
+        process = spawn([sys.executable, "-P", "-m", "stream", name], env=env, output=log)
         try:
             yield Service(name, process, log)
         finally:

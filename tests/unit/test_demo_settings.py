@@ -2,11 +2,13 @@
 
 import socket
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 from aiohttp.test_utils import unused_port
 
 from stream.cli import demo, services
+from stream.settings import Settings
 
 PRODUCTION = {"KAFKA": "kafka.example:9093", "KAFKA_SECURITY": "sasl_ssl", "KAFKA_USERNAME": "u", "KAFKA_PASSWORD": "p"}
 
@@ -30,6 +32,19 @@ def test_what_runs_beside_it_hears_that_too(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("LEADSTREAM_KAFKA_SECURITY", "ssl")
     with services.beside(demo._settings("127.0.0.1:9", embedded=True), "worker"):
         assert (heard["LEADSTREAM_KAFKA"], heard["LEADSTREAM_KAFKA_SECURITY"]) == ("127.0.0.1:9", "plaintext")
+
+
+def test_what_runs_beside_it_imports_nothing_of_the_folder_it_is_called_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("stream", "schemas", "click", "json"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('a stranger')\n")
+    monkeypatch.chdir(tmp_path)
+    with services.beside(Settings(), "--help") as service:
+        code = service.process.wait(60)
+        service.log.seek(0)
+        told = service.log.read().decode()
+    assert (code, "Usage: leadstream" in told) == (0, True), told
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
