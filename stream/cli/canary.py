@@ -1,11 +1,13 @@
 """`leadstream canary`: how long an event takes from the tracker to where the CRM reads, without touching a lead."""
 
+import os
 import secrets
 import time
 from base64 import b64encode
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
-from typing import Any
+from typing import Any, Final
+from urllib.parse import urlsplit
 
 import click
 
@@ -16,6 +18,9 @@ from stream.ops import group
 from stream.ops.canary import Flight, Waiting, send
 from stream.runtime.producer import partition_of
 from stream.settings import Settings, load
+
+PATIENCE_S: Final = 10
+"""How long a collector may take to answer."""
 
 
 @click.command()
@@ -37,6 +42,8 @@ def canary(*, url: str | None, write_key: str, patience_s: float, as_json: bool)
     """
     if ":" in write_key:
         raise UsageError(f"--write-key {write_key!r} cannot be sent as a tracker does: give a key without a colon")
+    if url is not None and not _is_address(url):
+        raise UsageError(f"--collector {url!r} is no address of a collector: give one like http://127.0.0.1:8080")
     settings = load()
     flights = run(_fly(settings, url, write_key, patience_s))
     back = [flight.back_s for flight in flights if flight.back_s is not None]
@@ -77,6 +84,14 @@ def _names(partitions: int) -> dict[str, int]:
     return {name: partition for partition, name in sorted(found.items())}
 
 
+def _is_address(url: str) -> bool:
+    try:
+        told = urlsplit(url)
+        return told.scheme in {"http", "https"} and bool(told.hostname) and told.port != 0 and told.username is None
+    except ValueError:  # brackets that do not close, a port beyond 65,535
+        return False
+
+
 async def _by_http(url: str, write_key: str) -> dict[str, Flight]:
     """Post one to a collector, as a client of the Segment kind does."""
     import aiohttp
@@ -86,16 +101,25 @@ async def _by_http(url: str, write_key: str) -> dict[str, Flight]:
     headers = {"Authorization": f"Basic {b64encode(f'{write_key}:'.encode()).decode()}"}
     try:
         async with (
-            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=10), headers=headers) as session,
+            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=PATIENCE_S), headers=headers) as session,
             session.post(f"{url.rstrip('/')}/v1/track", json=birds.event_of(name)) as answer,
         ):
             text = await answer.text()
     except (aiohttp.ClientError, ValueError, TimeoutError) as error:
-        raise UnreachableError(f"no collector answers at {url} ({error!r}): start it, or say where it is") from error
+        raise UnreachableError(f"no collector answers at {url} ({_why(error)}): start it, or say where it is") from error
     if not answer.ok:
         raise UsageError(f"the collector at {url} answers {answer.status} {text[:200]!r}: give the write key that it knows")
     flight.accepted_s = time.monotonic() - flight.sent_at
     return {birds.node_of(name): flight}
+
+
+def _why(error: Exception) -> str:
+    """Return in words what a request failed of."""
+    if isinstance(error, TimeoutError):
+        return f"nothing came within {PATIENCE_S} s"
+    reason = getattr(error, "os_error", error)  # of who could not connect: aiohttp's own text is for programmers
+    number = getattr(reason, "errno", None) or 0
+    return os.strerror(number) if number > 0 else getattr(reason, "strerror", None) or str(reason) or type(reason).__name__
 
 
 def _document(flights: Sequence[Flight], back: Sequence[float]) -> dict[str, Any]:

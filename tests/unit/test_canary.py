@@ -1,8 +1,10 @@
 """A canary goes the whole way and touches nobody."""
 
+import asyncio
 from typing import Any
 
 import orjson
+import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 from click.testing import CliRunner
@@ -16,7 +18,7 @@ from stream.domain.log import Canary, Tick, encode
 from stream.domain.log import decode as read
 from stream.domain.people import People
 from stream.domain.ruleset.load import load
-from stream.errors import UsageError
+from stream.errors import UnreachableError, UsageError
 from stream.rulesets import default_text
 from tests.unit.standing_worker import StandingWorker, line
 
@@ -60,6 +62,41 @@ def test_a_write_key_that_no_tracker_could_send_is_told_before_anything_is_asked
     error = CliRunner().invoke(command, ["--collector", "http://127.0.0.1:8080", "--write-key", "a:b"]).exception
     assert isinstance(error, UsageError)
     assert "--write-key 'a:b' cannot be sent" in str(error)
+
+
+@pytest.mark.parametrize(
+    "url", ["foo", "127.0.0.1:8080", "ftp://c.example", "http://", "http://[::1", "http://c.example:99999", "http://u:p@c"]
+)
+def test_what_is_no_address_is_wrong_usage_before_anything_is_asked(url: str) -> None:
+    error = CliRunner().invoke(command, ["--collector", url]).exception
+    assert isinstance(error, UsageError), error
+    assert f"--collector {url!r} is no address of a collector" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("url", "why"),
+    [
+        ("http://127.0.0.1:1", "Connection refused"),
+        ("http://nowhere.invalid", r"\w[\w ,]+"),  # as this machine's resolver says it
+    ],
+)
+async def test_nobody_at_the_address_is_told_in_words(url: str, why: str) -> None:
+    with pytest.raises(UnreachableError, match=rf"^no collector answers at {url} \({why}\): start it, or say where it is$"):
+        await _by_http(url, "k")
+
+
+async def test_a_collector_that_says_nothing_is_told_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("stream.cli.canary.PATIENCE_S", 0.05)
+
+    async def never(_: web.Request) -> web.Response:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    app = web.Application()
+    app.add_routes([web.post("/v1/track", never)])
+    async with TestServer(app) as server:
+        with pytest.raises(UnreachableError, match=r"\(nothing came within 0\.05 s\)"):
+            await _by_http(str(server.make_url("/")), "k")
 
 
 async def test_a_write_key_arrives_as_the_collector_reads_it() -> None:
