@@ -147,7 +147,9 @@ def _others() -> dict[str, Schema]:
         "/health/ready": _get("Kafka answers", "text/plain", _TEXT),
         "/openapi.json": _get("this document", "application/json", _OBJECT),
         "/metrics": _get("counters for Prometheus; for who is signed in", "text/plain", _TEXT),
-        "/v1/debug/{key}": _get("the last events of a write key; for who is signed in", "application/json", _OBJECT, key),
+        "/v1/debug/{key}": _get(
+            "the last events of a write key, by its name; for who is signed in", "application/json", _OBJECT, key
+        ),
         "/v1/personalise": _get("what a page may show", "application/json", _ref("Personal"), visitor, _KEY_IN_QUERY),
         "/v1/projects/{key}/settings": _get("what analytics.js fetches first", "application/json", _OBJECT, key),
         "/v1/validate": {"post": _operation("what would become of an event", _body({}), _answers("application/json", _OBJECT))},

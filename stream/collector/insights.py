@@ -6,19 +6,22 @@ No page of another host may read it (CORS): its visitor may sit at this very mac
 import orjson
 
 from stream.collector import signin
-from stream.collector.answers import Answer, json_answer, text_answer
+from stream.collector.answers import Answer, json_answer, refusal, text_answer
+from stream.collector.gate import Gate
 from stream.collector.pages import Page, Route
-from stream.collector.request import Request
-from stream.collector.watching import Seen, Watching
+from stream.collector.request import Refused, Request
+from stream.collector.watching import Seen
 from stream.domain.instants import write
 from stream.settings import Settings
 
 KIND = b"text/plain; version=0.0.4; charset=utf-8"
+SHOWN = 50
 NOT_KEPT = (b"cache-control", b"no-store")
 
 
-def pages(settings: Settings, watching: Watching) -> dict[Route, Page]:
+def pages(settings: Settings, gate: Gate) -> dict[Route, Page]:
     """Return `GET /metrics` and `GET /v1/debug/{key}`, the key by its name."""
+    watching = gate.watching
 
     async def metrics(request: Request) -> Answer:
         signin.check(settings, request)
@@ -27,10 +30,20 @@ def pages(settings: Settings, watching: Watching) -> dict[Route, Page]:
     async def debug(request: Request) -> Answer:
         signin.check(settings, request)
         name = request.path.rstrip("/").rpartition("/")[2]
-        events = [_shown(seen) for seen in reversed(watching.last(name))]
-        return json_answer({"key": name, "events": events}, headers=[NOT_KEPT])._replace(for_pages=False)
+        known = {*gate.keys.names, *watching.names}  # a key that was taken out is still asked for
+        if name in known:
+            events = [_shown(seen) for seen in reversed(watching.last(name))]
+            answer = json_answer({"key": name, "events": events}, headers=[NOT_KEPT])
+        else:
+            answer = refusal(_unknown(name, sorted(known)))
+        return answer._replace(for_pages=False)
 
     return {("GET", "/metrics"): metrics, ("GET", "/v1/debug/{key}"): debug}
+
+
+def _unknown(name: str, known: list[str]) -> Refused:
+    more = f" and {len(known) - SHOWN} more" if len(known) > SHOWN else ""
+    return Refused(404, "name", f"no write key is called {name[:100]!r}: ask by its name: {', '.join(known[:SHOWN])}{more}")
 
 
 def _shown(seen: Seen) -> dict[str, object]:

@@ -47,7 +47,7 @@ async def serve(settings: Settings) -> None:
     gate = Gate(keys, Rates(), proxies, addresses, settings.phone_region, Watching(keys.count))
     sender, worker = Sender(settings, embedded=embedded), Worker(settings)
     personal = Personalising(gate, lookups, Profiles(worker.ask))
-    pages = Pages(first_fetches.pages() | insights.pages(settings, gate.watching) | own_pages(gate, sender, personal), READERS)
+    pages = Pages(first_fetches.pages() | insights.pages(settings, gate) | own_pages(gate, sender, personal), READERS)
     collector = Collector(gate, Cors(keys), Bodies(), sender, pages)
     server = make_server(collector, spared=lambda peer: is_loopback(peer) or proxies.trusts(peer))
     sender.failed.add_done_callback(lambda _: server.end())

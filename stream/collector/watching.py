@@ -153,6 +153,11 @@ class Watching:
         seen = [each if isinstance(each, Seen) else _seen(request.at_s, each) for request in requests for each in request.events]
         return seen[-LAST:]
 
+    @property
+    def names(self) -> list[str]:
+        """Return the names of the keys that events came under."""
+        return list(self._last)
+
     def exposition(self) -> bytes:
         """Return the counters as Prometheus reads them."""
         return generate_latest(self._registry)

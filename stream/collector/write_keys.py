@@ -98,6 +98,11 @@ class WriteKeys:
         return max(1, len(self._keys))
 
     @property
+    def names(self) -> list[str]:
+        """Return what the keys are called, sorted."""
+        return [self._any.name] if self._any else sorted({key.name for key in self._keys.values()})
+
+    @property
     def pages(self) -> list[Origins]:
         """Return the origins of each key that a page may hold."""
         keys = [self._any] if self._any else self._keys.values()

@@ -65,7 +65,7 @@ class Collecting:
         keys = write_keys.load(self.settings)
         addresses = Addresses(self.settings.ip_retention, None)
         self.gate = Gate(keys, Rates(), client_ip.load(self.settings), addresses)
-        pages = Pages(first_fetches.pages() | insights.pages(self.settings, self.gate.watching), READERS)
+        pages = Pages(first_fetches.pages() | insights.pages(self.settings, self.gate), READERS)
         self.app = Collector(self.gate, Cors(keys), Bodies(), cast("Sender", self.outbox), pages)
 
     @property

@@ -11,7 +11,6 @@ from stream.collector import first_fetches, insights
 from stream.collector.app import READERS
 from stream.collector.personalising import Personalising
 from stream.collector.service import own_pages
-from stream.collector.watching import Watching
 from stream.settings import Settings
 from tests.unit.collecting import Collecting
 
@@ -20,7 +19,7 @@ DOCUMENT = openapi.document()
 
 def served() -> set[tuple[str, str]]:
     personal = Personalising(None, None, None)  # type: ignore[arg-type]  # nobody asks it
-    pages = first_fetches.pages() | insights.pages(Settings(), Watching()) | own_pages(None, None, personal)  # type: ignore[arg-type]  # likewise
+    pages = first_fetches.pages() | insights.pages(Settings(), Collecting().gate) | own_pages(None, None, personal)  # type: ignore[arg-type]  # likewise
     return {*READERS, *pages}
 
 

@@ -1,6 +1,7 @@
 """What operators and integrators see of what comes in, and that it never grows."""
 
 import json
+from pathlib import Path
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -10,9 +11,10 @@ from stream.collector.request import Refused, Request
 from stream.collector.watching import BUDGET_BYTES, LAST, LONGEST, Watching
 from stream.collector.write_keys import WriteKey
 from stream.settings import Settings
-from tests.unit.collecting import Collecting
+from tests.unit.collecting import Answered, Collecting
 
 KEY = WriteKey("website")
+SECRET = "s3cret"
 
 
 def event(library: object = "analytics.js") -> dict[str, object]:
@@ -153,6 +155,42 @@ async def test_no_page_reads_what_visitors_sent_from_the_browser_of_whoever_runs
         answer = await collecting.get(path, origin="https://evil.example", authorization="Bearer s3cret")
         assert answer.status == 200
         assert not [name for name in answer.headers if name.startswith("access-control")]
+
+
+async def ask(collecting: Collecting, name: str, token: str = SECRET) -> Answered:
+    return await collecting.get(f"/v1/debug/{name}", authorization=f"Bearer {token}")
+
+
+async def test_without_a_file_of_keys_events_are_any_ones_and_who_asks_otherwise_is_told_so() -> None:
+    collecting = Collecting(Settings(web_token="s3cret"))
+    await collecting.post("/v1/page?writeKey=web-4f1c", {"anonymousId": "9f2c"})
+    shown, unknown = await ask(collecting, "any"), await ask(collecting, "web-4f1c")
+    assert [seen["event"]["anonymousId"] for seen in shown.document["events"]] == ["9f2c"]
+    assert unknown.status == 404
+    assert unknown.document["error"] == "no write key is called 'web-4f1c': ask by its name: any"
+    assert not [name for name in unknown.headers if name.startswith("access-control")]
+
+
+async def test_a_key_that_is_known_by_another_name_is_no_key_without_events(tmp_path: Path) -> None:
+    path = tmp_path / "keys.toml"
+    path.write_text("[keys.web-4f1c]\nname = 'website'\n[keys.mail]\n")
+    collecting = Collecting(Settings(web_token="s3cret", write_keys=path))
+    assert (await ask(collecting, "mail")).document == {"key": "mail", "events": []}
+    unknown = await ask(collecting, "web-4f1c")
+    assert unknown.document["error"] == "no write key is called 'web-4f1c': ask by its name: mail, website"
+    assert (await ask(collecting, "web-4f1c", "guessed")).status == 401
+    assert "website" not in (await ask(collecting, "web-4f1c", "guessed")).body.decode()
+
+
+async def test_what_came_under_a_key_is_shown_also_when_the_key_is_gone(tmp_path: Path) -> None:
+    path = tmp_path / "keys.toml"
+    path.write_text("[keys.leaked]\n")
+    collecting = Collecting(Settings(web_token="s3cret", write_keys=path))
+    await collecting.post("/v1/page?writeKey=leaked", {"anonymousId": "9f2c"})
+    path.write_text("".join(f"[keys.k{number:03}]\n" for number in range(60)))
+    assert collecting.gate.keys.reload()
+    assert len((await ask(collecting, "leaked")).document["events"]) == 1
+    assert (await ask(collecting, "k")).document["error"].endswith(", k048, k049 and 11 more")
 
 
 def test_with_a_token_whoever_has_it_may_look_and_nobody_else() -> None:
