@@ -17,7 +17,7 @@ def collector() -> None:
 
     \b
     leadstream collector
-    curl -d '{"type": "page", "anonymousId": "9f2c"}' http://127.0.0.1:8080/v1/page
+    curl -d '{"messageId": "1", "anonymousId": "9f2c"}' http://127.0.0.1:8080/v1/page
 
     It listens on LEADSTREAM_COLLECTOR_HOST and _PORT. LEADSTREAM_WRITE_KEYS names the file of write keys (none: any key),
     LEADSTREAM_TRUSTED_PROXIES the proxies whose word on a visitor's address counts.

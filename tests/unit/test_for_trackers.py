@@ -1,9 +1,12 @@
 """The lines for integrators do what their page says."""
 
+import asyncio
 import hmac
 import json
 import re
 import shlex
+import shutil
+import subprocess
 from base64 import b64encode
 from pathlib import Path
 
@@ -48,11 +51,53 @@ async def test_the_image_is_accepted(collecting: Collecting) -> None:
     assert collecting.events[0]["event"] == "Email Opened"
 
 
-@pytest.mark.parametrize("path", re.findall(rf'"{BASE}(/v1/\w+\?writeKey=[\w-]+)"', PAGE))
-async def test_fetch_and_send_beacon_are_accepted_as_plain_text(collecting: Collecting, path: str) -> None:
-    event = {"anonymousId": "9f2c", "event": "Page Left"}
-    answer = await collecting.post(path, json.dumps(event).encode(), origin="https://www.example.com", content_type="text/plain")
-    assert (answer.status, answer.headers["access-control-allow-origin"]) == (200, "https://www.example.com")
+VISIT = """
+const vm = require("vm"), {script, ticks} = JSON.parse(require("fs").readFileSync(0, "utf8")), sent = [], often = [], left = [];
+const send = (url, body) => { sent.push([url, body]); return true; };
+vm.runInNewContext(script, {
+  id: "9f2c",
+  location: {href: "https://www.example.com/products/pipeline-monitor"},
+  document: {title: "Pipeline monitor", visibilityState: "visible"},
+  navigator: {sendBeacon: send},
+  fetch: (url, told) => send(url, told.body),
+  performance,
+  setInterval: then => often.push(then),
+  addEventListener: (name, then) => left.push(then),
+});
+for (let tick = 0; tick < ticks; tick++) often.forEach(then => then());
+left.forEach(then => then());
+console.log(JSON.stringify(sent));
+"""
+"""A page on http (no crypto), as much of it as the lines look at."""
+
+needs_node = pytest.mark.skipif(not shutil.which("node"), reason="no node: what the page's lines send is not tried")
+
+
+async def visit(collecting: Collecting, ticks: int = 0) -> None:
+    """Run the lines for a page as they stand there, and give the collector what they send."""
+    told = json.dumps({"script": blocks("js")[0], "ticks": ticks})
+    done = await asyncio.to_thread(subprocess.run, ["node", "-e", VISIT], input=told, capture_output=True, text=True, check=True)
+    for url, body in json.loads(done.stdout):
+        answer = await collecting.post(
+            url.removeprefix(BASE), body.encode(), origin="https://www.example.com", content_type="text/plain"
+        )
+        assert (answer.status, answer.document) == (200, {"success": True})
+        assert answer.headers["access-control-allow-origin"] == "https://www.example.com"
+
+
+@needs_node
+async def test_a_page_that_is_viewed_three_times_is_three_views(collecting: Collecting) -> None:
+    for _ in range(3):
+        await visit(collecting)
+    views = [event["messageId"] for event in collecting.events if event["type"] == "page"]
+    assert (len(views), len({event["messageId"] for event in collecting.events})) == (3, len(collecting.events))
+
+
+def test_whoever_varies_a_line_for_the_shell_sees_that_an_event_has_an_id() -> None:
+    sent = [json.loads(shlex.split(line)[4]) for line in CURLS]
+    ids = [event.get("messageId") for told in sent for event in told.get("batch", [told])]
+    assert None not in ids
+    assert len(set(ids)) == len(ids)
 
 
 def test_the_file_of_keys_is_one() -> None:
