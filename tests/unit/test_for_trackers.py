@@ -12,9 +12,12 @@ from pathlib import Path
 
 import pytest
 
+from stream.cli.rules import intake_of, rules_of
 from stream.collector.key_file import read_text
 from stream.collector.signatures import signature
+from stream.collector.snowplow import HEARTBEAT_S
 from stream.settings import Settings
+from stream.simulation import simulate
 from tests.unit.collecting import Collecting
 
 PAGE = (Path(__file__).parents[2] / "docs" / "for-trackers.md").read_text("utf-8")
@@ -52,7 +55,7 @@ async def test_the_image_is_accepted(collecting: Collecting) -> None:
 
 
 VISIT = """
-const vm = require("vm"), {script, ticks} = JSON.parse(require("fs").readFileSync(0, "utf8")), sent = [], often = [], left = [];
+const vm = require("vm"), {script, ticks} = JSON.parse(require("fs").readFileSync(0, "utf8")), sent = [], often = [];
 const send = (url, body) => { sent.push([url, body]); return true; };
 vm.runInNewContext(script, {
   id: "9f2c",
@@ -60,29 +63,29 @@ vm.runInNewContext(script, {
   document: {title: "Pipeline monitor", visibilityState: "visible"},
   navigator: {sendBeacon: send},
   fetch: (url, told) => send(url, told.body),
-  performance,
-  setInterval: then => often.push(then),
-  addEventListener: (name, then) => left.push(then),
+  setInterval: (then, ms) => often.push([then, ms]),
 });
-for (let tick = 0; tick < ticks; tick++) often.forEach(then => then());
-left.forEach(then => then());
-console.log(JSON.stringify(sent));
+for (let tick = 0; tick < ticks; tick++) often.forEach(([then]) => then());
+console.log(JSON.stringify({sent, every: often.map(([, ms]) => ms)}));
 """
 """A page on http (no crypto), as much of it as the lines look at."""
 
 needs_node = pytest.mark.skipif(not shutil.which("node"), reason="no node: what the page's lines send is not tried")
 
 
-async def visit(collecting: Collecting, ticks: int = 0) -> None:
-    """Run the lines for a page as they stand there, and give the collector what they send."""
+async def visit(collecting: Collecting, ticks: int = 0) -> list[int]:
+    """Run the lines for a page as they stand there, give the collector what they send, return every how many ms they do it."""
     told = json.dumps({"script": blocks("js")[0], "ticks": ticks})
     done = await asyncio.to_thread(subprocess.run, ["node", "-e", VISIT], input=told, capture_output=True, text=True, check=True)
-    for url, body in json.loads(done.stdout):
+    found = json.loads(done.stdout)
+    for url, body in found["sent"]:
         answer = await collecting.post(
             url.removeprefix(BASE), body.encode(), origin="https://www.example.com", content_type="text/plain"
         )
         assert (answer.status, answer.document) == (200, {"success": True})
         assert answer.headers["access-control-allow-origin"] == "https://www.example.com"
+    every: list[int] = found["every"]
+    return every
 
 
 @needs_node
@@ -91,6 +94,17 @@ async def test_a_page_that_is_viewed_three_times_is_three_views(collecting: Coll
         await visit(collecting)
     views = [event["messageId"] for event in collecting.events if event["type"] == "page"]
     assert (len(views), len({event["messageId"] for event in collecting.events})) == (3, len(collecting.events))
+
+
+@needs_node
+@pytest.mark.parametrize(("ticks", "views"), [(0, 1.0), (6, 1.6), (30, 4.0), (500, 4.0)])
+async def test_who_stays_on_a_page_has_more_of_its_topics_by_the_shipped_ruleset(
+    collecting: Collecting, ticks: int, views: float
+) -> None:
+    assert await visit(collecting, ticks) == [HEARTBEAT_S * 1000]
+    rules = rules_of(None)
+    (visitor,) = simulate([record.value for record in collecting.outbox.records], rules, intake_of(Settings(), rules))["visitors"]
+    assert [tag["weight"] for tag in visitor["tags"]] == [pytest.approx(views, rel=1e-3)]
 
 
 def test_whoever_varies_a_line_for_the_shell_sees_that_an_event_has_an_id() -> None:
