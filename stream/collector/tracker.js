@@ -1,7 +1,8 @@
-// A small tracker for pages that load Segment's snippet from here, or this script alone:
-//   <script src="https://collect.example.com/analytics.js/v1/KEY/analytics.min.js"></script>
-//   <script>analytics.page()</script>
-// It knows what the snippet knows: track, page, screen, identify, group, alias, ready, reset, user, setAnonymousId.
+// A small tracker for pages that load Segment's snippet from here, or this script alone, which calls what waits for it:
+//   <script>analytics = [["page"]]</script>
+//   <script async src="https://collect.example.com/analytics.js/v1/KEY/analytics.min.js"></script>
+// It knows what the snippet knows: track, page, screen, identify, group, alias, ready, reset, user, setAnonymousId; and push,
+// which is there before the script is: analytics.push(["track", "Demo Requested"]).
 (function () {
   "use strict";
   var script = document.currentScript, source = (script && script.src) || location.href;
@@ -118,12 +119,14 @@
     };
   }
 
-  var waiting = Array.isArray(queued) ? queued.slice() : [];
-  window[globalName] = Object.assign({ initialized: true }, methods);
-  waiting.forEach(function (call) {
+  function take(call) {
     var method = call && methods[call[0]], told = Array.prototype.slice.call(call || [], 1);
     there = whereFrom(told);
     if (method) method.apply(null, told);
     there = null;
-  });
+  }
+
+  var waiting = Array.isArray(queued) ? queued.slice() : [];
+  window[globalName] = Object.assign({ initialized: true, push: take }, methods);
+  waiting.forEach(take);
 })();

@@ -8,6 +8,7 @@ import shlex
 import shutil
 import subprocess
 from base64 import b64encode
+from importlib import resources
 from pathlib import Path
 
 import pytest
@@ -105,6 +106,36 @@ async def test_who_stays_on_a_page_has_more_of_its_topics_by_the_shipped_ruleset
     rules = rules_of(None)
     (visitor,) = simulate([record.value for record in collecting.outbox.records], rules, intake_of(Settings(), rules))["visitors"]
     assert [tag["weight"] for tag in visitor["tags"]] == [pytest.approx(views, rel=1e-3)]
+
+
+TAGS = """
+const vm = require("vm"), {scripts, src} = JSON.parse(require("fs").readFileSync(0, "utf8")), sent = [];
+const page = vm.createContext({
+  setTimeout,
+  document: {title: "Prices", referrer: "", currentScript: {src, getAttribute: () => null}},
+  location: {href: "https://www.example.com/pricing", pathname: "/pricing", search: ""},
+  navigator: {userAgent: "UA", language: "de"},
+  fetch: (url, told) => { sent.push([url, JSON.parse(told.body)]); return Promise.resolve({status: 200}); },
+});
+page.window = page;
+scripts.forEach(script => vm.runInContext(script, page));
+console.log(JSON.stringify(sent));
+"""
+
+
+@needs_node
+@pytest.mark.parametrize("loads", ["between", "last"])
+async def test_the_tags_for_no_client_at_all_send_a_page_view_and_what_is_pushed_whenever_the_script_loads(loads: str) -> None:
+    (inline, src) = re.findall(r"`<script>(.*?)</script><script async src=\"(.*?)\"></script>`", PAGE)[0]
+    (push,) = re.findall(r"`(analytics\.push\(.*?\))`", PAGE)
+    ours = resources.files("stream.collector").joinpath("tracker.js").read_text("utf-8")
+    scripts = [inline, ours, push] if loads == "between" else [inline, push, ours]
+    told = json.dumps({"scripts": scripts, "src": src})
+    done = await asyncio.to_thread(subprocess.run, ["node", "-e", TAGS], input=told, capture_output=True, text=True, check=True)
+    sent = json.loads(done.stdout)
+    assert [url for url, _ in sent] == [f"{BASE}/v1/page", f"{BASE}/v1/track"]
+    assert {event["writeKey"] for _, event in sent} == {"web-4f1c"}
+    assert [event.get("event") for _, event in sent] == [None, "Demo Requested"]
 
 
 def test_whoever_varies_a_line_for_the_shell_sees_that_an_event_has_an_id() -> None:
