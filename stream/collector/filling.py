@@ -3,7 +3,8 @@
 - A client's clock is not trusted: its `timestamp` becomes `originalTimestamp` (unless it told that too), a batch's `sentAt`
   is copied into its events, `receivedAt` is ours. So the worker corrects every client's skew in the same way.
 - `context.ip` and `context.userAgent` are the connection's, where the event does not say its own and where the one at the
-  other end is the visitor: a site's server that passes events on is not.
+  other end is the visitor: a site's server that passes events on is not, an HTTP library is no user agent of a visitor. An image
+  is fetched by whom it is shown to: a scanner of mails that does so by a library has to be known for a robot.
 - `messageId`, where there is none, is SHA-256 of what was sent: a repeated request counts once. Two events without id, time
   and `sentAt` that are the same byte for byte count once, too: a client that wants them counted sends one of the three.
 """

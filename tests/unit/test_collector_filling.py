@@ -6,6 +6,7 @@ import pytest
 
 from stream.collector.request import Refused
 from stream.collector.sending import RETRY_AFTER_S
+from stream.lookups import Lookups
 from tests.unit.collecting import Collecting
 
 BROWSER = "Mozilla/5.0 (X11; Linux x86_64) Firefox/140.0"
@@ -43,6 +44,15 @@ async def test_the_connection_is_the_visitors_unless_a_server_passes_events_on(
     await collecting.post("/v1/page", event, user_agent=agent)
     context = collecting.events[0]["context"]
     assert (context.get("ip"), context.get("userAgent")) == (address, kept)
+
+
+@pytest.mark.parametrize("agent", ["Go-http-client/2.0", "python-requests/2.32", "curl/8.5.0"])
+async def test_a_scanner_that_opens_a_mail_by_a_library_is_known_for_a_robot(agent: str) -> None:
+    collecting = Collecting()
+    await collecting.get("/pixel/v1/track?event=Email+Opened&anonymousId=9f2c", user_agent=agent)
+    await collecting.post("/v1/track", {"event": "Demo Requested", "anonymousId": "9f2c"}, user_agent=agent)
+    opened, carried = (event["context"].get("userAgent") for event in collecting.events)
+    assert (Lookups().is_bot(opened), carried) == (True, None)
 
 
 async def test_a_context_that_is_none_is_left_for_the_judge() -> None:
