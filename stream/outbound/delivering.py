@@ -78,9 +78,9 @@ class Delivering:
         del self._waiting[key]
 
     async def _tell(self, record: ConsumerRecord) -> None:
-        """Try until it is told, or patience ends."""
+        """Try until it is told, or patience ends: the last attempt is made at its end, however late the next would be."""
         fact = _fact(record)
-        attempts, spent_s = 0, 0.0
+        attempts, left_s = 0, self._patience_s
         place = f"{record.topic}/{record.partition}:{record.offset}"  # logs name nobody
         while True:
             failed = await self._post(fact)
@@ -89,12 +89,12 @@ class Delivering:
                 return
             if failed.gone:
                 raise Gone(failed.why)
-            delay_s = next_delay_s(attempts, failed.retry_after_s, random.random())  # noqa: S311 - no secret
-            spent_s += delay_s
-            if spent_s > self._patience_s:
+            if left_s <= 0:
                 logger.error("%s: given up after %d attempts: %s", place, attempts, failed.why)
                 await self._letters.put(record, attempts, failed.why)
                 return
+            delay_s = min(left_s, next_delay_s(attempts, failed.retry_after_s, random.random()))  # noqa: S311 - no secret
+            left_s -= delay_s
             logger.warning("%s: %s: again in %.0f s", place, failed.why, delay_s)
             await asyncio.sleep(delay_s)
 

@@ -4,6 +4,7 @@ import asyncio
 import base64
 import random
 from collections.abc import Callable
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,6 +14,8 @@ from stream.outbound.delivering import Delivering, Gone
 from stream.outbound.posting import Fact, Failed
 from stream.outbound.progress import WINDOW, Progress
 from stream.outbound.schedule import next_delay_s
+
+HOUR_S, DAY_S = 3_600.0, 86_400.0
 
 # --- how far
 
@@ -109,6 +112,18 @@ def record(offset: int, lead: str) -> Any:
     return SimpleNamespace(topic="t", partition=0, offset=offset, key=lead.encode(), value=body, headers=[], timestamp=0)
 
 
+class Clock:
+    """Time that passes at once, for whoever sleeps while it delivers."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now_s, self.pass_by = 0.0, partial(asyncio.sleep, 0)
+        monkeypatch.setattr(asyncio, "sleep", self._sleep)
+
+    async def _sleep(self, seconds: float) -> None:
+        self.now_s += seconds
+        await self.pass_by()
+
+
 async def delivered(
     answers: Callable[[str], Failed | None], records: list[Any], patience_s: float = 60
 ) -> tuple[list[str], Letters, Progress]:
@@ -150,9 +165,37 @@ async def test_one_leads_facts_come_in_order_and_its_retries_hold_up_nobody_else
 
 async def test_when_patience_ends_a_fact_is_a_dead_letter_and_its_lead_goes_on() -> None:
     told, letters, progress = await delivered(
-        lambda id_: Failed("answered 500") if id_ == "a-0" else None, [record(0, "a"), record(1, "a")], patience_s=4
+        lambda id_: Failed("answered 500") if id_ == "a-0" else None, [record(0, "a"), record(1, "a")], patience_s=0.1
     )
-    assert (told, letters.kept, progress.position) == (["a-1"], [(0, 1, "answered 500")], 2)
+    assert (told, letters.kept, progress.position) == (["a-1"], [(0, 2, "answered 500")], 2)
+
+
+@pytest.mark.parametrize(
+    ("patience_s", "down_s"),
+    [
+        pytest.param(3 * DAY_S, 71.9 * HOUR_S, id="three days, of which the last delay would pass the end"),
+        pytest.param(HOUR_S, 3_500.0, id="an hour"),
+        pytest.param(4.0, 1.0, id="less than the first delay"),
+    ],
+)
+async def test_a_receiver_that_is_back_before_patience_ends_is_told(
+    patience_s: float, down_s: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock(monkeypatch)
+    for down, kept in ((down_s, False), (patience_s + 1, True)):
+        clock.now_s, letters = 0.0, Letters()
+
+        async def post(_: Fact, down: float = down) -> Failed | None:
+            return Failed("answered 503") if clock.now_s < down else None
+
+        delivering = Delivering(Progress(0), post, letters, patience_s, asyncio.get_running_loop().create_future())
+        delivering.put(record(0, "a"))
+        async with asyncio.timeout(10):
+            while delivering.progress.position == 0:
+                await clock.pass_by()
+        assert bool(letters.kept) == kept
+        assert clock.now_s < patience_s + 0.001
+        assert not kept or clock.now_s == pytest.approx(patience_s), "the last attempt is at the end"
 
 
 async def test_a_receiver_that_is_gone_ends_it_without_a_dead_letter() -> None:
