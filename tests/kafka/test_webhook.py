@@ -1,18 +1,25 @@
 """Webhooks from a real Kafka: every fact is told, each lead's in order, also with kill -9 in the middle."""
 
+import asyncio
 import base64
 import json
 
 import pytest
+from aiokafka import TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
 from confluent_kafka.admin import AdminClient, NewTopic
 
+from stream.outbound.progress import Progress
 from tests.brokers import Installation, wait_until
+from tests.kafka.group import ends
 from tests.kafka.receiver import Receiver, receiving
 
 pytestmark = [pytest.mark.kafka, pytest.mark.process]
 
 OLD, NEW = bytes(range(32)), bytes(range(32, 64))
 LEADS, FACTS = 40, 15
+MORE_THAN_WAIT = 5_400
+"""Of two partitions: each has more than may wait in it."""
 REFUSED, BUSY = "lead_refused", "lead_busy"
 
 
@@ -31,6 +38,17 @@ def produce(installation: Installation, leads: list[str], first: int, last: int)
     records = [(lead.encode(), json.dumps({"id": id_, "subject": lead}).encode()) for (lead, _), id_ in ids.items()]
     installation.produce("stage-changes", records, headers={"content-type": b"application/cloudevents+json"})
     return set(ids.values())
+
+
+async def committed_as_told(installation: Installation, there: dict[int, int]) -> int:
+    """Return how many facts need no telling after a crash, by the group's commits and their notes."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=installation.broker.address)  # confluent's reads notes beyond their end
+    await admin.start()
+    places = [TopicPartition(installation.topic("stage-changes"), number) for number in there]
+    found = await admin.list_consumer_group_offsets(f"{installation.app}-webhook", partitions=places)
+    await admin.close()
+    progress = {place.partition: Progress(max(0, found[place].offset), found[place].metadata) for place in places}
+    return sum(progress[number].is_done(offset) for number, end in there.items() for offset in range(end))
 
 
 def assert_in_order(receiver: Receiver) -> None:
@@ -70,6 +88,30 @@ def test_every_fact_is_told_in_order_and_a_kill_in_the_middle_loses_none(install
         told = len(receiver.told)
         assert installation.run("webhook", "--once").returncode == 0
         assert len(receiver.told) == told  # it goes on where it was: nothing again
+
+
+def test_a_fact_that_is_refused_holds_up_no_other_lead_however_many_follow(installation: Installation) -> None:
+    installation.settings["WEBHOOK_PATIENCE"] = "3d"
+    others = [f"lead_{number}" for number in range(MORE_THAN_WAIT)]
+    with receiving(lambda id_, _: 500 if id_.startswith(REFUSED) else 204, OLD) as receiver:
+        installation.settings["WEBHOOK_URL"] = f"http://127.0.0.1:{receiver.port}/hooks"
+        refused = produce(installation, [REFUSED], 1, 2)
+        ids = produce(installation, others, 1, 1)
+        running = installation.start("webhook")
+        wait_until(lambda: ids <= set(receiver.told), 60, "the facts of all other leads")
+        there = ends(installation, "stage-changes", 2)
+        wait_until(lambda: asyncio.run(committed_as_told(installation, there)) == len(ids), 60, "a commit of that")
+        running.kill()
+        installation.processes.remove(running)
+        receiver.told.clear()
+
+        installation.start("webhook")
+        new = produce(installation, ["lead_new"], 1, 1)
+        wait_until(lambda: new <= set(receiver.told), 60, "a new lead's")
+        assert set(receiver.told) == new, "what was told before the kill is not told again"
+        assert receiver.attempts[min(refused)] > 1
+        assert receiver.attempts[max(refused)] == 0
+        assert_in_order(receiver)
 
 
 def test_what_nobody_takes_is_a_dead_letter_and_can_be_told_again(installation: Installation) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from stream.outbound.delivering import Delivering, Gone
 from stream.outbound.posting import Fact, Failed
-from stream.outbound.progress import WINDOW, Progress
+from stream.outbound.progress import LONGEST, SPAN, WAITING, Progress
 from stream.outbound.schedule import next_delay_s
 
 HOUR_S, DAY_S = 3_600.0, 86_400.0
@@ -73,27 +73,99 @@ def test_a_topic_that_was_made_anew_is_told_from_its_beginning() -> None:
 
 
 def test_progress_comes_back_from_its_note_whatever_the_order() -> None:
+    """A slow oracle: the set of what is delivered; a crash at any time forgets nothing that was committed."""
     choose = random.Random(7)  # noqa: S311 - no secret
     for _ in range(200):
-        progress = Progress(start := choose.randrange(1000))
-        for offset in range(start, start + choose.randrange(1, WINDOW)):
-            progress.read(offset)
-        done = choose.sample(range(start, progress.end), choose.randrange(progress.end - start))
-        for offset in done:
-            progress.done(offset)
-        again = Progress(progress.position, progress.note())
-        assert len(progress.note()) <= 4000
-        assert {offset for offset in range(start, progress.end) if again.is_done(offset)} == set(done)
+        start = choose.randrange(1000)
+        offsets = [offset for offset in range(start, start + choose.randrange(1, 3_000)) if choose.random() < 0.9]  # gaps
+        progress, done = Progress(start), set(range(start, start + 3_000)) - set(offsets)
+        for _ in range(4):
+            ahead = [offset for offset in offsets if offset >= progress.end]
+            for offset in ahead[: choose.randrange(len(ahead) + 1)]:
+                progress.read(offset)
+                assert progress.is_done(offset) == (offset in done)
+            waiting = [offset for offset in offsets if offset < progress.end and offset not in done]
+            assert progress.waiting == len(waiting)
+            for offset in choose.sample(waiting, choose.randrange(len(waiting) + 1)):
+                progress.done(offset)
+                done.add(offset)
+            assert all(progress.is_done(offset) == (offset in done) for offset in offsets if offset < progress.end)
+            assert len(progress.note()) <= LONGEST
+            if choose.random() < 0.5:
+                progress = Progress(progress.position, progress.note())
+
+
+def test_a_note_outlives_a_crash_before_its_records_are_read_again() -> None:
+    progress = Progress(0)
+    for offset in range(1_000):
+        progress.read(offset)
+    for offset in range(1, 999):
+        progress.done(offset)
+    for _ in range(3):  # started, and killed at once
+        progress = Progress(progress.position, progress.note())
+        progress.read(progress.position)
+    assert [offset for offset in range(1_000) if not progress.is_done(offset)] == [0, 999]
+
+
+@pytest.mark.parametrize(
+    ("position", "note", "undelivered"),
+    [
+        pytest.param(5_000, "eNoTYwIAADAAGQ==", {5_000, 5_003, 5_005, 5_006, 5_007, 5_008}, id="a few"),
+        pytest.param(7, "eNr79x8O7v9HAn//D28JewB8CfX1", {7, *range(100, 1_997, 100)}, id="two thousand"),
+    ],
+)
+def test_a_note_of_an_older_release_is_read(position: int, note: str, undelivered: set[int]) -> None:
+    progress = Progress(position, note)
+    end = max(undelivered) + 1
+    assert {offset for offset in range(position, end) if not progress.is_done(offset)} == undelivered
 
 
 def test_reading_stops_where_too_much_waits() -> None:
     progress = Progress(0)
-    for offset in range(WINDOW):
+    for offset in range(WAITING):
         assert not progress.is_full
         progress.read(offset)
     assert progress.is_full
-    progress.done(0)
+    progress.done(WAITING // 2)
     assert not progress.is_full
+
+
+def test_one_that_is_refused_stops_reading_only_far_behind_the_others() -> None:
+    progress = Progress(0)
+    progress.read(0)
+    for offset in range(1, SPAN):
+        assert not progress.is_full
+        progress.read(offset)
+        progress.done(offset)
+    assert (progress.is_full, progress.position, progress.waiting) == (True, 0, 1)
+    assert len(progress.note()) < 100
+    again = Progress(0, progress.note())
+    assert [offset for offset in range(SPAN + 10) if not again.is_done(offset)] == [0, *range(SPAN, SPAN + 10)]
+    progress.done(0)
+    assert (progress.is_full, progress.position) == (False, SPAN)
+
+
+def test_as_many_as_may_wait_fit_into_a_note_however_they_are_scattered() -> None:
+    choose = random.Random(7)  # noqa: S311 - no secret
+    for span in (3_000, 20_000, SPAN + 499):
+        refused = {0, *choose.sample(range(span), WAITING + 498)}  # read on at one less than is too much: a poll is 500
+        progress = Progress(0)
+        for offset in range(span):
+            progress.read(offset)
+            if offset not in refused:
+                progress.done(offset)
+        progress.read(span)
+        progress.done(span)
+        again = Progress(0, progress.note())
+        assert {offset for offset in range(span + 1) if not again.is_done(offset)} == refused
+
+
+def test_a_gap_of_a_billion_offsets_costs_nothing() -> None:
+    progress = Progress(0)
+    progress.read(0)
+    progress.read(1_000_000_000)
+    assert (progress.waiting, progress.position, progress.is_full) == (2, 0, True)
+    assert len(progress.note()) < 100
 
 
 # --- order
