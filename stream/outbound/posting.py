@@ -15,12 +15,15 @@ import orjson
 from yarl import URL
 
 from stream.outbound import signing
+from stream.outbound.status_line import Connector
 from stream.outbound.target import Guard, GuardedResolver
 
 TIMEOUT_S: Final = 20.0
 CONNECTIONS: Final = 16
 DRAIN_S: Final = 1.0
 READ: Final = 65_536
+FIELD: Final = 32_768
+"""Bytes of a header; of an answer with a longer one the status counts, but its connection ends."""
 GONE: Final = 410
 AGENT: Final = "leadstream-webhook/1"
 
@@ -54,15 +57,15 @@ class Poster:
     def __init__(self, url: URL, secrets: Sequence[bytes], guard: Guard, clock: Callable[[], float] = time.time) -> None:
         """Take the checked address and the secrets, all of which sign."""
         self._url, self._secrets, self._clock = url, secrets, clock
-        self._connector = aiohttp.TCPConnector(
-            limit=0, resolver=GuardedResolver(guard, named_only=url.scheme == "http"), ttl_dns_cache=30
-        )
+        self._connector = Connector(limit=0, resolver=GuardedResolver(guard, named_only=url.scheme == "http"), ttl_dns_cache=30)
         self._slots = asyncio.Semaphore(CONNECTIONS)  # before the clock starts: waiting for others is no failure
         self._session = aiohttp.ClientSession(
             connector=self._connector,
             timeout=aiohttp.ClientTimeout(total=TIMEOUT_S),
             cookie_jar=aiohttp.DummyCookieJar(),
             headers={"user-agent": AGENT},
+            auto_decompress=False,  # nobody reads a body: one that cannot be unpacked here is as good as any
+            max_field_size=FIELD,
         )
 
     async def __aenter__(self) -> Self:
@@ -83,17 +86,20 @@ class Poster:
         headers = {"content-type": fact.content_type, **signed}
         try:
             async with self._session.post(self._url, data=fact.body, headers=headers, allow_redirects=False) as answer:
-                failed = None if 200 <= answer.status < 300 else self._failed(answer)
                 await _drained(answer)
-                return failed
+                return self._judged(answer.status, answer.headers.get("Retry-After"))
         except TimeoutError:
             return Failed(f"no answer within {TIMEOUT_S:.0f} s")
+        except aiohttp.ClientResponseError as error:  # no HTTP, perhaps behind a status
+            return self._judged(error.status, None) if error.status else Failed(str(error))
         except (aiohttp.ClientError, OSError) as error:
             return Failed(str(error) or type(error).__name__)
 
-    def _failed(self, answer: aiohttp.ClientResponse) -> Failed:
-        after = retry_after_s(answer.headers.get("Retry-After"), self._clock())
-        return Failed(f"answered {answer.status}", after, gone=answer.status == GONE, status=answer.status)
+    def _judged(self, status: int, retry_after: str | None) -> Failed | None:
+        if 200 <= status < 300:
+            return None
+        after = retry_after_s(retry_after, self._clock())
+        return Failed(f"answered {status}", after, gone=status == GONE, status=status)
 
 
 async def _drained(answer: aiohttp.ClientResponse) -> None:

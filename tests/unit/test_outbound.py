@@ -4,6 +4,7 @@ import asyncio
 import base64
 import hmac
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from hashlib import sha256
 
 import pytest
@@ -176,9 +177,19 @@ async def test_any_answer_but_2xx_is_a_failure(status: int, headers: dict[str, s
         pytest.param(b"202 OK\r\nTransfer-Encoding: chunked\r\n\r\n", None, id="stalled"),
         pytest.param(b"200 OK\r\nContent-Length: 10\r\n\r\n", None, id="stalled before its first byte"),
         pytest.param(b"500 no\r\nContent-Length: 10\r\n\r\n", Failed("answered 500"), id="a stalled failure"),
+        pytest.param(b"200 OK\r\nContent-Encoding: br\r\nContent-Length: 2\r\n\r\nok", None, id="packed as nobody unpacks here"),
+        pytest.param(b"200 OK\r\nContent-Encoding: zstd\r\nContent-Length: 2\r\n\r\nok", None, id="packed by zstd"),
+        pytest.param(b"204 No Content\r\nContent-Length: 2\r\n\r\nok", None, id="a body where none may be"),
+        pytest.param(b"200 OK\r\nTransfer-Encoding: chunked\r\n\r\nZZ\r\nok", None, id="a chunk without a size"),
+        pytest.param(b"200 OK\r\nX-Long: " + b"a" * 9_000 + b"\r\nContent-Length: 2\r\n\r\nok", None, id="a long header"),
+        pytest.param(b"200 OK\r\nX-Long: " + b"a" * 99_000 + b"\r\nContent-Length: 2\r\n\r\nok", None, id="one without end"),
+        pytest.param(b"200 OK\r\n" + b"X-Many: y\r\n" * 300 + b"Content-Length: 2\r\n\r\nok", None, id="many headers"),
+        pytest.param(b"201\r\nX Bad: y\r\nContent-Length: 2\r\n\r\nok", None, id="a header that is none"),
+        pytest.param(b"502 no\r\nX Bad: y\r\n\r\nok", Failed("answered 502"), id="a failure with one"),
+        pytest.param(b"410 no\r\nX Bad: y\r\n\r\nok", Failed("answered 410", gone=True), id="gone with one"),
     ],
 )
-async def test_what_an_answers_body_is_changes_nothing(
+async def test_what_stands_behind_the_status_changes_nothing(
     answer: bytes, failed: Failed | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("stream.outbound.posting.TIMEOUT_S", 2.0)
@@ -198,6 +209,39 @@ async def test_what_an_answers_body_is_changes_nothing(
     async with server, Poster(url, [KEY], guard) as poster:
         assert await poster.post(Fact("a", "application/json", b'{"a":1}')) == failed
         heard.set()
+
+
+async def answered_in_turn(*answers: bytes) -> tuple[list[Failed | None], int]:
+    """Post once for each answer; return what came of it, and how many connections were made."""
+    left, connections = list(answers), 0
+
+    async def receive(read: asyncio.StreamReader, write: asyncio.StreamWriter) -> None:
+        nonlocal connections
+        connections += 1
+        with suppress(asyncio.IncompleteReadError):
+            while left:
+                await read.readuntil(b'{"a":1}')
+                write.write(left.pop(0))
+        write.close()
+
+    server = await asyncio.start_server(receive, "127.0.0.1", 0)
+    guard = Guard(["127.0.0.0/8"])
+    url = guard.check(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/hook")
+    async with server, Poster(url, [KEY], guard) as poster:
+        return [await poster.post(Fact("a", "application/json", b'{"a":1}')) for _ in answers], connections
+
+
+async def test_what_is_no_http_is_a_failure_also_on_a_connection_that_had_an_answer() -> None:
+    good = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+    told, _ = await answered_in_turn(good, b"HTTP/1.1 2xx fine\r\n\r\n", b"220 mail.example ESMTP\r\n")
+    assert told[0] is None
+    assert [failed and (failed.status, "Bad status line" in failed.why) for failed in told[1:]] == [(None, True)] * 2
+
+
+async def test_a_connection_goes_on_after_an_answer_that_nobody_here_can_unpack_or_with_a_long_header() -> None:
+    packed = b"HTTP/1.1 200 OK\r\nContent-Encoding: br\r\nContent-Length: 2\r\n\r\nok"
+    long = b"HTTP/1.1 200 OK\r\nContent-Security-Policy: " + b"a" * 20_000 + b"\r\nContent-Length: 0\r\n\r\n"
+    assert await answered_in_turn(packed, long, packed) == ([None] * 3, 1)
 
 
 @pytest.mark.parametrize(
