@@ -25,6 +25,8 @@ READ: Final = 65_536
 FIELD: Final = 32_768
 """Bytes of a header; of an answer with a longer one the status counts, but its connection ends."""
 GONE: Final = 410
+LATER: Final = frozenset({429, 503})
+"""Answers whose Retry-After is obeyed; after any other the schedule says when."""
 AGENT: Final = "leadstream-webhook/1"
 
 
@@ -98,7 +100,7 @@ class Poster:
     def _judged(self, status: int, retry_after: str | None) -> Failed | None:
         if 200 <= status < 300:
             return None
-        after = retry_after_s(retry_after, self._clock())
+        after = retry_after_s(retry_after, self._clock()) if status in LATER else None
         return Failed(f"answered {status}", after, gone=status == GONE, status=status)
 
 

@@ -158,6 +158,9 @@ async def test_a_receiver_can_verify_what_it_gets() -> None:
         (429, {"Retry-After": "7"}, Failed("answered 429", 7.0)),
         (503, {"Retry-After": "Thu, 01 Jan 1970 00:17:00 GMT"}, Failed("answered 503", 19.5)),
         (410, {}, Failed("answered 410", gone=True)),
+        (500, {"Retry-After": "86400"}, Failed("answered 500")),
+        (404, {"Retry-After": "0"}, Failed("answered 404")),
+        (301, {"Retry-After": "7", "Location": "/elsewhere"}, Failed("answered 301")),
         (307, {"Location": "/elsewhere"}, Failed("answered 307")),  # is not followed
     ],
 )
