@@ -137,7 +137,7 @@ class Settings(BaseModel):
     ip_retention: Literal["truncate", "drop", "keep"] = Field(
         "truncate", description="what is stored of an address after its use: truncate, drop or keep"
     )
-    webhook_url: OptionalText = Field(None, description="where `leadstream webhook` posts each stage change")
+    webhook_url: OptionalText = Field(None, description="where `leadstream webhook` posts each stage change", repr=False)
     webhook_secrets: Texts = Field((), description="`whsec_…`; all of several sign, so that one can be replaced", repr=False)
     webhook_networks: Texts = Field((), description="private networks that a webhook may go to, like 10.1.0.0/16")
     webhook_patience: Duration = Field(timedelta(days=3), description="how long a webhook is tried before it is a dead letter")

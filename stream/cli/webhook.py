@@ -53,13 +53,13 @@ def webhook(*, once: bool, letters: bool) -> None:
         run(_deliver(settings, target, once=once, letters=letters))
     except Gone as gone:
         raise NegativeAnswerError(
-            f"{target.url} {gone}: the receiver wants no more webhooks; started again, this goes on where it was"
+            f"{target.url.origin()} {gone}: the receiver wants no more webhooks; started again, this goes on where it was"
         ) from gone
 
 
 @dataclass(frozen=True)
 class _Target:
-    """Where to, and how it is signed."""
+    """Where to, and how it is signed; of the address only the origin is told, for a token may stand behind it."""
 
     url: URL
     secrets: Sequence[bytes]
@@ -101,7 +101,7 @@ async def _deliver(settings: Settings, target: _Target, *, once: bool, letters: 
         outbound = Outbound(plan, settings.client(), poster.post, meter)
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, outbound.stop)
-        logger.info("ready: %s goes to %s", plan.topic, target.url)
+        logger.info("ready: %s goes to %s", plan.topic, target.url.origin())
         await outbound.run()
 
 

@@ -1,6 +1,7 @@
 """One attempt: the request as Standard Webhooks says, and what its answer means."""
 
 import asyncio
+import os
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -93,15 +94,24 @@ class Poster:
         except TimeoutError:
             return Failed(f"no answer within {TIMEOUT_S:.0f} s")
         except aiohttp.ClientResponseError as error:  # no HTTP, perhaps behind a status
-            return self._judged(error.status, None) if error.status else Failed(str(error))
+            return self._judged(error.status, None) if error.status else Failed(_why(error))
         except (aiohttp.ClientError, OSError) as error:
-            return Failed(str(error) or type(error).__name__)
+            return Failed(_why(error))
 
     def _judged(self, status: int, retry_after: str | None) -> Failed | None:
         if 200 <= status < 300:
             return None
         after = retry_after_s(retry_after, self._clock()) if status in LATER else None
         return Failed(f"answered {status}", after, gone=status == GONE, status=status)
+
+
+def _why(error: Exception) -> str:
+    """Say what went wrong by host and port at most: the address's path may be a secret, and an answer may repeat it."""
+    if isinstance(error, aiohttp.ClientResponseError):
+        return f"answered no HTTP: {error.message.partition(':')[0]}"
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return str(error)
+    return os.strerror(error.errno) if isinstance(error, OSError) and error.errno else type(error).__name__
 
 
 async def _drained(answer: aiohttp.ClientResponse) -> None:

@@ -138,10 +138,12 @@ def test_what_nobody_takes_is_a_dead_letter_and_can_be_told_again(installation: 
 def test_a_receiver_that_is_gone_is_exit_1_and_nothing_is_lost(installation: Installation) -> None:
     gone = True
     with receiving(lambda *_: 410 if gone else 204, NEW) as receiver:
-        installation.settings["WEBHOOK_URL"] = f"http://127.0.0.1:{receiver.port}/hooks"
+        installation.settings["WEBHOOK_URL"] = f"http://127.0.0.1:{receiver.port}/hooks/T0KEN?key=T0KEN"
         ids = produce(installation, ["lead_1"], 1, 2)
         done = installation.run("webhook")
         assert (done.returncode, "wants no more webhooks" in done.stderr) == (1, True)
+        said = done.stdout + done.stderr  # when it is ready, and at its end
+        assert (said.count(f"http://127.0.0.1:{receiver.port}"), "T0KEN" in said) == (2, False)
         gone = False
         assert installation.run("webhook", "--once").returncode == 0
         assert set(receiver.told) == ids

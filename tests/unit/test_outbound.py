@@ -263,6 +263,36 @@ async def test_a_receiver_that_is_not_there_is_a_failure() -> None:
 
 
 @pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param(b"<h1>Nothing at /hook/T0KEN</h1>\r\n\r\n", id="no HTTP"),
+        pytest.param(b"HTTP/1.1 /hook/T0KEN\r\n\r\n", id="no status"),
+        pytest.param(b"HTTP/1.1 404 /hook/T0KEN\r\nContent-Length: 0\r\n\r\n", id="a status with a reason"),
+        pytest.param(b"HTTP/1.1 404 no\r\n/hook/T0KEN\r\n\r\n", id="a header that is none"),
+        pytest.param(b"HTTP/1.1 200 OK\r\nLocation: /hook/T0KEN\r\n", id="cut short"),
+        pytest.param(b"", id="closed"),
+    ],
+)
+async def test_a_failure_names_nothing_of_the_address_but_its_host(answer: bytes) -> None:
+    async def receive(read: asyncio.StreamReader, write: asyncio.StreamWriter) -> None:
+        assert b"POST /hook/T0KEN?key=T0KEN" in await read.readuntil(b'{"a":1}')
+        write.write(answer)
+        write.close()
+
+    guard = Guard(["127.0.0.0/8"])
+    server = await asyncio.start_server(receive, "127.0.0.1", 0)
+    url = guard.check(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/hook/T0KEN?key=T0KEN")
+    async with Poster(url, [KEY], guard) as poster:
+        async with server:
+            failed = await poster.post(Fact("a", "application/json", b'{"a":1}'))
+        refused = await poster.post(Fact("a", "application/json", b'{"a":1}'))
+    for each in (failed, refused):
+        assert each is not None
+        assert each.why
+        assert "T0KEN" not in each.why
+
+
+@pytest.mark.parametrize(
     ("body", "id_"),
     [
         (b'{"id":"lead_1-2"}', "lead_1-2"),
