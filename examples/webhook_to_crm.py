@@ -28,9 +28,20 @@ Call = tuple[str, str, dict[str, Any] | None]
 
 SALESFORCE = "/services/data/v61.0/sobjects/Lead/Leadstream_Id__c"
 HUBSPOT = "/crm/v3/objects/contacts/batch/upsert"
-LIFECYCLE = {"mql": "marketingqualifiedlead", "sql": "salesqualifiedlead"}  # the other stages are called the same there
+LIFECYCLE = {  # HubSpot's own options; a stage without one (visitor) leaves the field alone, or empty on the way down to it
+    "lead": "lead",
+    "mql": "marketingqualifiedlead",
+    "sql": "salesqualifiedlead",
+    "opportunity": "opportunity",
+    "customer": "customer",
+    "onboarding": "customer",
+    "active": "customer",
+    "renewal": "customer",
+    "churned": "other",
+}
 STATUS = {"lead": "Open - Not Contacted", "mql": "Working - Contacted"}  # above it a Lead is converted, and sales' business
 TOLERANCE_S = 300
+ONLY_THERE = "?updateOnly=true"  # Salesforce makes no Lead of what it lacks: a visitor that never was one may be merged, too
 
 
 def verify(secret: str, headers: Mapping[str, str], body: bytes, now_s: float) -> bool:
@@ -45,19 +56,22 @@ def verify(secret: str, headers: Mapping[str, str], body: bytes, now_s: float) -
 
 
 def to_hubspot(event: dict[str, Any]) -> list[Call]:
-    """Return what to ask of HubSpot: contacts are found by e-mail; a lifecycle stage only goes back by way of none."""
+    """Return what to ask of HubSpot: contacts are found by e-mail; a lifecycle stage only goes back by way of none.
+
+    It refuses an option that it does not know: of stages of your own make custom ones there, and add them to LIFECYCLE.
+    """
     if event["type"] != "lead.stage_changed.v1" or not (email := event["data"]["lead"]["traits"].get("email")):
         return []
     data = event["data"]
-    stage = data["stage"]["to"]["name"]
+    before, now = (LIFECYCLE.get(data["stage"][side]["name"]) for side in ("from", "to"))
     properties = {
-        "lifecyclestage": LIFECYCLE.get(stage, stage),
         "leadstream_id": event["subject"],
         "leadstream_score": str(round(data["score"]["total"], 1)),
         "leadstream_reason": data["reason"]["text"],
     }
-    calls = [_upsert(email, properties)]
-    return [_upsert(email, {"lifecyclestage": ""}), *calls] if data["stage"]["direction"] == "down" else calls
+    calls = [_upsert(email, properties | ({"lifecyclestage": now} if now else {}))]
+    back = data["stage"]["direction"] == "down" and now != before
+    return [_upsert(email, {"lifecyclestage": ""}), *calls] if back else calls
 
 
 def _upsert(email: str, properties: dict[str, str]) -> Call:
@@ -66,16 +80,27 @@ def _upsert(email: str, properties: dict[str, str]) -> Call:
 
 def to_salesforce(event: dict[str, Any]) -> list[Call]:
     """Return what to ask of Salesforce: Leads are found by Leadstream's id, and made where there is none."""
-    path = f"{SALESFORCE}/{quote(event['subject'], safe='')}"
+    path = _path(event["subject"])
     match event["type"]:
         case "lead.stage_changed.v1":
             return [("PATCH", path, _lead(event["data"]))]
         case "lead.merged.v1":
-            return [("PATCH", path, {"Leadstream_Merged_Into__c": event["data"]["into"]})]
+            return [_merged(event["subject"], event["data"]["into"])]
+        case "lead.unmerged.v1":  # on its own again, with those that were merged into it; where it stands follows
+            with_it = event["data"]["lead"].get("previousIds", [])
+            return [_merged(event["subject"], None), *(_merged(id_, event["subject"]) for id_ in with_it)]
         case "lead.erased.v1":
             return [("DELETE", path, None)]
         case _:
             return []
+
+
+def _path(lead: str) -> str:
+    return f"{SALESFORCE}/{quote(lead, safe='')}"
+
+
+def _merged(lead: str, into: str | None) -> Call:
+    return "PATCH", _path(lead) + ONLY_THERE, {"Leadstream_Merged_Into__c": into}
 
 
 def _lead(data: dict[str, Any]) -> dict[str, Any]:
@@ -106,7 +131,7 @@ def call(api: str, token: str, request: Call) -> None:
     try:
         urlopen(Request(api + path, data, headers, method=method), timeout=15).close()  # noqa: S310 - the operator's own
     except HTTPError as error:
-        if method != "DELETE" or error.code != 404:  # what is to be deleted may be gone
+        if error.code != 404 or not (method == "DELETE" or path.endswith(ONLY_THERE)):  # it may be gone, or was never there
             raise
 
 
