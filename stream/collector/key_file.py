@@ -18,9 +18,9 @@ from typing import cast, get_args
 from schemas.event_model import EVENT_TYPES
 from stream.collector.origins import Origins
 from stream.collector.write_keys import PURPOSES, Consent, Trust, WriteKey
-from stream.domain.ruleset.load import opened
 from stream.domain.ruleset.mistakes import RulesetError
 from stream.domain.ruleset.table import Table
+from stream.domain.ruleset.toml import opened
 
 KEYS = ("name", "origins", "types", "rate", "burst", "consent", "purposes", "trust", "secret")
 LONGEST_KEY = 256

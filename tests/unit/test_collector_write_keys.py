@@ -46,6 +46,11 @@ def test_a_key_has_the_rules_of_its_table_and_defaults_for_the_rest(keys: WriteK
     assert len(crm.types) == 6
 
 
+def test_a_file_of_keys_that_nests_too_deep_is_told_with_its_line() -> None:
+    with pytest.raises(RulesetError, match=r"^keys\.toml:3: keys\.a\.origins\[1\].*at most 32 deep$"):
+        read_text(b"\n[keys.a]\norigins = " + b"[" * 300 + b"]" * 300, "keys.toml")
+
+
 @pytest.mark.parametrize("told", [None, "", "web-4f1", "WEB-4F1C", "website"])
 def test_an_unknown_key_is_refused_and_so_is_none(keys: WriteKeys, told: str | None) -> None:
     with pytest.raises(Refused) as refused:

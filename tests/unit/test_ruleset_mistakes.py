@@ -181,6 +181,9 @@ MISTAKES: dict[str, tuple[str, int, str, str]] = {
     "no end": ("[decay]\nmax_tags = [1,\n\n", 2, "TOML", "end of document"),
     "a section twice": ("[decay]\n[crm]\n[decay]", 3, "TOML", "twice"),
     "too deep": ("a = " + "[" * 20_000, 1, "TOML", "brackets"),
+    "lists in lists": ("[a]\nb = 1\n[c]\nx = " + "[" * 300 + "]" * 300, 4, "c.x" + "[1]" * 30, "at most 32 deep"),
+    "tables in tables": ("[tags.a]\nmatch.properties." + "a." * 1500 + "a = 1", 2, "tags.a.match.properties" + ".a" * 28, "32"),
+    "tables in tables by one header": ("\n[" + "a." * 1500 + "a]", 2, "a" + ".a" * 31, "at most 32 deep"),
     "a number as long as a book": ("a = " + "9" * 5000, 1, "TOML", "digits"),
     "a number beyond counting": ("[decay]\nmax_tags = " + "9" * 400, 2, "decay.max_tags", "whole number"),
 }  # fmt: skip
@@ -270,3 +273,9 @@ def test_lines_are_found_through_every_way_to_write_toml() -> None:
     }
 
     assert {path: lines.of(path) for path in paths} == paths
+
+
+def test_lines_behind_what_is_too_deep_are_found_all_the_same() -> None:
+    lines = Lines("x = " + "[" * 2000 + "{ 'a]' = \"]\" } # ]\n, 1" + "]" * 2000 + "\ny = 1")
+
+    assert (lines.of(("x",)), lines.of(("y",))) == (1, 3)

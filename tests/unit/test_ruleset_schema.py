@@ -22,7 +22,7 @@ ACROSS_TABLES = {
     *("another comparison, no quotes", "a range of texts", "a range to nowhere", "no TOML", "no end", "a section twice"),
     *("a floor that no lead could reach", "a horizon nearer than a duplicate", "a horizon before all has faded"),
     *("a stage of accounts that everybody has", "a wanted role that nobody can have", "a title of signs only"),
-    *("too deep", "a number as long as a book", "points that are no number", "a weight without end"),
+    *("too deep", "tables in tables", "a number as long as a book", "points that are no number", "a weight without end"),
 }
 
 

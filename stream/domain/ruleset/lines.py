@@ -6,6 +6,8 @@ from bisect import bisect_right
 from collections.abc import Callable
 
 Path = tuple[str | int, ...]
+DEEPEST = 32
+"""So deep may tables and lists stand inside one another, the file itself counted, as in an event."""
 
 _BLANK = re.compile(r"(?:[ \t\r\n]|#[^\n]*)+")
 _PART = re.compile(r"""[ \t]*("(?:\\.|[^"\\])*"|'[^']*'|[A-Za-z0-9_-]+)[ \t]*""")
@@ -14,6 +16,7 @@ _TEXT = re.compile(
     re.DOTALL,
 )
 _BARE = re.compile(r"[^,\]}#\n]+")
+_BETWEEN = re.compile(r"""[^\[\]{}"'#\n]+""")
 
 
 class Lines:
@@ -75,7 +78,9 @@ class Lines:
     def _value(self, path: Path) -> None:
         self._skip()
         opening = self._text[self._at]
-        if opening == "{":
+        if opening in "{[" and len(path) >= DEEPEST:
+            self._pass_by()
+        elif opening == "{":
             self._enclosed("}", lambda _: self._pair(path))
         elif opening == "[":
             self._enclosed("]", lambda number: self._element((*path, number)))
@@ -97,6 +102,20 @@ class Lines:
             if self._text[self._at] == ",":
                 self._at += 1
         self._at += 1
+
+    def _pass_by(self) -> None:
+        """Pass over what stands between brackets, without a step down for each: it is not looked into."""
+        depth = 0
+        while True:
+            self._skip()
+            sign = self._text[self._at]
+            if sign in "[]{}":
+                self._at += 1
+                depth += 1 if sign in "[{" else -1
+                if not depth:
+                    return
+            else:
+                self._take(_TEXT, _BETWEEN)
 
     def _names(self) -> list[str]:
         names = [_unquoted(self._take(_PART))]

@@ -1,8 +1,5 @@
 """Reads a ruleset file: all of it is checked, all mistakes are told at once, then it is compiled."""
 
-import codecs
-import re
-import tomllib
 from hashlib import sha256
 from zoneinfo import ZoneInfo
 
@@ -24,12 +21,12 @@ from stream.domain.ruleset.interest import (
     with_longest,
 )
 from stream.domain.ruleset.ladder import FIRST, read_account_stages, read_stages
-from stream.domain.ruleset.lines import Lines
 from stream.domain.ruleset.matcher import Matcher
-from stream.domain.ruleset.mistakes import Mistake, Mistakes, RulesetError
+from stream.domain.ruleset.mistakes import RulesetError
 from stream.domain.ruleset.model import Accounts, Behaviour, Ruleset, Sequence
 from stream.domain.ruleset.profile import GRADES, read_fit, read_grades, read_routes
 from stream.domain.ruleset.table import HALF_LIFE, Table
+from stream.domain.ruleset.toml import opened
 from stream.domain.ruleset.topics import Source, Tag, read_tags, read_where
 
 SECTIONS = (
@@ -53,27 +50,6 @@ def load(text: bytes, name: str = "ruleset") -> Ruleset:
     if root.mistakes.found:
         raise RulesetError(name, root.mistakes.found)
     return ruleset
-
-
-def opened(text: bytes, name: str) -> Table:
-    """Return the tables of a TOML file, to be read with all their mistakes; raises RulesetError where it is none."""
-    try:
-        decoded = text.removeprefix(codecs.BOM_UTF8).decode()
-        document = tomllib.loads(decoded)
-    except (ValueError, RecursionError) as error:
-        raise RulesetError(name, [_unreadable(text, error)]) from error
-    return Table(document, (), Mistakes(document, Lines(decoded)))
-
-
-def _unreadable(text: bytes, error: Exception) -> Mistake:
-    """Say where a file is no TOML, and what would be."""
-    if isinstance(error, UnicodeDecodeError):
-        return Mistake(text.count(b"\n", 0, error.start) + 1, "encoding", "UTF-8 text")
-    if not isinstance(error, tomllib.TOMLDecodeError):
-        return Mistake(1, "TOML", "fewer brackets inside brackets, and numbers of at most 4300 digits")
-    found = re.search(r"\(at line (\d+), column \d+\)", str(error))
-    line = int(found[1]) if found else text.rstrip().count(b"\n") + 1
-    return Mistake(line, "TOML", f"what https://toml.io says: {error}")
 
 
 DEEPEST = 10_000
