@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -322,6 +323,43 @@ def test_long_tables_are_cut_and_say_so(run: Simulate) -> None:
 
     assert f"({SHOWN} of {SHOWN + 5}; --json has all)" in captured.get()
     assert "not_json" in captured.get()
+
+
+LONG = "anon::0687587883fab020-5d1c-4c0e-9f0b-b4b278e6cc804061"
+
+
+@pytest.mark.parametrize("width", [20, 40, 80, 120])
+@pytest.mark.parametrize("terminal", [False, True])
+def test_ids_and_instants_are_shown_whole_whatever_the_width(run: Simulate, width: int, *, terminal: bool) -> None:
+    context = {"ip": "192.0.2.7", "traits": {"email": "x@acme.example"}}
+    document = run(line(START, userId="1", context=context), line(START, anonymousId=LONG.removeprefix("anon::")))
+    written = StringIO()
+    show(document, Screen(width=width, file=written, force_terminal=terminal, color_system=None))
+    rows = [row.split() for row in written.getvalue().splitlines()]
+    (lead,) = document["leads"]
+
+    assert [lead["id"] in row for row in rows].count(True) == len(document["stageChanges"]) + 1
+    assert any(row[:2] == [document["stageChanges"][0]["time"], lead["id"]] for row in rows)
+    assert any(row[:1] == [LONG] for row in rows)
+    if terminal and width >= 80:
+        assert all(len(row) <= width for row in written.getvalue().splitlines())
+
+
+def test_where_no_terminal_reads_each_row_is_one_line_with_all_columns(run: Simulate) -> None:
+    written = StringIO()
+    document = run(line(START, userId="1"), line(START + DAY, userId="1"))
+    show(document, Screen(width=20, file=written))
+
+    assert all(" ".join(told(fact)[1].split()) in written.getvalue() for fact in document["stageChanges"])
+    (names,) = (row.split() for row in written.getvalue().splitlines() if row.startswith("lead ") and "total" in row)
+    assert names == ["lead", "stage", "total", "fit", "interest", "timing", "grade", "route", "account", "next", "if", "idle"]
+
+
+def test_a_narrow_terminal_says_that_columns_are_left_out(run: Simulate) -> None:
+    written = StringIO()
+    show(run(line(START, userId="1")), Screen(width=60, file=written, force_terminal=True, color_system=None))
+
+    assert "Leads, some columns: --json has all" in written.getvalue()
 
 
 def test_what_a_cookie_told_at_the_same_ms_before_the_line_that_names_its_user_was_told_before_it(run: Simulate) -> None:
