@@ -33,8 +33,14 @@ def ruleset() -> None:
 @ruleset.command()
 @click.argument("file", type=click.Path(path_type=Path))
 def check(file: Path) -> None:
-    """Read FILE and tell every mistake, one a line: FILE:LINE: KEY: what is allowed. Exit 2 if there is one."""
-    click.echo(f"{file}: {_summary(rules_of(file))}")
+    """Read FILE and tell every mistake, one a line: FILE:LINE: KEY: what is allowed. Exit 2 if there is one.
+
+    What may be meant otherwise than it is written is asked about in the same form, and changes nothing.
+    """
+    rules = rules_of(file)
+    for doubt in rules.doubts:
+        click.echo(doubt.told(str(file)), err=True)
+    click.echo(f"{file}: {_summary(rules)}")
 
 
 @ruleset.command()

@@ -1,51 +1,12 @@
 """Conditions: what a `match` table asks of one value, and of everything that is known."""
 
-import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from fnmatch import translate
 from typing import Any, TypeGuard
 
+from stream.domain.globs import Glob, address_glob, glob
+
 Scalar = str | int | float | bool
-Glob = Callable[[str], bool]
-SPECIAL = re.compile(r"[*?\[]")
-
-
-def glob(pattern: str) -> Glob:
-    """Return a test of lower-cased text against an `fnmatch` pattern; one that ends in `/*` also matches without it.
-
-    >>> glob("*/Products/*")("shop.example/products"), glob("trial *")("trial started"), glob("a?")("a")
-    (True, True, False)
-    """
-    pattern = pattern.lower()
-    test = _glob(pattern)
-    if not pattern.endswith("/*"):
-        return test
-    shorter = _glob(pattern[:-2])
-    return lambda text: test(text) or shorter(text)
-
-
-def _glob(pattern: str) -> Glob:
-    """Choose the cheapest test: most patterns in a ruleset are a plain word with a star at one end or at both."""
-    bare = pattern.strip("*")
-    if SPECIAL.search(bare):
-        full = re.compile(translate(pattern)).match
-        return lambda text: full(text) is not None
-    if not bare:
-        return _stars(pattern)
-    starts, ends = not pattern.startswith("*"), not pattern.endswith("*")
-    if starts and ends:
-        return bare.__eq__
-    if starts:
-        return lambda text: text.startswith(bare)
-    if ends:
-        return lambda text: text.endswith(bare)
-    return lambda text: bare in text
-
-
-def _stars(pattern: str) -> Glob:
-    """Test a pattern of nothing but stars: without one it is the empty text, else anything."""
-    return (lambda _: True) if pattern else (lambda text: not text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,20 +21,23 @@ class Wanted:
     flags: frozenset[bool] = frozenset()
     low: float | None = None
     high: float | None = None
+    are_addresses: bool = False
     globs: tuple[Glob, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Compile the patterns."""
-        object.__setattr__(self, "globs", tuple(glob(text) for text in self.texts))
+        compiled = address_glob if self.are_addresses else glob
+        object.__setattr__(self, "globs", tuple(compiled(text) for text in self.texts))
 
     @classmethod
-    def any_of(cls, values: Iterable[Scalar]) -> "Wanted":
-        """Allow each of the values."""
+    def any_of(cls, values: Iterable[Scalar], *, are_addresses: bool = False) -> "Wanted":
+        """Allow each of the values; of addresses the texts also match as browsers send them."""
         values = list(values)
         return cls(
             texts=tuple(value for value in values if isinstance(value, str)),
             numbers=tuple(value for value in values if is_number(value)),
             flags=frozenset(value for value in values if isinstance(value, bool)),
+            are_addresses=are_addresses,
         )
 
     def accepts(self, value: Any) -> bool:

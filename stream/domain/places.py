@@ -6,6 +6,9 @@ from typing import Final
 
 _SCHEME: Final = re.compile(r"(?:[a-z][a-z0-9+.-]*:)?//", re.ASCII | re.IGNORECASE)
 _BEHIND: Final = re.compile(r"[?#]")
+_CLASS: Final = re.compile(r"\[!?\]?[^\]]*\]")
+_MEANT_SCHEME: Final = re.compile(r"[a-z][a-z0-9+.-]*://", re.ASCII | re.IGNORECASE)
+_MEANT_QUERY: Final = re.compile(r"\?[\w.-]+=|://")
 _USUAL_LENGTH: Final = 2_048
 
 
@@ -37,3 +40,21 @@ def of_path(path: str) -> str:
     ('/blog', '')
     """
     return _BEHIND.split(path.strip(), maxsplit=1)[0].rstrip("/")
+
+
+def instead(pattern: str) -> str | None:
+    """Return what to write for a pattern that no place ever matches; None where one may.
+
+    >>> instead("https://acme.example/pricing/"), instead("*/faq#top"), instead("*/pricing*"), instead("*/a?b=1")
+    ('acme.example/pricing', '*/faq', None, None)
+    """
+    plain = _CLASS.sub(lambda found: "x" * len(found[0]), pattern)
+    scheme, fragment = _MEANT_SCHEME.match(plain), plain.find("#")
+    if scheme is None and fragment < 0 and not plain.endswith("/"):
+        return None
+    return pattern[scheme.end() if scheme else 0 : fragment if fragment >= 0 else None].rstrip("/")
+
+
+def is_doubtful(pattern: str) -> bool:
+    """Tell whether a pattern looks as if it asked for a query or a scheme, though some odd place could match it."""
+    return _MEANT_QUERY.search(pattern) is not None

@@ -42,6 +42,17 @@ def test_every_mistake_is_told_on_a_line_of_its_own(tmp_path: Path, capsys: pyte
     assert second.startswith(f"{file}:4: crm.hold: a duration")
 
 
+def test_what_may_be_meant_otherwise_is_asked_about_beside_the_answer(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "rules.toml"
+    file.write_text('[where.a]\nmatch = { url = "*/pricing?x=1" }\n')
+
+    assert run("ruleset", "check", str(file)) == 0
+    told = capsys.readouterr()
+    assert told.out.startswith(f"{file}: no mistakes; ")
+    assert told.err.startswith(f"{file}:2: where.a.match.url: ")
+    assert told.err.count("\n") == 1
+
+
 @pytest.mark.parametrize("name", ["missing.toml", "."])
 def test_a_file_that_cannot_be_read_is_one_line(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("ruleset", "check", str(tmp_path / name)) == 2

@@ -2,9 +2,11 @@
 
 import pytest
 
+from stream.domain.editions import loaded
 from stream.domain.ruleset import Mistake, RulesetError, load
 from stream.domain.ruleset.lines import Lines
 
+PLACE = "[where.a]\nmatch = { url = %r }"
 VIEWED = '[behaviours.viewed]\nmatch = { type = "page" }\n'
 STAGE = '[[stages]]\nname = "mql"\n'
 
@@ -39,6 +41,11 @@ MISTAKES: dict[str, tuple[str, int, str, str]] = {
     "no allowed value": ("[where.a]\nmatch = { title = [] }", 2, "where.a.match.title", "a list"),
     "a date as a value": ("[where.a]\nmatch = { title = 2026-01-01 }", 2, "where.a.match.title", "text"),
     "a type that no event has": ('[where.a]\nmatch = { type = "pgae" }', 2, "where.a.match.type", "did you mean page?"),
+    "a place with a closing slash": (PLACE % "*/pricing/", 2, "where.a.match.url", 'never matches: write "*/pricing"'),
+    "a place with a scheme": (PLACE % "https://www.example.com/*", 2, "where.a.match.url", 'write "www.example.com/*"'),
+    "a place with all that no place has": (PLACE % "HTTP://a.example/b/#top", 2, "where.a.match.url", 'write "a.example/b"'),
+    "one place of two": ('[where.a]\nmatch = { url = ["*/a", "*/b/"] }', 2, "where.a.match.url", 'write "*/b"'),
+    "a start page by its slash": (PLACE % "*/", 2, "where.a.match.url", "its host alone"),
     "a match that is no table": ('[where.a]\nmatch = "x"', 2, "where.a.match", "a table"),
     "a touch point without match": ("\n[where.a]\nweight = 1", 2, "where.a.match", "is missing"),
     "a behaviour without match": ("[behaviours.a]", 1, "behaviours.a.match", "is missing"),
@@ -116,6 +123,11 @@ MISTAKES: dict[str, tuple[str, int, str, str]] = {
     "enter by an unknown number": (STAGE + "enter = { points = 1 }", 3, "stages.mql.enter.points", "allowed: fit"),
     "enter by a text": (STAGE + 'enter = { total = "1" }', 3, "stages.mql.enter.total", "a finite number"),
     "enter by a maybe": (STAGE + "enter = { identified = 1 }", 3, "stages.mql.enter.identified", "true or false"),
+    "enter by nobody": (STAGE + "enter = { identified = false }", 3, "stages.mql.enter.identified", "every lead is identified"),
+    "exit by everybody": (
+        STAGE + "enter = { identified = true }\nexit = { identified = false }",
+        4, "stages.mql.exit.identified", "every lead is identified",
+    ),
     "a grade that is not defined": (STAGE + 'enter = { grade = "B" }', 3, "stages.mql.enter.grade", "one of D"),
     "exit at enter": (
         STAGE + "enter = { total = 5 }\nexit = { total = 5 }", 4, "stages.mql.exit.total", "below that of enter (5)",
@@ -203,6 +215,26 @@ def test_a_mistake_is_told_with_line_key_and_what_is_allowed(name: str) -> None:
 
     assert (mistake.line, mistake.key) == (line, key)
     assert allowed in mistake.allowed
+
+
+@pytest.mark.parametrize(
+    "pattern", ["*/pricing*", "*://*", "*/go/https://*", "*/a?b=1", "*[/]", "*[#]", "http*", "//cdn/*", "*/*", ""]
+)
+def test_a_place_that_there_may_be_is_no_mistake(pattern: str) -> None:
+    assert load((PLACE % pattern).encode()).text
+
+
+@pytest.mark.parametrize("pattern", ["*/pricing?utm_source=x", "*://www.example.com/*"])
+def test_a_place_that_looks_like_an_address_with_a_query_or_a_scheme_is_asked_about(pattern: str) -> None:
+    (doubt,) = load((PLACE % pattern).encode()).doubts
+
+    assert (doubt.line, doubt.key) == (2, "where.a.match.url")
+    assert pattern in doubt.allowed
+
+
+@pytest.mark.parametrize("name", ["a place with a scheme", "enter by nobody", "exit by everybody"])
+def test_what_can_never_hold_does_not_make_a_ruleset_in_force_unreadable(name: str) -> None:
+    assert loaded(MISTAKES[name][0].encode()).text
 
 
 def test_all_mistakes_are_told_at_once_one_a_line_in_the_order_of_the_file() -> None:

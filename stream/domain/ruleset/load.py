@@ -39,16 +39,19 @@ ACCOUNT_KINDS = ("business", "education", "government")
 TRAITS_OUT = ("email", "phone", "name", "title", "company")
 
 
-def load(text: bytes, name: str = "ruleset") -> Ruleset:
+def load(text: bytes, name: str = "ruleset", *, in_force: bool = False) -> Ruleset:
     """Read a ruleset from the bytes of its file; `name` is what mistakes call the file.
+
+    One that is in force may hold what can never hold: an earlier release let it pass, and it does no harm.
 
     Raises RulesetError with every mistake.
     """
     root = opened(text, name)
     root.only(*SECTIONS)
     ruleset = _read(root, text)
-    if root.mistakes.found:
-        raise RulesetError(name, root.mistakes.found)
+    mistakes = root.mistakes.found + ([] if in_force else root.mistakes.vain)
+    if mistakes:
+        raise RulesetError(name, mistakes)
     return ruleset
 
 
@@ -114,6 +117,7 @@ def _read(root: Table, text: bytes) -> Ruleset:
         freshness=read_freshness(root),
         idle_horizon_ms=read_horizon(root, longest_ms),
         trusted_only=identity.truth("trusted_only", default=False),
+        doubts=tuple(root.mistakes.doubts),
     )
 
 

@@ -5,7 +5,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from stream.domain.conditions import Conditions, Pair, Wanted, glob, is_number
+from stream.domain.conditions import Conditions, Pair, Wanted, is_number
+from stream.domain.globs import glob
+from stream.domain.places import instead, is_doubtful
 from stream.domain.ruleset.table import Table, one_of
 
 TYPES = ("track", "page", "screen", "identify", "group", "alias")
@@ -14,7 +16,9 @@ PHONE_KINDS = ("mobile", "fixed", "invalid")
 INTENTS = ("direct", "contextual")
 JOURNEYS = ("awareness", "consideration", "decision")
 VALUE = "text, a number, true or false, a list of these, or { gte = NUMBER, lte = NUMBER }"
+NO_PLACE = "addresses have no scheme, query, fragment or closing slash here (search asks for the query)"
 RANGE = frozenset({"gte", "lte"})
+ADDRESSES = frozenset({"url", "referrer"})
 COMPARISONS = frozenset({"gt", "lt", "ge", "le", "min", "max"})
 
 
@@ -99,7 +103,19 @@ def _wanted(table: Table, key: str, value: Any, words: tuple[str, ...] | None) -
         for each in values:
             if not isinstance(each, str) or not any(map(glob(each), map(str.lower, words))):
                 table.wrong(key, one_of(each, list(words)))
-    return Wanted.any_of(values)
+    if key == "url":
+        _look_at_places(table, key, [each for each in values if isinstance(each, str)])
+    return Wanted.any_of(values, are_addresses=key in ADDRESSES)
+
+
+def _look_at_places(table: Table, key: str, patterns: Iterable[str]) -> None:
+    for pattern in patterns:
+        better = instead(pattern)
+        if better is not None:
+            told = f'write "{better}"' if better.strip("*") else 'a start page is its host alone, like "www.example.com"'
+            table.mistakes.never((*table.path, key), f"{NO_PLACE}, so this never matches: {told}")
+        elif is_doubtful(pattern):
+            table.mistakes.doubt((*table.path, key), f'{NO_PLACE}, and "?" is any one sign: is {pattern!r} meant so?')
 
 
 def _range(table: Table) -> Wanted:

@@ -42,6 +42,8 @@ class Mistakes:
     def __init__(self, document: dict[str, Any], lines: Lines) -> None:
         """Take the parsed file, to name array elements, and where its keys stand."""
         self.found: list[Mistake] = []
+        self.vain: list[Mistake] = []
+        self.doubts: list[Mistake] = []
         self._document = document
         self._lines = lines
         self._told: set[Path] = set()
@@ -51,12 +53,23 @@ class Mistakes:
         if not self._told.isdisjoint(path[:length] for length in range(len(path) + 1)):
             return
         self._told.add(path)
-        self.found.append(Mistake(self._lines.of(path), self._key(path), allowed))
+        self.found.append(self._mistake(path, allowed))
+
+    def never(self, path: Path, allowed: str) -> None:
+        """Note what is well written and can never hold: refused in a file, and left as it is in a ruleset that is in force."""
+        self.vain.append(self._mistake(path, allowed))
+
+    def doubt(self, path: Path, told: str) -> None:
+        """Note what may be meant as it is written, and mostly is not."""
+        self.doubts.append(self._mistake(path, told))
 
     def unknown(self, path: Path, allowed: Iterable[str]) -> None:
         """Note a key or a name that does not exist, with the one that was probably meant."""
         names = sorted(allowed)
         self.add(path, f"unknown key{did_you_mean(str(path[-1]), names)}; allowed: {', '.join(names)}")
+
+    def _mistake(self, path: Path, allowed: str) -> Mistake:
+        return Mistake(self._lines.of(path), self._key(path), allowed)
 
     def _key(self, path: Path) -> str:
         """Write a path as people say it: an element of an array by its `name`, else by its number from 1."""

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from stream.domain.conditions import Pair
 from stream.domain.event import Event
 from stream.domain.ruleset.fitting import Fitting
+from stream.domain.ruleset.mistakes import Mistake
 
 NUMBERS = frozenset({int, float})
 """What JSON makes of a number; `true` is none."""
@@ -218,3 +219,4 @@ class Ruleset:
     trusted_only: bool = False  # a browser's event links nothing to class A
     fitting: Fitting = field(default_factory=Fitting, repr=False, compare=False)  # the conditions of `fit` and `routes`
     idle_horizon_ms: float = inf  # a visitor to whom nobody listens is forgotten after so long without an event
+    doubts: tuple[Mistake, ...] = ()  # what `ruleset check` asks about
