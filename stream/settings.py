@@ -16,6 +16,7 @@ from pydantic.fields import FieldInfo
 from stream.durations import format_duration, parse_duration
 from stream.environment import chosen
 from stream.errors import UsageError
+from stream.regions import region
 
 PREFIX = "LEADSTREAM_"
 os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # to look for some in all that is installed takes 10 ms of a start
@@ -53,6 +54,7 @@ Texts = Annotated[tuple[str, ...], BeforeValidator(_split)]
 Paths = Annotated[tuple[Path, ...], BeforeValidator(_split)]
 OptionalPath = Annotated[Path | None, BeforeValidator(_none_if_empty)]
 OptionalText = Annotated[str | None, BeforeValidator(_none_if_empty)]
+Region = Annotated[Annotated[str, AfterValidator(region)] | None, BeforeValidator(_none_if_empty)]
 Port = Annotated[int, Field(ge=0, le=65535)]
 TopicText = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]*$", max_length=100)]
 
@@ -91,9 +93,7 @@ class Settings(BaseModel):
     mmdb: Paths = Field((), description="MaxMind databases, comma separated")
     asn: OptionalPath = Field(None, description="table of networks and autonomous systems")
     lists: OptionalPath = Field(None, description="folder whose word lists replace the shipped ones of the same name")
-    phone_region: OptionalText = Field(
-        None, description="country (like DE) of telephone numbers written without one", pattern=r"^[A-Z]{2}$"
-    )
+    phone_region: Region = Field(None, description="country (like DE) of telephone numbers written without one")
 
     retention_events: Duration = Field(timedelta(days=7), description="how long `events` are kept")
     retention_wakes: Duration = Field(timedelta(days=7), description="how long `wakes` are kept")

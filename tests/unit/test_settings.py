@@ -4,12 +4,14 @@ import errno
 from datetime import timedelta
 from pathlib import Path
 
+import phonenumbers
 import pytest
 from yarl import URL
 
 from stream import settings
 from stream.durations import format_duration, parse_duration
 from stream.errors import UsageError
+from stream.regions import REGIONS, region
 from stream.settings import is_loopback, load, rows, table
 
 
@@ -108,7 +110,15 @@ def test_empty_means_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
         pytest.param("WEB_TOKEN", "s3cret\n", "settings: WEB_TOKEN holds the end of a line", id="a token with its line's end"),
         pytest.param("WEB_TOKEN", "\udcff", "settings: WEB_TOKEN holds", id="a token that is no UTF-8"),
         pytest.param("WEB_PROXY_HEADER", "X User", "WEB_PROXY_HEADER is 'X User'", id="no header's name"),
-        pytest.param("PHONE_REGION", "Germany", "LEADSTREAM_PHONE_REGION is 'Germany'", id="no country code"),
+        pytest.param(
+            "PHONE_REGION",
+            "Germany",
+            "LEADSTREAM_PHONE_REGION is 'Germany': that is no region: give the two",
+            id="no country code",
+        ),
+        pytest.param("PHONE_REGION", "UK", "'UK': that is no region: did you mean GB", id="no region, which lost every number"),
+        pytest.param("PHONE_REGION", "XX", "'XX': that is no region: give the two capitals", id="nobody's region"),
+        pytest.param("PHONE_REGION", "de", "did you mean DE", id="a region in small letters"),
     ],
 )
 def test_what_is_wrong_is_told_in_one_line(name: str, value: str, told: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -210,3 +220,11 @@ def test_every_setting_is_listed_with_default_and_description() -> None:
     assert listed["LEADSTREAM_MMDB"][0] == "none"
     assert all(text for _, text in listed.values())
     assert len(table().splitlines()) == len(settings.Settings.model_fields)
+
+
+def test_the_regions_are_those_that_telephone_numbers_are_read_by() -> None:
+    assert phonenumbers.SUPPORTED_REGIONS == REGIONS
+
+
+def test_each_region_may_be_chosen() -> None:
+    assert {region(name) for name in REGIONS} == REGIONS
