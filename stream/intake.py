@@ -27,6 +27,8 @@ _NOTHING_YET: Final = blake2b(digest_size=HASH_BYTES)
 
 Headers = Iterable[tuple[str, bytes | None]]
 
+NO_TIME = "no receive time that can be read, here or on a line before: add a timestamp or receivedAt, like 2026-11-22T10:00:00Z"
+
 
 class Lookups(Protocol):
     """What the files know of addresses, robots, mailboxes and telephone numbers."""
@@ -96,7 +98,7 @@ class Intake:
         if not nodes:
             return Rejected("no_identity", "no userId, anonymousId or externalIds that exist", "identify")
         if timestamp_ms is None:
-            return Rejected("bad_timestamp", "no readable receive time, and no line before to take it from", "apply")
+            return Rejected("bad_timestamp", NO_TIME, "apply")
         try:
             r = timestamp_ms if recorded or raw.received_at is None else received_at(raw, timestamp_ms)
             t = happened_at(raw, r)

@@ -21,19 +21,21 @@ def blocks(language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", PAGE, re.DOTALL)
 
 
-def simulated(lines: list[str]) -> dict[str, Any]:
-    told = [line.replace("{", '{"receivedAt": "2026-11-01T10:00:00Z", ', 1).encode() for line in lines]
-    return simulate(told, load(default_text()), Intake(Lookups()))
+def simulated(block: str) -> dict[str, Any]:
+    """Simulate a block as `leadstream simulate` reads it from a file: nothing added, nothing refused."""
+    seen = simulate(block.encode().splitlines(), load(default_text()), Intake(Lookups()))
+    assert seen["deadLetters"] == []
+    return seen
 
 
 def test_a_device_a_registration_and_an_address_become_one_lead() -> None:
-    (lead,) = simulated(blocks("json")[0].splitlines())["leads"]
+    (lead,) = simulated(blocks("json")[0])["leads"]
     assert lead["id"] == lead_id("user::42")
     assert lead["members"] == ["anon::77aa", "anon::9f2c", "email::buyer@acme.example", "user::42"]
 
 
 def test_a_kiosk_is_shared() -> None:
-    seen = simulated(blocks("json")[1].splitlines())
+    seen = simulated(blocks("json")[1])
     assert [lead["members"] for lead in seen["leads"]] == [["anon::kiosk", "user::42"], ["user::43"]]
     conflicts = [change["subject"] for change in seen["stageChanges"] if change["type"] == "identity.conflict.v1"]
     assert set(conflicts) == {lead_id("user::42"), lead_id("user::43")}
@@ -42,7 +44,7 @@ def test_a_kiosk_is_shared() -> None:
 
 
 def test_wechat_ids_of_one_event_are_one_lead() -> None:
-    (lead,) = simulated([blocks("json")[2].replace("\n", " ")])["leads"]
+    (lead,) = simulated(blocks("json")[2])["leads"]
     assert lead["members"] == ["phone::+8613800138000", "wechat_openid:wx1:oX", "wechat_unionid::o6A"]
 
 
