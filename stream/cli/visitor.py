@@ -42,7 +42,7 @@ def show(document: dict[str, Any], console: Screen) -> None:
         "lead": document["lead"] or "none: nobody identified",
         "company": f"{company['name']} ({company['kind']}, {company['source']})" if company else None,
         "events": f"{document['events']}, from {document['firstSeen']} to {document['lastSeen']}",
-        "bot": "yes: scores nothing" if document["bot"] else None,
+        "bot": "the newest event is a robot's, and such score nothing" if document["bot"] else None,
         "interest": f"{document['interest']:.2f}",
         "as of": document["asOf"],
     }

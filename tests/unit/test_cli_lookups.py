@@ -17,6 +17,7 @@ from aiohttp.test_utils import unused_port
 from click.testing import CliRunner, Result
 
 from stream.cli import account
+from stream.cli import visitor as visitor_page
 from stream.cli.lead import lead
 from stream.cli.screen import Screen
 from stream.cli.visitor import visitor
@@ -67,6 +68,15 @@ async def test_a_visitor_is_shown_with_tags_and_the_ledger(port: int) -> None:
         assert expected in text
     stranger = (await call(visitor, "anon::stranger")).stdout
     assert "nobody identified" in stranger
+
+
+def test_a_visitor_whose_newest_event_is_a_robots_is_not_said_to_score_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    seen = {"id": "anon::a", "lead": None, "company": None, "events": 2, "firstSeen": "a", "lastSeen": "b", "asOf": "b"}
+    for bot, told in ((True, "bot       the newest event is a robot's, and such score nothing"), (False, "")):
+        visitor_page.show({**seen, "bot": bot, "interest": 46.0, "tags": [], "explain": []}, Screen(width=120))
+        rows = capsys.readouterr().out.splitlines()
+        assert [row.rstrip() for row in rows if row.startswith("bot")] == [told] * bot
+        assert any(row.split() == ["interest", "46.00"] for row in rows)
 
 
 def shown(told: dict[str, Any]) -> str:
