@@ -14,6 +14,8 @@ from schemas.event import Rejected, decode, partition_key
 from schemas.stage_change import lead_events
 from stream.cli import demo, main
 from stream.cli.screen import Screen
+from stream.domain.ruleset import load
+from stream.rulesets import default_text
 from stream.runtime.restoring import Restoring
 from stream.settings import Settings
 
@@ -111,3 +113,8 @@ def test_every_promise_names_a_test() -> None:
 
     assert promises
     assert [row for row in promises if not TEST.search(row)] == []
+
+
+def test_the_ruleset_that_the_readme_shows_is_the_shipped_one() -> None:
+    shown = re.findall(r"b2b-default \((\w+)\)", (ROOT / "README.md").read_text("utf-8"))
+    assert set(shown) == {load(default_text()).hash}

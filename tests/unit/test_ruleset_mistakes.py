@@ -232,6 +232,15 @@ def test_a_place_that_looks_like_an_address_with_a_query_or_a_scheme_is_asked_ab
     assert pattern in doubt.allowed
 
 
+def test_a_tag_that_no_from_rule_can_give_is_asked_about() -> None:
+    text = "[tags.Pricing]\nmatch = {}\n[tags.crm]\nmatch = {}\n"
+
+    assert not load(text.encode()).doubts
+    (doubt,) = load((text + '[tags.topics]\nfrom = "properties.topics"').encode()).doubts
+    assert (doubt.line, doubt.key) == (1, "tags.Pricing")
+    assert "another tag than 'pricing'" in doubt.allowed
+
+
 @pytest.mark.parametrize("name", ["a place with a scheme", "enter by nobody", "exit by everybody"])
 def test_what_can_never_hold_does_not_make_a_ruleset_in_force_unreadable(name: str) -> None:
     assert loaded(MISTAKES[name][0].encode()).text

@@ -52,6 +52,11 @@ def read_tags(root: Table, default_ms: float) -> tuple[tuple[Tag, ...], tuple[So
             continue
         own = table.half_life(default_ms) if any(key in table for key in HALF_LIFE) else None
         tags.append(Tag(name, _match(table), own))
+    for name in [tag.name for tag in tags] if sources else ():
+        given = name.strip().lower()
+        if given != name:
+            told = f"tags that come by `from` are in lower case, so {name!r} is another tag than {given!r}: is that meant?"
+            root.mistakes.doubt(("tags", name), told)
     return tuple(tags), tuple(sources)
 
 
