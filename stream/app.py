@@ -51,7 +51,7 @@ from stream.runtime.reaching import end, reaching
 from stream.runtime.rows import RowTable
 from stream.runtime.topics import changelog, create_missing, is_embedded, topic_table
 from stream.runtime.work import Work
-from stream.settings import Settings
+from stream.settings import PREFIX, Settings
 from stream.settings import load as load_settings
 from stream.web.opening import Opening
 
@@ -114,7 +114,7 @@ def create(settings: Settings) -> App:
     _tend_memory()
     app = App(settings.app, **conf(settings))
     app.settings, app.merges, app.sifts = settings, {"visitors": keep_flags}, graves.SIFTS
-    topics, metrics, rules = Topics.of(settings.topic_prefix), Metrics(), RulesInForce(_ruleset(settings))
+    topics, metrics, rules = Topics.of(settings.topic_prefix), Metrics(), RulesInForce(own_ruleset(settings))
     metrics.exited(remember_exits(settings.exits).counts())
     spans: list[Done] = []
     flow = app.flow = _flow(app, topics, rules, lambda works, seconds: _observe(metrics, works, seconds, spans))
@@ -244,13 +244,16 @@ def _observe(
         tell(works, seconds)
 
 
-def _ruleset(settings: Settings) -> Ruleset:
+def own_ruleset(settings: Settings) -> Ruleset:
+    """Return the ruleset of the worker's settings; raises UsageError naming the file where it is none."""
     path = settings.ruleset
     if path is None:
         return shipped_ruleset()
     try:
         rules = load_ruleset(path.read_bytes(), str(path))
-    except (OSError, RulesetError) as error:
+    except OSError as error:
+        raise UsageError(f"{PREFIX}RULESET is {path}: {error.strerror or error}: name a readable ruleset file") from error
+    except RulesetError as error:
         raise UsageError(str(error)) from error
     if len(rules.text) > MAX_TEXT:
         raise UsageError(f"{path} has {len(rules.text)} bytes, a ruleset may have {MAX_TEXT}: shorten its comments and lists")

@@ -50,15 +50,15 @@ class RulesInForce:
     def came(self, edition: Edition, where: str, offset: int) -> None:
         """Say where a ruleset came into force."""
         rules = self.noted(self.of(edition))
-        log.info("ruleset %s (%s) is in force in %s from offset %d on", rules.id, rules.hash, where, offset)
+        log.info("ruleset %s is in force in %s from offset %d on", rules.called, where, offset)
 
     def noted(self, rules: Ruleset) -> Ruleset:
         """Say once that another ruleset than the worker's own is in force."""
         if rules.hash not in {self.own.hash, *self._told}:
             self._told.add(rules.hash)
             log.warning(
-                "ruleset %s (%s) is in force, the worker's file is %s (%s): `leadstream ruleset deploy` puts it in force",
-                rules.id, rules.hash, self.own.id, self.own.hash,
+                "ruleset %s is in force, the worker's file is %s: `leadstream ruleset deploy` puts it in force",
+                rules.called, self.own.called,
             )  # fmt: skip
         return rules
 

@@ -116,7 +116,7 @@ async def _come_into_force(rulesets: "Rulesets", rules: Ruleset, place: int, pat
     """Wait for what stands at a place in the log; raise NegativeAnswerError where it is not in force everywhere in the end."""
     from stream.cli.rulesets import offset_of
 
-    what = f"{rules.id} ({rules.hash}) is in the log, offset {offset_of(place)} of people"
+    what = f"{rules.called} is in the log, offset {offset_of(place)} of people"
     idle = await rulesets.members() == 0
     wait = f"no worker runs: it comes into force when one does; waiting {patience_s:g} s for that" if idle else "waiting"
     click.echo(f"{what}; {wait}", err=True)
@@ -142,7 +142,7 @@ def _say(rules: Ruleset, place: int, *, as_json: bool, deployed: bool) -> None:
         return
     how = "" if deployed else " already"
     where = "from the beginning" if since is None else f"since offset {since} of people, and in every partition of events"
-    click.echo(f"{rules.id} ({rules.hash}) is in force{how}: {where}")
+    click.echo(f"{rules.called} is in force{how}: {where}")
 
 
 def _tell(document: dict[str, object]) -> None:
@@ -174,4 +174,4 @@ def _summary(rules: Ruleset) -> str:
         "routes": rules.routes,
     }
     said = ", ".join(f"{len(rules_of_kind)} {kind}" for kind, rules_of_kind in counts.items())
-    return f"no mistakes; {rules.id} ({rules.hash}): {said}"
+    return f"no mistakes; {rules.called}: {said}"

@@ -78,7 +78,7 @@ async def _deploy(settings: Settings) -> None:
         coming = await rulesets.coming(commits)
         if commits.place_of(rules, coming) is None:
             place = await rulesets.append(rules, again=coming is None and commits.are_under(rules))
-            click.echo(f"ruleset {rules.id} ({rules.hash}) is deployed: offset {offset_of(place)} of people", err=True)
+            click.echo(f"ruleset {rules.called} is deployed: offset {offset_of(place)} of people", err=True)
 
 
 def _import_faust() -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Collection
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,13 +13,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stream.agents.rules import RULESET, RULESET_KEY
-from stream.app import shipped_ruleset
+from stream.app import own_ruleset, shipped_ruleset
 from stream.domain import editions, leads, log
 from stream.domain.editions import KEPT
 from stream.domain.visitor import decode
+from stream.errors import UsageError
 from stream.runtime.batches import Batch
 from stream.runtime.fatal import Misfit
 from stream.runtime.ticks import Progress
+from stream.settings import Settings
 from tests.app.test_agents import PARTITIONS, Bench, record, told
 from tests.app.test_partstore import load
 
@@ -295,3 +298,10 @@ def test_a_commit_that_was_lost_meets_the_rulesets_that_held(data: Any) -> None:
 async def _read(make: Any, records: list[Any], sizes: list[int], checkpoints: set[int]) -> Worker:
     worker: Worker = make()
     return await worker.read([SimpleNamespace(**vars(one)) for one in records], sizes, checkpoints)
+
+
+def test_a_ruleset_that_cannot_be_read_is_told_by_its_setting_and_with_what_to_do(tmp_path: Path) -> None:
+    missing = tmp_path / "nope.toml"
+    with pytest.raises(UsageError) as refused:
+        own_ruleset(Settings(ruleset=missing))
+    assert str(refused.value) == f"LEADSTREAM_RULESET is {missing}: No such file or directory: name a readable ruleset file"

@@ -30,6 +30,14 @@ def test_a_good_file_is_told_on_one_line(tmp_path: Path, capsys: pytest.CaptureF
     assert told.err == ""
 
 
+def test_a_name_with_a_line_break_is_told_on_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "rules.toml"
+    file.write_text('[ruleset]\nid = "acme\\n2026"\n')
+
+    assert run("ruleset", "check", str(file)) == 0
+    assert capsys.readouterr().out.startswith(f"{file}: no mistakes; acme 2026 (")
+
+
 def test_every_mistake_is_told_on_a_line_of_its_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "rules.toml"
     file.write_text('[decay]\nmax_tags = 0\n[crm]\nhold = "x"\n')

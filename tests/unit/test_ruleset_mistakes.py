@@ -246,6 +246,50 @@ def test_what_can_never_hold_does_not_make_a_ruleset_in_force_unreadable(name: s
     assert loaded(MISTAKES[name][0].encode()).text
 
 
+STRAIGHT = "quotation marks are straight ones"
+KINDLY: list[tuple[str, int, str]] = [
+    ("[ruleset]\nid = „acme“", 2, STRAIGHT),
+    ("[ruleset]\nid = “acme”", 2, STRAIGHT),
+    ("match = { url = «x» }", 1, STRAIGHT),
+    ('x = ["a", „b“]', 1, STRAIGHT),
+    ('[ruleset]\nid = "acme“\ntimezone = "UTC"', 2, STRAIGHT),
+    ("[tags.„a“]", 1, STRAIGHT),
+    ("[decay]\nx = 0,8\ny = 1", 2, "a number has a point, no comma: 0.8"),
+    ("x = -1.000,5", 1, "a number has a point, no comma"),
+    ('retention = { after = "7d", keep = 0,7 }', 1, "a number has a point, no comma"),
+    ("weight = .5", 1, "a digit before its point"),
+    ("half_life = 14d", 1, 'a duration stands in quotes, like "14d"'),
+    ("x = yes", 1, "true and false"),
+    ("x = True", 1, "true and false"),
+    ("id = acme", 1, "a text stands in quotes"),
+    ("match = { a = 1, }", 1, 'no comma stands before "}"'),
+    ("match = { a = 1,\n  b = 2 }", 1, "what stands in { } stands on one line"),
+    ("match = { a = 1,\r\n  b = 2 }", 1, "what stands in { } stands on one line"),
+    ('url: "x"', 1, '"=" between them'),
+    ("für = 1", 1, 'stands in quotes, like [tags."für"]'),
+    ("[tags.für]", 1, 'stands in quotes, like [tags."für"]'),
+    ("[tags.a]\nx = 1\n[tags.a]", 3, "[tags.a] stands above already: put both together"),
+    ("[tags.a]\n[[tags.a]]", 2, "[[tags.a]] stands above already"),
+    ("x = 1\nx = 2\ny = 3", 2, "this name stands above already"),
+    ("x = [1 2]", 1, "what https://toml.io says: Unclosed array"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "line", "hint"), KINDLY)
+def test_what_is_no_toml_is_told_with_what_was_meant(text: str, line: int, hint: str) -> None:
+    (mistake,) = mistakes_of(text.encode())
+
+    assert (mistake.line, mistake.key) == (line, "TOML")
+    assert mistake.allowed.startswith(hint) or hint in mistake.allowed.split(" (")[0]
+    assert "('" not in mistake.told("x"), "no tuple of Python's"
+
+
+def test_a_long_line_is_looked_at_in_no_time() -> None:
+    (mistake,) = mistakes_of(b'x = "' + b"{" * 200_000)
+
+    assert "Unterminated" in mistake.allowed
+
+
 def test_all_mistakes_are_told_at_once_one_a_line_in_the_order_of_the_file() -> None:
     with pytest.raises(RulesetError) as told:
         load(b'[crm]\nhold = 1\n[decay]\nhalf_life = "x"\nmax_tags = 0\n', "my-rules.toml")

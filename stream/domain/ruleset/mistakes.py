@@ -8,6 +8,11 @@ from typing import Any
 from stream.domain.ruleset.lines import Lines, Path
 
 
+def in_one_line(text: str) -> str:
+    """Return a text with a space for each sign that ends a line, or cannot be seen."""
+    return "".join(sign if sign.isprintable() else " " for sign in text)
+
+
 @dataclass(frozen=True, slots=True)
 class Mistake:
     """One mistake: the line (from 1), the key, and what is allowed."""
@@ -22,8 +27,7 @@ class Mistake:
         >>> Mistake(7, "decay.max_tags", "a whole number").told("rules.toml")
         'rules.toml:7: decay.max_tags: a whole number'
         """
-        text = f"{name}:{self.line}: {self.key}: {self.allowed}"
-        return "".join(sign if sign.isprintable() else " " for sign in text)
+        return in_one_line(f"{name}:{self.line}: {self.key}: {self.allowed}")
 
 
 class RulesetError(Exception):

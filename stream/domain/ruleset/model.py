@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from stream.domain.conditions import Pair
 from stream.domain.event import Event
 from stream.domain.ruleset.fitting import Fitting
-from stream.domain.ruleset.mistakes import Mistake
+from stream.domain.ruleset.mistakes import Mistake, in_one_line
 
 NUMBERS = frozenset({int, float})
 """What JSON makes of a number; `true` is none."""
@@ -220,3 +220,8 @@ class Ruleset:
     fitting: Fitting = field(default_factory=Fitting, repr=False, compare=False)  # the conditions of `fit` and `routes`
     idle_horizon_ms: float = inf  # a visitor to whom nobody listens is forgotten after so long without an event
     doubts: tuple[Mistake, ...] = ()  # what `ruleset check` asks about
+
+    @property
+    def called(self) -> str:
+        """Its name and hash, as one line whatever the name holds."""
+        return f"{in_one_line(self.id)} ({self.hash})"

@@ -1,11 +1,11 @@
 """Opens a TOML file of ours, a ruleset or one of write keys; where it is none, one mistake says so with its line."""
 
 import codecs
-import re
 import tomllib
 from collections.abc import Iterator
 from typing import Any
 
+from stream.domain.ruleset.hints import kindly, line_of
 from stream.domain.ruleset.lines import DEEPEST, Lines, Path
 from stream.domain.ruleset.mistakes import Mistake, Mistakes, RulesetError
 from stream.domain.ruleset.table import Table
@@ -32,9 +32,8 @@ def _unreadable(text: bytes, error: Exception) -> Mistake:
         return Mistake(text.count(b"\n", 0, error.start) + 1, "encoding", "UTF-8 text")
     if not isinstance(error, tomllib.TOMLDecodeError):
         return Mistake(1, "TOML", "fewer brackets inside brackets, and numbers of at most 4300 digits")
-    found = re.search(r"\(at line (\d+), column \d+\)", str(error))
-    line = int(found[1]) if found else text.rstrip().count(b"\n") + 1
-    return Mistake(line, "TOML", f"what https://toml.io says: {error}")
+    decoded = text.removeprefix(codecs.BOM_UTF8).decode()
+    return Mistake(line_of(str(error), decoded), "TOML", kindly(str(error), decoded))
 
 
 def _too_deep(document: dict[str, Any]) -> Path | None:
