@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, TypeGuard
 
-from stream.domain.globs import Glob, address_glob, glob
+from stream.domain.globs import Glob, glob
 
 Scalar = str | int | float | bool
 
@@ -21,23 +21,20 @@ class Wanted:
     flags: frozenset[bool] = frozenset()
     low: float | None = None
     high: float | None = None
-    are_addresses: bool = False
     globs: tuple[Glob, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Compile the patterns."""
-        compiled = address_glob if self.are_addresses else glob
-        object.__setattr__(self, "globs", tuple(compiled(text) for text in self.texts))
+        object.__setattr__(self, "globs", tuple(glob(text) for text in self.texts))
 
     @classmethod
-    def any_of(cls, values: Iterable[Scalar], *, are_addresses: bool = False) -> "Wanted":
-        """Allow each of the values; of addresses the texts also match as browsers send them."""
+    def any_of(cls, values: Iterable[Scalar]) -> "Wanted":
+        """Allow each of the values."""
         values = list(values)
         return cls(
             texts=tuple(value for value in values if isinstance(value, str)),
             numbers=tuple(value for value in values if is_number(value)),
             flags=frozenset(value for value in values if isinstance(value, bool)),
-            are_addresses=are_addresses,
         )
 
     def accepts(self, value: Any) -> bool:

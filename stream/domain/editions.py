@@ -98,7 +98,7 @@ def read(data: bytes) -> Editions:
 def loaded(text: bytes) -> Ruleset:
     """Return a ruleset that was checked when it was deployed; raises `Unreadable` where this release knows less."""
     try:
-        return load(text, in_force=True)
+        return load(text)
     except RulesetError as error:
         first = str(error).splitlines()[0]
         raise Unreadable(f"the deployed ruleset cannot be read by this release, which it is newer than: {first}") from error

@@ -10,7 +10,7 @@ from stream.domain.ruleset.table import LARGEST, Table, one_of
 FIRST = "visitor"
 NAMELESS = "?"
 OWNERS = ("engine", "crm")
-IDENTIFIED = "true, or left out: every lead is identified, so with false nobody could ever come, or stay"
+IDENTIFIED = "every lead is identified, so with false nobody ever comes, or stays: is true meant, or nothing?"
 NUMBERS = ("interest", "fit", "timing", "total")
 ACCOUNT_NUMBERS = ("score", "people", "interest", "committee")
 
@@ -37,7 +37,7 @@ class _Asked:
         """Read the keys of `enter` or `exit`."""
         table.only(*self.keys)
         if "identified" in self.keys and table.values.get("identified") is False:
-            table.mistakes.never((*table.path, "identified"), IDENTIFIED)
+            table.mistakes.doubt((*table.path, "identified"), IDENTIFIED)
         return {key: bound for key in self.keys if key in table and (bound := self._bound(table, key)) is not None}
 
     def _bound(self, table: Table, key: str) -> float | str | bool | None:

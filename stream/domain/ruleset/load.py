@@ -39,19 +39,16 @@ ACCOUNT_KINDS = ("business", "education", "government")
 TRAITS_OUT = ("email", "phone", "name", "title", "company")
 
 
-def load(text: bytes, name: str = "ruleset", *, in_force: bool = False) -> Ruleset:
+def load(text: bytes, name: str = "ruleset") -> Ruleset:
     """Read a ruleset from the bytes of its file; `name` is what mistakes call the file.
-
-    One that is in force may hold what can never hold: an earlier release let it pass, and it does no harm.
 
     Raises RulesetError with every mistake.
     """
     root = opened(text, name)
     root.only(*SECTIONS)
     ruleset = _read(root, text)
-    mistakes = root.mistakes.found + ([] if in_force else root.mistakes.vain)
-    if mistakes:
-        raise RulesetError(name, mistakes)
+    if root.mistakes.found:
+        raise RulesetError(name, root.mistakes.found)
     return ruleset
 
 

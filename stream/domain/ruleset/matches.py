@@ -1,9 +1,11 @@
 """Reads `match` tables: which keys may stand in them, and what their values may be."""
 
 import math
+import string
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import quote
 
 from stream.domain.conditions import Conditions, Pair, Wanted, is_number
 from stream.domain.globs import glob
@@ -103,18 +105,22 @@ def _wanted(table: Table, key: str, value: Any, words: tuple[str, ...] | None) -
         for each in values:
             if not isinstance(each, str) or not any(map(glob(each), map(str.lower, words))):
                 table.wrong(key, one_of(each, list(words)))
-    if key == "url":
-        _look_at_places(table, key, [each for each in values if isinstance(each, str)])
-    return Wanted.any_of(values, are_addresses=key in ADDRESSES)
+    if key in ADDRESSES:
+        _look_at_addresses(table, key, [each for each in values if isinstance(each, str)])
+    return Wanted.any_of(values)
 
 
-def _look_at_places(table: Table, key: str, patterns: Iterable[str]) -> None:
+def _look_at_addresses(table: Table, key: str, patterns: Iterable[str]) -> None:
+    """Ask about patterns that no address matches as browsers send them."""
     for pattern in patterns:
-        better = instead(pattern)
+        if not pattern.isascii():
+            sent = quote(pattern, safe=string.punctuation)
+            table.mistakes.doubt((*table.path, key), f'browsers send it as "{sent}": should a list have both?')
+        better = instead(pattern) if key == "url" else None
         if better is not None:
             told = f'write "{better}"' if better.strip("*") else 'a start page is its host alone, like "www.example.com"'
-            table.mistakes.never((*table.path, key), f"{NO_PLACE}, so this never matches: {told}")
-        elif is_doubtful(pattern):
+            table.mistakes.doubt((*table.path, key), f"{NO_PLACE}, so this never matches: {told}")
+        elif key == "url" and is_doubtful(pattern):
             table.mistakes.doubt((*table.path, key), f'{NO_PLACE}, and "?" is any one sign: is {pattern!r} meant so?')
 
 

@@ -46,7 +46,6 @@ class Mistakes:
     def __init__(self, document: dict[str, Any], lines: Lines) -> None:
         """Take the parsed file, to name array elements, and where its keys stand."""
         self.found: list[Mistake] = []
-        self.vain: list[Mistake] = []
         self.doubts: list[Mistake] = []
         self._document = document
         self._lines = lines
@@ -59,12 +58,8 @@ class Mistakes:
         self._told.add(path)
         self.found.append(self._mistake(path, allowed))
 
-    def never(self, path: Path, allowed: str) -> None:
-        """Note what is well written and can never hold: refused in a file, and left as it is in a ruleset that is in force."""
-        self.vain.append(self._mistake(path, allowed))
-
     def doubt(self, path: Path, told: str) -> None:
-        """Note what may be meant as it is written, and mostly is not."""
+        """Note what is well written and does nothing, or mostly not what is meant: asked about, never refused."""
         self.doubts.append(self._mistake(path, told))
 
     def unknown(self, path: Path, allowed: Iterable[str]) -> None:
