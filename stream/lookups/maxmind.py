@@ -2,9 +2,7 @@
 
 import logging
 from collections.abc import Iterator
-from contextlib import suppress
 from datetime import UTC, datetime
-from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,13 +12,19 @@ from stream.lookups.addresses import render
 from stream.lookups.errors import BadLookupFile, CorruptDatabase
 from stream.lookups.layouts import NOTHING, Finding, IsHosting, IsPrivate, finding, layout_by_fields, layout_of
 from stream.lookups.memo import NetworkMemo
-from stream.lookups.networks import cidr
+from stream.lookups.networks import cidr, span_of
 
 logger = logging.getLogger(__name__)
 
 # Read through at start: all of a small database, the beginning of a large one and a grid of addresses over all of it.
-_PROVED_RECORDS = 50_000
+_PROVED_NETWORKS = 50_000
 _PROVED_ADDRESSES = 4_096
+
+_BEGINNINGS = (bytes(4), b"\x20\x01\x00\x01" + bytes(12))
+"""Where the walk sets out: IPv6 behind Teredo's 2001::/32, which many databases tell once more as IPv4."""
+
+_DAMAGE = (ArithmeticError, AttributeError, LookupError, RuntimeError, SystemError, TypeError, ValueError)
+"""What the compiled reader and the pure one raise where bytes make no sense; their own error is a RuntimeError."""
 
 
 class Answer(NamedTuple):
@@ -44,14 +48,14 @@ class MaxmindFile:
         self._complained = False
         try:
             self._reader = maxminddb.open_database(path)
+            metadata = self._reader.metadata()
+            self.as_of = datetime.fromtimestamp(metadata.build_epoch, UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
+            self._v6 = metadata.ip_version == 6
+            self._layout = layout_of(metadata.database_type)
         except OSError as error:
             raise BadLookupFile(path, None, f"cannot be read ({error.strerror or error})") from error
-        except (maxminddb.InvalidDatabaseError, ValueError) as error:
+        except _DAMAGE as error:
             raise CorruptDatabase(path, None, "is no MaxMind database, or a damaged one") from error
-        metadata = self._reader.metadata()
-        self.as_of = datetime.fromtimestamp(metadata.build_epoch, UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
-        self._v6 = metadata.ip_version == 6
-        self._layout = layout_of(metadata.database_type)
         self.hides = self._prove(metadata.database_type) == "anonymous"
 
     def find(self, packed: bytes) -> Answer:
@@ -73,9 +77,10 @@ class MaxmindFile:
         bits = len(packed) * 8
         try:
             record, prefix = self._reader.get_with_prefix_len(render(packed))
-        except maxminddb.InvalidDatabaseError as error:
-            if not self._complained:
-                logger.error("%s: a record cannot be read, its network counts as unknown: %s", self._path, error)  # noqa: TRY400
+        except _DAMAGE as error:
+            if not self._complained:  # what the reader says has the address in it, which no log may hold
+                told = type(error).__name__
+                logger.error("%s: a record cannot be read (%s), its network counts as unknown", self._path, told)  # noqa: TRY400
             self._complained = True
             return bits, Answer(NOTHING, "")
         # An IPv4 address in a tree without IPv4 is found above its own root.
@@ -92,7 +97,7 @@ class MaxmindFile:
             for record in self._samples():
                 if not layout and isinstance(record, dict):
                     layout = layout_by_fields(record)
-        except maxminddb.InvalidDatabaseError as error:
+        except _DAMAGE as error:
             self._reader.close()
             raise CorruptDatabase(self._path, None, "is damaged: some of its records cannot be read") from error
         if not layout:
@@ -100,9 +105,19 @@ class MaxmindFile:
         return layout
 
     def _samples(self) -> Iterator[object]:
-        # A tree without an IPv4 part cannot be walked by the reader, only asked.
-        with suppress(ValueError):
-            for _, record in islice(self._reader, _PROVED_RECORDS):
-                yield record
+        for first in _BEGINNINGS if self._v6 else _BEGINNINGS[:1]:
+            yield from self._walk(first)
         for at in range(_PROVED_ADDRESSES):
             yield self._reader.get(render((at << 20 | 0x10101).to_bytes(4)))
+
+    def _walk(self, first: bytes) -> Iterator[object]:
+        """Yield the record of one network after the other."""
+        # By look-ups: the compiled reader's own walk of a tree that loops writes where it may not, and ends the process.
+        packed = first
+        for _ in range(_PROVED_NETWORKS):
+            record, prefix = self._reader.get_with_prefix_len(render(packed))
+            yield record
+            last = span_of(packed, min(max(prefix, 0), len(packed) * 8))[1]
+            if last == b"\xff" * len(packed):
+                return
+            packed = (int.from_bytes(last) + 1).to_bytes(len(packed))

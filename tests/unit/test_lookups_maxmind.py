@@ -176,7 +176,7 @@ class TestDatabases:
     def test_damage_that_shows_only_in_use_is_one_line_in_the_log_and_no_company(
         self, lists: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
     ) -> None:
-        monkeypatch.setattr("stream.lookups.maxmind._PROVED_RECORDS", 0)
+        monkeypatch.setattr("stream.lookups.maxmind._PROVED_NETWORKS", 0)
         monkeypatch.setattr("stream.lookups.maxmind._PROVED_ADDRESSES", 0)
         lookups = Lookups(mmdb=[MAXMIND / "MaxMind-DB-test-broken-pointers-24.mmdb"], lists=lists)
         assert [lookups.company(ip) for ip in ("1.1.1.16", "1.1.1.32", "1.1.1.16")] == [None] * 3
