@@ -11,7 +11,7 @@ from stream.lookups.addresses import pack
 from stream.lookups.errors import BadLookupFile
 from stream.lookups.layouts import NOTHING, Finding, IsHosting
 from stream.lookups.maxmind import Answer
-from stream.lookups.networks import NetworkTable, Span, cidr, parse_network, span_of
+from stream.lookups.networks import SHOWN, NetworkTable, Span, cidr, parse_network, span_of
 from stream.lookups.ranges import read_rows, read_text
 
 _AS_NUMBER = re.compile("[0-9]{1,10}")
@@ -50,7 +50,7 @@ class AsnTable:
     def _network(self, packed: bytes) -> str:
         """Return the widest CIDR around an address that lies within its span, at most a visitor's truncated one."""
         first, last = self._table.span(packed)
-        prefix = 24 if len(packed) == 4 else 48
+        prefix = SHOWN[len(packed)]
         while prefix:
             wider_first, wider_last = span_of(packed, prefix - 1)
             if wider_first < first or wider_last > last:

@@ -12,7 +12,7 @@ from stream.lookups.addresses import render
 from stream.lookups.errors import BadLookupFile, CorruptDatabase
 from stream.lookups.layouts import NOTHING, Finding, IsHosting, IsPrivate, finding, layout_by_fields, layout_of
 from stream.lookups.memo import NetworkMemo
-from stream.lookups.networks import cidr, span_of
+from stream.lookups.networks import shown, span_of
 
 logger = logging.getLogger(__name__)
 
@@ -86,9 +86,7 @@ class MaxmindFile:
         # An IPv4 address in a tree without IPv4 is found above its own root.
         prefix = min(max(prefix, 0), bits)
         found = finding(self._layout, record, is_private=self._is_private, is_hosting=self._is_hosting)
-        # A network of one address would be the visitor's own.
-        shown = prefix if prefix < bits else 24 if bits == 32 else 48
-        return prefix, Answer(found, cidr(packed, shown) if found.name else "")
+        return prefix, Answer(found, shown(packed, prefix) if found.name else "")
 
     def _prove(self, database_type: str) -> str:
         """Read records until the file is trusted; return its layout."""

@@ -12,6 +12,9 @@ U = TypeVar("U")
 
 _MAPPED_BITS = 96
 
+SHOWN = {4: 24, 16: 48}
+"""The longest prefix that is told of a visitor's network, by bytes of the address: what IP_RETENTION=truncate leaves."""
+
 
 class Span(NamedTuple, Generic[T]):
     """All addresses from `first` to `last` (packed, both included) and what is said of them."""
@@ -62,6 +65,20 @@ def cidr(packed: bytes, prefix: int) -> str:
     '203.0.113.0/24'
     """
     return f"{render(span_of(packed, prefix)[0])}/{prefix}"
+
+
+def prefix_of(first: bytes, last: bytes) -> int:
+    """Return the prefix length of the network of those two addresses."""
+    return len(first) * 8 - (int.from_bytes(first) ^ int.from_bytes(last)).bit_length()
+
+
+def shown(packed: bytes, prefix: int) -> str:
+    """Return the CIDR that may be told and stored of the network around a visitor: no narrower than a cut address.
+
+    >>> shown(bytes([203, 0, 113, 7]), 32), shown(bytes([203, 0, 113, 7]), 16)
+    ('203.0.113.0/24', '203.0.0.0/16')
+    """
+    return cidr(packed, min(prefix, SHOWN[len(packed)]))
 
 
 class NetworkTable(Generic[T]):

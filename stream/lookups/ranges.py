@@ -8,7 +8,7 @@ from pathlib import Path
 
 from stream.domain.event import Company
 from stream.lookups.errors import BadLookupFile
-from stream.lookups.networks import NetworkTable, Span, parse_network
+from stream.lookups.networks import NetworkTable, Span, parse_network, prefix_of, shown
 
 KINDS = ("business", "isp", "hosting", "education", "government", "mobile", "vpn", "unknown")
 
@@ -97,4 +97,5 @@ def _span(path: Path, line: int, header: list[str], row: list[str]) -> Span[Comp
     if kind not in KINDS:
         raise BadLookupFile(path, line, f"the kind {kind!r} is none of {', '.join(KINDS)}")
     columns = {column: value for column, value in fields.items() if value}
-    return Span(first, last, Company(name or domain, domain, kind, 1.0, "ranges", network, "", columns))
+    told = shown(first, prefix_of(first, last))
+    return Span(first, last, Company(name or domain, domain, kind, 1.0, "ranges", told, "", columns))

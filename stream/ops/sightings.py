@@ -12,10 +12,7 @@ from stream.domain.instants import BadInstant
 from stream.domain.proposals import Network
 from stream.intake import Headers
 from stream.lookups.addresses import parse
-from stream.lookups.networks import cidr
-
-V4_PREFIX, V6_PREFIX = 24, 48
-"""What IP_RETENTION=truncate leaves of an address, and no part of it that is smaller may name a person."""
+from stream.lookups.networks import shown
 
 
 class Names(Protocol):
@@ -65,7 +62,7 @@ class Sightings:
             return
         told = told_company(headers)
         company = told[0] if told else self._names.company(raw.context.ip)
-        network = cidr(packed, V4_PREFIX if len(packed) == 4 else V6_PREFIX)
+        network = shown(packed, len(packed) * 8)
         self.networks.setdefault(network, Network()).add(lead, t, company)
 
 

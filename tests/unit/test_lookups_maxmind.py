@@ -76,10 +76,10 @@ class TestDatabases:
             (
                 ENTERPRISE,
                 "81.2.69.161",
-                ("STONEHOUSE office network", "in-addr.arpa", "government", 0.9, "enterprise", "81.2.69.160/27"),
+                ("STONEHOUSE office network", "in-addr.arpa", "government", 0.9, "enterprise", "81.2.69.0/24"),
             ),
-            (ENTERPRISE, "2001:480:10::1", ("DNIC", "navy.mil", "government", 0.9, "enterprise", "2001:480:10::/49")),
-            (ENTERPRISE, "149.101.100.1", ("Verizon Wireless", "", "unknown", 0.9, "enterprise", "149.101.100.0/28")),
+            (ENTERPRISE, "2001:480:10::1", ("DNIC", "navy.mil", "government", 0.9, "enterprise", "2001:480:10::/48")),
+            (ENTERPRISE, "149.101.100.1", ("Verizon Wireless", "", "unknown", 0.9, "enterprise", "149.101.100.0/24")),
         ],
     )
     def test_a_layout_names_kind_confidence_and_network(
@@ -91,7 +91,7 @@ class TestDatabases:
         assert company.as_of.startswith("2026-")
         assert company.as_of.endswith("Z")
 
-    def test_a_network_of_one_address_is_not_shown(self, lists: Path) -> None:
+    def test_a_network_is_told_no_narrower_than_an_address_is_cut(self, lists: Path) -> None:
         company = Lookups(mmdb=[ENTERPRISE], lists=lists).company("128.101.101.101")
         assert company is not None
         assert company.network == "128.101.101.0/24"
@@ -115,7 +115,7 @@ class TestDatabases:
 
     def test_ranges_come_before_databases_and_take_nothing_from_them(self, lists: Path, ranges: Path) -> None:
         lookups = Lookups(ranges=ranges, mmdb=[ISP, DOMAIN], lists=lists)
-        assert lookups.company("67.43.156.1") == Company("Shoes", "", "business", 1.0, "ranges", "67.43.156.0/28", "")
+        assert lookups.company("67.43.156.1") == Company("Shoes", "", "business", 1.0, "ranges", "67.43.156.0/24", "")
         behind = lookups.company("67.43.156.99")
         assert behind is not None
         assert behind.source == "isp"

@@ -62,9 +62,9 @@ def opened(ranges: Path) -> Lookups:
     ("ip", "name", "kind", "network"),
     [
         ("203.0.113.1", "Acme", "business", "203.0.113.0/24"),
-        ("203.0.113.128", "Acme, Research", "education", "203.0.113.128/25"),
-        ("203.0.113.200", "Gate", "isp", "203.0.113.200"),
-        ("203.0.113.201", "Acme, Research", "education", "203.0.113.128/25"),
+        ("203.0.113.128", "Acme, Research", "education", "203.0.113.0/24"),
+        ("203.0.113.200", "Gate", "isp", "203.0.113.0/24"),
+        ("203.0.113.201", "Acme, Research", "education", "203.0.113.0/24"),
         ("2001:db8:ffff::1", "Six", "government", "2001:db8::/32"),
         ("2001:db8:1::1", "Six North", "business", "2001:db8:1::/48"),
         ("198.51.100.9", "only-a-domain.example", "business", "198.51.100.0/24"),
@@ -76,6 +76,27 @@ def test_the_longest_prefix_answers(tmp_path: Path, ip: str, name: str, kind: st
     assert company is not None
     assert (company.name, company.kind, company.network) == (name, kind, network)
     assert (company.confidence, company.source) == (1.0, "ranges")
+
+
+@pytest.mark.parametrize(
+    ("line", "ip", "told"),
+    [
+        ("11.0.0.77/32", "11.0.0.77", "11.0.0.0/24"),
+        ("11.0.0.77", "11.0.0.77", "11.0.0.0/24"),
+        ("::ffff:11.0.0.76/127", "11.0.0.77", "11.0.0.0/24"),
+        ("11.0.0.0/25", "11.0.0.77", "11.0.0.0/24"),
+        ("11.0.0.0/24", "11.0.0.77", "11.0.0.0/24"),
+        ("11.0.0.0/023", "11.0.0.77", "11.0.0.0/23"),
+        ("2001:db8:1:2::7/128", "2001:db8:1:2::7", "2001:db8:1::/48"),
+        ("2001:DB8:1:2::/64", "2001:db8:1:2::7", "2001:db8:1::/48"),
+        ("2001:db8::/47", "2001:db8:1:2::7", "2001:db8::/47"),
+    ],
+)
+def test_a_network_is_told_no_narrower_than_an_address_is_cut(tmp_path: Path, line: str, ip: str, told: str) -> None:
+    """A line of one address is a visitor's own: the header, rows and answers would store it."""
+    company = opened(written(tmp_path / "ranges.csv", f"network,name,domain,kind\n{line},CEO,,\n")).company(ip)
+    assert company is not None
+    assert (company.name, company.network) == ("CEO", told)
 
 
 @pytest.mark.parametrize("ip", ["203.0.112.255", "203.0.114.0", "2001:db7::1", "2001:db9::", "192.0.2.1", "nonsense"])
