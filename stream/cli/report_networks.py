@@ -80,14 +80,13 @@ def evidence(one: Proposal) -> str:
     """Say in one line what speaks for a proposal, and what is known so far."""
     others = f", {one.others} with other business addresses" if one.others else ""
     days = " to ".join(dict.fromkeys(instants.write(t)[:10] for t in (one.since, one.until)))
-    return f"{one.people} people with {one.domain} addresses{others}, {one.events} events, {days}; {_so_far(one.company)}"
+    return f"{one.people} people with {one.domain} addresses{others}, {one.events} events, {days}; so far {_so_far(one)}"
 
 
-def _so_far(company: Company | None) -> str:
-    if company is None:
-        return "so far nobody's"
-    name = " ".join(company.name.replace('"', "'").split())
-    return f"so far {name} ({company.kind}, {company.source})"
+def _so_far(one: Proposal) -> str:
+    named = [company for company in (one.company, *one.also) if company is not None]
+    told = (" ".join(company.name.replace('"', "'").split()) + f" ({company.kind}, {company.source})" for company in named)
+    return ", ".join(told) or "nobody's"
 
 
 def _looked(read: int, addressed: int) -> str:
@@ -96,7 +95,6 @@ def _looked(read: int, addressed: int) -> str:
 
 
 def _document(one: Proposal) -> dict[str, Any]:
-    company = one.company
     return {
         "network": one.network,
         "name": one.name,
@@ -107,5 +105,10 @@ def _document(one: Proposal) -> dict[str, Any]:
         "events": one.events,
         "since": instants.write(one.since),
         "until": instants.write(one.until),
-        "soFar": None if company is None else {"name": company.name, "kind": company.kind, "source": company.source},
+        "soFar": None if one.company is None else _named(one.company),
+        "also": [_named(company) for company in one.also],
     }
+
+
+def _named(company: Company) -> dict[str, str]:
+    return {"name": company.name, "kind": company.kind, "source": company.source}

@@ -27,11 +27,10 @@ class Seen:
 
 @dataclass(slots=True)
 class Network:
-    """Who was seen in a network, by lead id, and what the look-up files last said of an address in it."""
+    """Who was seen in a network, by lead id, and all that the look-up files said of addresses in it, with when last (ms)."""
 
     people: dict[str, Seen] = field(default_factory=dict)
-    company: Company | None = None
-    company_t: int = -1
+    answers: dict[tuple[str, ...], tuple[int, Company]] = field(default_factory=dict)
 
     def add(self, lead: str, t: int, company: Company | None) -> None:
         """Take in an event of a lead."""
@@ -40,13 +39,23 @@ class Network:
             self.people[lead] = Seen(1, t, t)
         else:
             seen.add(t)
-        if t >= self.company_t:
-            self.company, self.company_t = company, t
+        if company is not None:
+            told = company.name, company.domain, company.kind, company.source
+            if told not in self.answers or t >= self.answers[told][0]:
+                self.answers[told] = t, company
+
+    @property
+    def companies(self) -> list[Company]:
+        """Return whom the files named, the one named last first."""
+        return [company for _, company in sorted(self.answers.values(), key=lambda one: -one[0])]
 
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """A network for the ranges file, with its evidence: people of the domain, people of other ones, events, since and until."""
+    """A network for the ranges file, with its evidence: people of the domain, people of other ones, events, since and until.
+
+    `company` is whom the files last named of an address in it, `also` are the others they named.
+    """
 
     network: str
     name: str
@@ -57,6 +66,7 @@ class Proposal:
     since: int
     until: int
     company: Company | None
+    also: tuple[Company, ...] = ()
 
 
 def propose(
@@ -77,7 +87,8 @@ def propose(
 def _proposal(
     cidr: str, network: Network, employers: Mapping[str, tuple[str, str]], people: int, share: float
 ) -> Proposal | None:  # fmt: skip
-    if network.company is not None and (network.company.kind in SHARED or network.company.source == "ranges"):
+    companies = network.companies
+    if any(company.kind in SHARED or company.source == "ranges" for company in companies):
         return None
     by_domain: dict[str, list[str]] = {}
     for lead in network.people:
@@ -87,7 +98,7 @@ def _proposal(
         return None
     domain, theirs = max(by_domain.items(), key=lambda one: (len(one[1]), one[0]))
     known = sum(map(len, by_domain.values()))
-    if len(theirs) < people or len(theirs) < share * known or _is_known(network.company, domain):
+    if len(theirs) < people or len(theirs) < share * known or any(_is(company, domain) for company in companies):
         return None
     seen = [network.people[lead] for lead in theirs]
     return Proposal(
@@ -99,12 +110,13 @@ def _proposal(
         events=sum(each.events for each in seen),
         since=min(each.since for each in seen),
         until=max(each.until for each in seen),
-        company=network.company,
+        company=companies[0] if companies else None,
+        also=tuple(companies[1:]),
     )
 
 
-def _is_known(company: Company | None, domain: str) -> bool:
-    return company is not None and company.kind == "business" and company.domain.lower() == domain
+def _is(company: Company, domain: str) -> bool:
+    return company.kind == "business" and company.domain.lower() == domain
 
 
 def _name(domain: str, names: list[str]) -> str:

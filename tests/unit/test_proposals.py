@@ -86,12 +86,44 @@ def test_the_name_is_what_most_call_the_company_and_else_the_domain() -> None:
     assert propose(network(*bare), bare)[0].name == "acme.example"
 
 
-def test_the_newest_answer_about_an_address_counts() -> None:
+def halves(newest: Company | None, *before: Company | None) -> dict[str, Network]:
+    """The network of three people of whose addresses the files say different things; the last event is told `newest`."""
+    found = network("l1", "l2", "l3")
+    for day, company in enumerate((*before, newest)):
+        found[NET].add("l1", (9 + day) * DAY, company)
+    return found
+
+
+@pytest.mark.parametrize(
+    "half",
+    [
+        pytest.param(other(kind="vpn"), id="a VPN's"),
+        pytest.param(other(kind="hosting"), id="servers"),
+        pytest.param(other(source="ranges", kind="business", name="Bolt", domain="bolt.example"), id="another company's"),
+        pytest.param(other(kind="business", domain="acme.example"), id="its own by a database"),
+    ],
+)
+@pytest.mark.parametrize("rest", [None, ISP], ids=["nobody's", "a provider's"])
+def test_a_network_of_which_half_is_somebodys_is_no_proposal_whoever_came_last(half: Company, rest: Company | None) -> None:
+    """The line would take the other half away, or name the VPN a company."""
+    assert propose(halves(half, rest), HERE) == []
+    assert propose(halves(rest, half), HERE) == []
+
+
+def test_all_that_databases_name_in_it_is_told_the_last_first() -> None:
+    old, bolt = other(kind="business", name="Old Owner"), other(kind="business", name="Bolt", domain="bolt.example")
+    (found,) = propose(halves(None, ISP, old, bolt, msgspec.structs.replace(ISP, network="203.0.113.0/24")), HERE)
+    assert found.company is not None
+    assert [company.name for company in (found.company, *found.also)] == ["China Telecom", "Bolt", "Old Owner"]
+
+
+def test_events_count_in_any_order() -> None:
     found = Network()
     found.add("l1", 5, ISP)
-    found.add("l1", 3, None)
-    assert found.company == ISP
-    assert (found.people["l1"].events, found.people["l1"].since, found.people["l1"].until) == (2, 3, 5)
+    found.add("l1", 3, other(network="203.0.113.0/25"))
+    found.add("l1", 4, None)
+    assert found.companies == [ISP]
+    assert (found.people["l1"].events, found.people["l1"].since, found.people["l1"].until) == (3, 3, 5)
 
 
 def test_those_with_most_people_come_first() -> None:
@@ -119,6 +151,7 @@ def test_the_evidence_is_one_line() -> None:
         "5 people with acme.example addresses, 1 with other business addresses, 132 events, 1970-01-01 to 1970-01-03; "
         "so far China 'Tel' Com (isp, asn)"
     )
+    assert evidence(replace(PROPOSAL, also=(ISP,))).endswith("so far China 'Tel' Com (isp, asn), China Telecom (isp, asn)")
     assert evidence(replace(PROPOSAL, others=0, until=0, company=None)).endswith(
         "addresses, 132 events, 1970-01-01; so far nobody's"
     )
@@ -200,6 +233,6 @@ def test_this_says_nothing(event: dict[str, Any]) -> None:
 def test_what_the_collector_found_goes_before_what_is_left_of_the_address() -> None:
     """Half of a network is no address of anybody."""
     told = seen(from_("203.0.113.0"), headers=[company_header(ISP)])
-    assert told.networks[NET].company == ISP
+    assert told.networks[NET].companies == [ISP]
     assert told.addressed == 1
-    assert seen(from_("203.0.113.0")).networks[NET].company is None
+    assert seen(from_("203.0.113.0")).networks[NET].companies == []

@@ -170,7 +170,7 @@ def test_networks_as_a_document(kept: list[SimpleNamespace]) -> None:
     assert document["networks"] == [
         {
             "network": "203.0.113.0/24", "name": "Acme", "domain": "acme.example", "kind": "business", "people": 4, "others": 0,
-            "events": 4, "since": "2023-11-14T22:13:20.000Z", "until": "2023-11-14T22:13:20.000Z", "soFar": None,
+            "events": 4, "since": "2023-11-14T22:13:20.000Z", "until": "2023-11-14T22:13:20.000Z", "soFar": None, "also": [],
         }
     ]  # fmt: skip
 
