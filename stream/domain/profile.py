@@ -156,7 +156,7 @@ class Profile:
 
     def _name_of(self, domain: str) -> str:
         companies = (m.state.company for m in self.members)
-        return next((c.name for c in companies if c is not None and c.domain == domain and c.name), domain)
+        return next((c.name for c in companies if c is not None and c.domain.lower() == domain and c.name), domain)
 
 
 def _named(member: Identity) -> tuple[int, int]:

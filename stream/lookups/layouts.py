@@ -4,6 +4,8 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+from stream.lookups.domains import domain_of
+
 # What a layout needs beside the record: is this domain a home's, does this AS sell servers.
 IsPrivate = Callable[[str], bool]
 IsHosting = Callable[[int], bool]
@@ -74,7 +76,7 @@ def finding(layout: str, record: object, *, is_private: IsPrivate, is_hosting: I
         case "isp":
             found = _isp(record)
         case "domain":
-            domain = _text(record, "domain")
+            domain = _domain(record)
             found = Finding("domain", domain, domain, "isp" if is_private(domain) else "business")
         case "asn":
             hosting = is_hosting(_number(record, "autonomous_system_number"))
@@ -89,7 +91,7 @@ def _enterprise(traits: object) -> Finding:
     if not isinstance(traits, dict):
         return NOTHING
     kind = USER_TYPES.get(_text(traits, "user_type"), "unknown")
-    return Finding("enterprise", _text(traits, "organization"), _text(traits, "domain"), kind)
+    return Finding("enterprise", _text(traits, "organization"), _domain(traits), kind)
 
 
 def _isp(record: Mapping[str, Any]) -> Finding:
@@ -106,6 +108,10 @@ def _disguise(record: Mapping[str, Any]) -> str:
 def _text(record: Mapping[str, Any], name: str) -> str:
     value = record.get(name)
     return value.strip() if isinstance(value, str) else ""
+
+
+def _domain(record: Mapping[str, Any]) -> str:
+    return domain_of(_text(record, "domain")) or ""
 
 
 def _number(record: Mapping[str, Any], name: str) -> int:

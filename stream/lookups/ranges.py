@@ -7,6 +7,7 @@ from itertools import chain
 from pathlib import Path
 
 from stream.domain.event import Company
+from stream.lookups.domains import domain_of
 from stream.lookups.errors import BadLookupFile
 from stream.lookups.networks import NetworkTable, Span, parse_network, prefix_of, shown
 
@@ -86,11 +87,14 @@ def _span(path: Path, line: int, header: list[str], row: list[str]) -> Span[Comp
             path, line, f"has {len(row)} fields, the header {len(header)}: put a field with a comma in double quotes"
         )
     fields = dict.fromkeys(header, "") | dict(zip(header, map(str.strip, row), strict=False))
-    network, name, domain, kind = (fields.pop(column) for column in _FIXED)
+    network, name, written, kind = (fields.pop(column) for column in _FIXED)
     try:
         first, last = parse_network(network)
     except ValueError as error:
         raise BadLookupFile(path, line, str(error)) from error
+    domain = domain_of(written) if written else ""
+    if domain is None:
+        raise BadLookupFile(path, line, f"{written[:80]!r} is no domain, such as acme.example")
     if not name and not domain:
         raise BadLookupFile(path, line, f"{network} names nobody: fill in name or domain")
     kind = kind.lower() or "business"

@@ -12,6 +12,7 @@ from stream.domain.instants import BadInstant
 from stream.domain.proposals import Network
 from stream.intake import Headers
 from stream.lookups.addresses import parse
+from stream.lookups.domains import domain_of
 from stream.lookups.networks import shown
 
 
@@ -76,7 +77,8 @@ def employers_of(leads: Iterable[Mapping[str, Any]], names: Names) -> dict[str, 
     found = {}
     for lead in leads:
         mails = (value_of(node) for node in lead["members"] if kind_of(node) == "email")
-        domains = sorted({mail.rpartition("@")[2] for mail in mails if names.email_kind(mail) == "business"})
+        named = {mail.rpartition("@")[2] for mail in mails if names.email_kind(mail) == "business"}
+        domains = sorted(domain for domain in named if domain_of(domain) == domain)  # a ranges file takes no other
         account = lead["account"] or {}
         if domains:
             domain = account["domain"] if account.get("domain") in domains else domains[0]

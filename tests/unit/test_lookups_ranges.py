@@ -29,6 +29,12 @@ BAD_LINES = [
     ("a prefix too long", "203.0.113.0/33,Acme,acme.example,business", "no prefix length"),
     ("a prefix of another kind", "203.0.113.0/255.255.255.0,Acme,,business", "no prefix length"),
     ("an unknown kind", "203.0.113.0/24,Acme,acme.example,customer", "the kind 'customer' is none of business"),
+    (
+        "a URL for a domain",
+        "203.0.113.0/24,Acme,https://acme.example/,",
+        "'https://acme.example/' is no domain, such as acme.example",
+    ),
+    ("a name for a domain", "203.0.113.0/24,,Acme,business", "'Acme' is no domain"),
     ("nobody", "203.0.113.0/24,,,business", "names nobody"),
     ("a comma without quotes", "203.0.113.0/24,Acme, Inc.,acme.example,business", "has 5 fields, the header 4"),
     ("an open quote", '203.0.113.0/24,"Acme,acme.example,business', "is no CSV line"),
@@ -120,6 +126,16 @@ def test_columns_may_come_in_any_order_with_a_byte_order_mark_and_crlf(tmp_path:
     company = opened(path).company("203.0.113.1")
     assert company is not None
     assert (company.domain, company.kind) == ("acme.example", "business")
+
+
+def test_a_domain_counts_in_lower_case_as_e_mail_addresses_have_it(tmp_path: Path) -> None:
+    lines = "network,name,domain,kind\n203.0.113.0/24,Acme,ACME.Example.,\n198.51.100.0/24,,BOLT.example,\n"
+    lookups = opened(written(tmp_path / "r.csv", lines))
+    found = [lookups.company(ip) for ip in ("203.0.113.1", "198.51.100.1")]
+    assert [company and (company.name, company.domain) for company in found] == [
+        ("Acme", "acme.example"),
+        ("bolt.example", "bolt.example"),
+    ]
 
 
 def test_of_two_lines_for_one_network_the_later_counts(tmp_path: Path) -> None:

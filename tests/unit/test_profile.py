@@ -151,6 +151,11 @@ BY_IP: dict[str, Any] = {"account": company("By Address", "ip.example"), "accoun
             ("account::acme.example", "Acme", "acme.example", 1.0), id="an address of that domain lends its name",
         ),
         pytest.param(
+            [member("user::1", company=company(domain="ACME.example"), company_t=1),
+             member("email::a@acme.example", kind="business", named_t=1)],
+            ("account::acme.example", "Acme", "acme.example", 1.0), id="also where an older release kept its capitals",
+        ),
+        pytest.param(
             [member("email::a@one.example", kind="business", named_t=1),
              member("email::a@two.example", kind="business", named_t=2)],
             ("account::two.example", "two.example", "two.example", 1.0), id="the newest of two e-mails",

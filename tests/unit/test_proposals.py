@@ -185,6 +185,12 @@ def test_a_lead_works_where_its_business_address_says() -> None:
     }
 
 
+@pytest.mark.parametrize("domain", ["localhost", "acme.example.", "[203.0.113.7]", "a,b.example"])
+def test_a_domain_that_no_ranges_file_takes_employs_nobody(domain: str) -> None:
+    """A proposed line with it would be refused."""
+    assert employers_of([{"id": "l5", "members": [f"email::e@{domain}"], "account": None}], NAMES) == {}
+
+
 def seen(*events: dict[str, Any], headers: list[tuple[str, bytes]] | None = None) -> Sightings:
     sightings = Sightings(NAMES, identities_of(LEADS), None)
     for number, event in enumerate(events):
