@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from stream.lookups.addresses import pack
 from stream.lookups.errors import BadLookupFile
-from stream.lookups.layouts import NOTHING, Finding, IsHosting
+from stream.lookups.layouts import LONGEST_NAME, NOTHING, Finding, IsHosting
 from stream.lookups.maxmind import Answer
 from stream.lookups.networks import SHOWN, NetworkTable, Span, cidr, parse_network, span_of
 from stream.lookups.ranges import read_rows, read_text
@@ -97,6 +97,8 @@ def _system(path: Path, line: int, number: str, name: str) -> System | None:
     told = as_number(number)
     if told is None:
         raise BadLookupFile(path, line, f"{number!r} is no AS number")
+    if len(name) > LONGEST_NAME:
+        raise BadLookupFile(path, line, f"names a system by {len(name):,} characters, {LONGEST_NAME:,} are the most")
     return System(told, intern(name.strip())) if told and name.strip() else None
 
 

@@ -28,6 +28,9 @@ USER_TYPES = {
 
 CONFIDENCE = {"enterprise": 0.9, "isp": 0.7, "domain": 0.7, "asn": 0.3}
 
+LONGEST_NAME = 1_024
+"""Characters: a longer text names nobody. A company goes into a header of each event, and twice into a visitor's row."""
+
 _HIDERS = ("is_anonymous_vpn", "is_public_proxy", "is_residential_proxy", "is_tor_exit_node", "is_anonymous")
 
 
@@ -107,7 +110,7 @@ def _disguise(record: Mapping[str, Any]) -> str:
 
 def _text(record: Mapping[str, Any], name: str) -> str:
     value = record.get(name)
-    return value.strip() if isinstance(value, str) else ""
+    return value.strip() if isinstance(value, str) and len(value) <= LONGEST_NAME else ""
 
 
 def _domain(record: Mapping[str, Any]) -> str:

@@ -13,6 +13,9 @@ from stream.lookups.networks import NetworkTable, Span, parse_network, prefix_of
 
 KINDS = ("business", "isp", "hosting", "education", "government", "mobile", "vpn", "unknown")
 
+LONGEST_LINE = 4_096
+"""Bytes of a line's fields: its company goes into a header of each event, and twice into a visitor's row."""
+
 _FIXED = ("network", "name", "domain", "kind")
 _OURS = frozenset({"confidence", "source", "as_of", "known", "columns"})
 
@@ -48,6 +51,7 @@ def _spans(path: Path, text: str) -> Iterator[Span[Company]]:
     header = [column.strip() for column in header]
     _check_header(path, line, header)
     for line, row in rows:
+        _check_size(path, line, row)
         yield _span(path, line, header, row)
 
 
@@ -71,7 +75,14 @@ def read_rows(path: Path, text: str) -> Iterator[tuple[int, list[str]]]:
         line += reader.line_num
 
 
+def _check_size(path: Path, line: int, row: list[str]) -> None:
+    size = len("".join(row).encode())
+    if size > LONGEST_LINE:
+        raise BadLookupFile(path, line, f"has {size:,} bytes, a line may have {LONGEST_LINE:,}: shorten its fields")
+
+
 def _check_header(path: Path, line: int, header: list[str]) -> None:
+    _check_size(path, line, header)
     missing = [column for column in _FIXED if column not in header]
     if missing:
         raise BadLookupFile(path, line, f"the header lacks {', '.join(missing)}: it begins network,name,domain,kind")

@@ -62,6 +62,7 @@ def test_all_usual_forms_say_the_same(lists: Path, tmp_path: Path, text: str) ->
         ("1.0.0.0,2001::,1,Mixed", "is no line of an IP to ASN table"),
         ("1.0.0.0,1.0.0.255,one,Cloudflare", "'one' is no AS number"),
         (f"1.0.0.0,1.0.0.255,{'9' * 5000},Cloudflare", "is no AS number"),
+        (f"1.0.0.0,1.0.0.255,13335,{'x' * 1_025}", "names a system by 1,025 characters, 1,024 are the most"),
         ("1.0.0.1/24,13335,Cloudflare", "has host bits"),
         ('1.0.0.0,1.0.0.255,13335,"Cloudflare', "is no CSV line"),
         ('1.0.0.0,1.0.0.255,13335,"' + "x" * 200_000, "is no CSV line"),

@@ -86,6 +86,9 @@ LAYOUTS: list[tuple[str, str, dict[str, Any], Finding]] = [
     ("a system's members", "", {"autonomous_system_organization": "S"}, Finding("asn", "S", "", "unknown")),
     ("flags", "", {"is_anonymous": True}, Finding("anonymous", disguise="vpn")),
     ("a country", "", {"country": {"iso_code": "DE"}}, Finding()),
+    ("the longest name", "isp", {"organization": "O" * 1_024, "isp": "T"}, Finding("isp", "O" * 1_024, "", "business")),
+    ("a name as long as a record", "isp", {"organization": "x" * 2_000_000, "isp": "T"}, Finding("isp", "", "", "business")),
+    ("a system with such a name", "asn", {"autonomous_system_organization": "x" * 1_025}, Finding("asn", "", "", "unknown")),
     ("members of another type", "isp", {"organization": 7, "isp": ["T"]}, Finding("isp", "", "", "isp")),
 ]
 

@@ -35,6 +35,8 @@ BAD_LINES = [
         "'https://acme.example/' is no domain, such as acme.example",
     ),
     ("a name for a domain", "203.0.113.0/24,,Acme,business", "'Acme' is no domain"),
+    ("a name of half a record", f"203.0.113.0/24,{'x' * 120_000},,", "has 120,014 bytes, a line may have 4,096"),
+    ("many long cells", "203.0.113.0/24,Acme,,," + ",".join(["y" * 100_000] * 12), "has 1,200,018 bytes, a line may have 4,096"),
     ("nobody", "203.0.113.0/24,,,business", "names nobody"),
     ("a comma without quotes", "203.0.113.0/24,Acme, Inc.,acme.example,business", "has 5 fields, the header 4"),
     ("an open quote", '203.0.113.0/24,"Acme,acme.example,business', "is no CSV line"),
@@ -46,6 +48,7 @@ BAD_HEADERS = [
     ("a column less", "network,name,domain", "the header lacks kind"),
     ("a column twice", "network,name,domain,kind,size,size", "the column 'size' is there twice"),
     ("a column of ours", "network,name,domain,kind,confidence", "the column 'confidence' stands for something of ours"),
+    ("a column of half a record", f"network,name,domain,kind,{'x' * 120_000}", "has 120,021 bytes, a line may have 4,096"),
     ("a nameless column", "network,name,domain,kind,", "the column '' has no name"),
 ]
 
@@ -136,6 +139,13 @@ def test_a_domain_counts_in_lower_case_as_e_mail_addresses_have_it(tmp_path: Pat
         ("Acme", "acme.example"),
         ("bolt.example", "bolt.example"),
     ]
+
+
+def test_the_longest_line_is_a_company(tmp_path: Path) -> None:
+    name = "Ä" * ((4_096 - len("203.0.113.0/24")) // 2)
+    company = opened(written(tmp_path / "r.csv", f"network,name,domain,kind\n203.0.113.0/24,{name},,\n")).company("203.0.113.1")
+    assert company is not None
+    assert company.name == name
 
 
 def test_of_two_lines_for_one_network_the_later_counts(tmp_path: Path) -> None:
