@@ -4,6 +4,7 @@ All settles by the CRM's own time: the newest counts, among equal times the late
 person's is what its members were told together, so that it stays exact through a merge and its undoing.
 """
 
+import sys
 from collections.abc import Iterable, Mapping
 from hashlib import blake2b
 from math import isfinite
@@ -28,6 +29,8 @@ NO_CURRENCY: Final = "XXX"
 """Of ISO 4217."""
 LONGEST: Final = 256
 """Characters of a text that are kept."""
+LARGEST: Final = sys.float_info.max
+"""What a sum of orders stops at: JSON has no infinity."""
 
 
 class Owner(msgspec.Struct, array_like=True, gc=False):
@@ -132,7 +135,11 @@ def _add(sums: dict[str, Sum], order: Order) -> None:
     name = order.currency if order.currency in sums or len(sums) < CURRENCIES else NO_CURRENCY
     of_currency = sums.setdefault(name, Sum())
     of_currency.count += 1
-    of_currency.total += order.total
+    of_currency.total = _finite(of_currency.total + order.total)
+
+
+def _finite(total: float) -> float:
+    return max(-LARGEST, min(LARGEST, total))
 
 
 def _number(value: object) -> float | None:
@@ -171,7 +178,7 @@ def together(parts: Iterable[Outcomes | None]) -> Outcomes:
             all_.orders[key] = newer(all_.orders.get(key), order)
         for currency, sum_ in part.earlier.items():
             known = all_.earlier.setdefault(currency, Sum())
-            known.count, known.total = known.count + sum_.count, known.total + sum_.total
+            known.count, known.total = known.count + sum_.count, _finite(known.total + sum_.total)
     return all_
 
 
@@ -182,7 +189,7 @@ def owner_of(told: Outcomes) -> str | None:
 
 def document(told: Outcomes) -> dict[str, Any]:
     """Return the outcomes as a lead document shows them."""
-    sums = {currency: Sum(one.count, one.total) for currency, one in told.earlier.items()}
+    sums = {currency: Sum(one.count, _finite(one.total)) for currency, one in told.earlier.items()}
     for order in told.orders.values():
         _add(sums, order)
     last = max((order.t for order in told.orders.values()), default=None)

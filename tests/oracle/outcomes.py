@@ -1,7 +1,9 @@
 """What a CRM told of a lead: its owner, deals and orders, over all that its members did (section 10 of the contract)."""
 
-# Decided: a text is cut at 256 characters; a currency is three letters, else XXX; no owner at all is no word.
+# Decided: a text is cut at 256 characters; a currency is three letters, else XXX; no owner at all is no word; a sum that no
+# double holds stops at the largest.
 
+import sys
 from datetime import UTC, datetime, timedelta
 from math import isfinite
 from typing import Any
@@ -11,6 +13,7 @@ from tests.oracle.people import Person
 from tests.oracle.reading import Event
 
 LONGEST = 256
+LARGEST = sys.float_info.max
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -82,6 +85,6 @@ def summed(orders: list[Event]) -> dict[str, Any]:
         properties = event.body.get("properties") or {}
         one = sums.setdefault(currency(properties.get("currency")) or "XXX", {"count": 0, "total": 0.0})
         one["count"] += 1
-        one["total"] += number(properties.get("total")) or 0.0
+        one["total"] = max(-LARGEST, min(LARGEST, one["total"] + (number(properties.get("total")) or 0.0)))
     last = max((event.t for event in orders), default=None)
     return {"count": len(orders), "lastAt": None if last is None else instant(last), "currencies": sums}

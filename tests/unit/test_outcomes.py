@@ -1,5 +1,7 @@
 """What the CRM tells beside stages: owners, deals, orders settle by its own time and belong to each identity."""
 
+import sys
+from math import inf
 from typing import Any
 
 import pytest
@@ -7,7 +9,7 @@ import pytest
 from stream.domain import outcomes
 from stream.domain.event import Event
 from stream.domain.ids import lead_id
-from stream.domain.outcomes import CURRENCIES, LONGEST, NO_CURRENCY, ORDERS, Moved, Order, Outcomes, Owner
+from stream.domain.outcomes import CURRENCIES, LONGEST, NO_CURRENCY, ORDERS, Moved, Order, Outcomes, Owner, Sum
 from tests.told import DAY, HOUR, LEAD_1, START, Log, happened
 
 USER, MAIL = "user::1", "email::a@b.example"
@@ -136,6 +138,22 @@ def test_orders_add_up_by_currency() -> None:
 def test_an_order_counts_once(why: str, events: list[Event], count: int, total: float) -> None:
     told = orders(*events)
     assert (told["count"], told["currencies"]["EUR"]["total"]) == (count, total), why
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize("earlier", [0, ORDERS], ids=["remembered", "summed up"])
+def test_a_sum_that_no_number_holds_is_the_largest(sign: int, earlier: int) -> None:
+    """Infinity would be null in the document, which its schema does not know."""
+    huge = [ordered(n, sign * 1.7e308, t=START + n) for n in range(2)]
+    small = [ordered(f"s{n}", 1, t=START + DAY + n) for n in range(earlier)]
+    total = orders(*huge, *small, ordered("back", -sign * 1e308, currency="USD"))["currencies"]["EUR"]["total"]
+    assert total == sign * sys.float_info.max
+
+
+def test_sums_of_two_members_stop_there_too_and_one_that_an_older_release_kept_as_infinity_is_shown() -> None:
+    one, other = Outcomes(earlier={"EUR": Sum(1, 1.7e308)}), Outcomes(earlier={"EUR": Sum(1, 1.7e308), "USD": Sum(1, inf)})
+    sums = outcomes.document(outcomes.together((one, other)))["orders"]["currencies"]
+    assert sums == {"EUR": {"count": 2, "total": sys.float_info.max}, "USD": {"count": 1, "total": sys.float_info.max}}
 
 
 def test_an_order_without_a_currency_stands_apart() -> None:
