@@ -11,7 +11,7 @@ import msgspec
 class Company(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """Who holds an address: the answer of the first look-up source that names an organisation.
 
-    `confidence` is 0..1, `network` the matched CIDR, told no narrower than a /24 (IPv6: /48), `as_of` the source's date
+    `confidence` is 0..1, `network` the matched CIDR (of a single address its /24, IPv6 /48), `as_of` the source's date
     (RFC 3339 or empty), `columns` the further columns of a ranges file.
     """
 

@@ -13,7 +13,7 @@ U = TypeVar("U")
 _MAPPED_BITS = 96
 
 SHOWN = {4: 24, 16: 48}
-"""The longest prefix that is told of a visitor's network, by bytes of the address: what IP_RETENTION=truncate leaves."""
+"""The prefix that is told in place of a single address, by its bytes: what IP_RETENTION=truncate leaves of it."""
 
 
 class Span(NamedTuple, Generic[T]):
@@ -73,12 +73,12 @@ def prefix_of(first: bytes, last: bytes) -> int:
 
 
 def shown(packed: bytes, prefix: int) -> str:
-    """Return the CIDR that may be told and stored of the network around a visitor: no narrower than a cut address.
+    """Return the CIDR that may be told and stored of the network around a visitor: of one address, its own, the cut one.
 
-    >>> shown(bytes([203, 0, 113, 7]), 32), shown(bytes([203, 0, 113, 7]), 16)
-    ('203.0.113.0/24', '203.0.0.0/16')
+    >>> shown(bytes([203, 0, 113, 7]), 32), shown(bytes([203, 0, 113, 7]), 28)
+    ('203.0.113.0/24', '203.0.113.0/28')
     """
-    return cidr(packed, min(prefix, SHOWN[len(packed)]))
+    return cidr(packed, prefix if prefix < len(packed) * 8 else SHOWN[len(packed)])
 
 
 class NetworkTable(Generic[T]):

@@ -78,7 +78,9 @@ def employers_of(leads: Iterable[Mapping[str, Any]], names: Names) -> dict[str, 
     for lead in leads:
         mails = (value_of(node) for node in lead["members"] if kind_of(node) == "email")
         named = {mail.rpartition("@")[2] for mail in mails if names.email_kind(mail) == "business"}
-        domains = sorted(domain for domain in named if domain_of(domain) == domain)  # a ranges file takes no other
+        domains = sorted(
+            domain for domain in named if "." in domain and domain_of(domain) == domain
+        )  # a ranges file takes no other
         account = lead["account"] or {}
         if domains:
             domain = account["domain"] if account.get("domain") in domains else domains[0]

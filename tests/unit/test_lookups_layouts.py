@@ -38,18 +38,18 @@ LAYOUTS: list[tuple[str, str, dict[str, Any], Finding]] = [
     ("organisation without provider", "isp", {"organization": "O"}, Finding("isp", "O", "", "isp")),
     ("provider without organisation", "isp", {"isp": "T"}, Finding("isp", "", "", "business")),
     ("a company's domain", "domain", {"domain": "o.example"}, Finding("domain", "o.example", "o.example", "business")),
-    ("a domain in capitals", "domain", {"domain": " O.Example."}, Finding("domain", "o.example", "o.example", "business")),
+    ("a domain in capitals", "domain", {"domain": " O.Example."}, Finding("domain", "O.Example", "O.Example", "business")),
     ("a domain that is none", "domain", {"domain": "https://o.example/"}, Finding("domain", "", "", "business")),
     (
         "enterprise in capitals",
         "enterprise",
         {"traits": {"organization": "O", "domain": "O.EXAMPLE"}},
-        Finding("enterprise", "O", "o.example", "unknown"),
+        Finding("enterprise", "O", "O.EXAMPLE", "unknown"),
     ),
     (
         "enterprise with a domain that is none",
         "enterprise",
-        {"traits": {"organization": "O", "domain": "o"}},
+        {"traits": {"organization": "O", "domain": "o@o.example"}},
         Finding("enterprise", "O", "", "unknown"),
     ),
     (
