@@ -26,6 +26,7 @@ from stream.runtime.atomic import AtomicPart, AtomicTable
 from stream.runtime.batches import Batch
 from stream.runtime.partstore import PartStore
 from stream.runtime.producer import partition_of
+from stream.runtime.quota import Quota
 from stream.runtime.rows import RowPart, RowTable
 from stream.runtime.ticks import Progress
 from stream.runtime.work import Work
@@ -62,6 +63,7 @@ class Flow:
     def __init__(self, kafka: Kafka) -> None:
         self.kafka, self.counts, self.outbox, self.assigned = kafka, kafka.counts, self, True
         self.progress: dict[TP, Progress] = {}
+        self.quota = Quota()
 
     def base(self, _tp: TP) -> int:
         return 0

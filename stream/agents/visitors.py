@@ -60,6 +60,7 @@ class Visitors:
         part, rest, until = self.table.open(batch.tp.partition), None, time.perf_counter() + SLICE_S
         to = Open(batch, part, self._base(batch.tp))
         self._judging.judge_by(self._judging.editions(part).at(to.base + batch.start), to)
+        most = self._flow.quota.part_of(MAX_OUT_BYTES)
         for record in batch.records:
             if record.headers and is_switch(record.headers):
                 index = batch.records.index(record)
@@ -72,7 +73,7 @@ class Visitors:
                 self._events.take(record, to)
             except log.Unreadable as error:
                 raise unreadable(batch, record, error) from error
-            if (to.out_bytes > MAX_OUT_BYTES or time.perf_counter() > until) and record is not batch.records[-1]:
+            if (to.out_bytes > most or time.perf_counter() > until) and record is not batch.records[-1]:
                 batch, rest = batch.split(batch.records.index(record) + 1)
                 break
         progress = self._flow.progress[batch.tp]
@@ -95,9 +96,9 @@ class Visitors:
     def take_wakes(self, batch: Batch) -> tuple[RowPart[Visitor], Batch | None]:
         """Apply a batch of `wakes`, or so much of it as makes much; also returns what is left of it."""
         part, rest = self.table.open(batch.tp.partition), None
-        snapshots, out_bytes = [], 0
+        snapshots, out_bytes, most = [], 0, self._flow.quota.part_of(MAX_OUT_BYTES)
         for index, record in enumerate(batch.records):
-            if out_bytes > MAX_OUT_BYTES:
+            if out_bytes > most:
                 batch, rest = batch.split(index)
                 break
             try:

@@ -22,7 +22,8 @@ class Checkpoint:
 
     Strictly in this order, so that whatever the moment of a crash: a committed record's rows are in the changelog, and a row
     in the changelog has all its outputs in Kafka. What is repeated after a crash is skipped by the position in the row.
-    An idempotent aiokafka producer retries for ever: hence `limit_s`, for which Kafka may be silent but not slow.
+    An idempotent aiokafka producer retries for ever: hence `limit_s`, for which Kafka may be silent but not slow. It is not
+    silent before `told_until()`: it has told us to wait.
     """
 
     def __init__(
@@ -33,9 +34,11 @@ class Checkpoint:
         reach: Step,
         done: Done,
         limit_s: float,
+        told_until: Callable[[], float] = lambda: -inf,
     ) -> None:
         self._parts, self._append, self._commit, self._reach, self._done = parts, append, commit, reach, done
         self._limit_s, self._moved_at, self._long_at = limit_s, 0.0, inf
+        self._told_until = told_until
         self.written = 0
         """How often Kafka has acknowledged rows of checkpoints that last long: they go on."""
         self.lock = asyncio.Lock()
@@ -64,11 +67,15 @@ class Checkpoint:
         self.goes_on()
         self.written += self._moved_at > self._long_at
 
+    def lasts_long(self, now: float) -> bool:
+        """Tell whether one is being made that waits for a slow Kafka."""
+        return self.lock.locked() and now > self._long_at
+
     async def _while_it_goes_on(self, run: "asyncio.Task[bool]") -> bool:
         self.goes_on()
         self._long_at = self._moved_at + LONG_S
         while not run.done():
-            left_s = self._moved_at + self._limit_s - time.monotonic()
+            left_s = max(self._moved_at, self._told_until()) + self._limit_s - time.monotonic()
             if left_s <= 0:
                 run.cancel()
                 msg = f"Kafka has acknowledged nothing for {self._limit_s:g} s"

@@ -17,6 +17,7 @@ from stream.runtime.lanes import Message, Outbox
 from stream.runtime.partstore import PartStore
 from stream.runtime.positions import Positions
 from stream.runtime.producer import BatchProducer, partition_of
+from stream.runtime.quota import Quota
 from stream.runtime.watchdog import Stale, Watchdog
 from stream.runtime.work import Part, Position, Work
 
@@ -98,11 +99,12 @@ class Flow:
         self.checkpoints = 0
         self.watchdog = Watchdog(limit_s, lambda: self.consumer.heartbeat_at)
         self.changelogs = Changelogs(self.producer, self._ends, self.stores)
-        self.faults = Faults.of_environment()
+        self.faults, self.quota = Faults.of_environment(), Quota()
         self.checkpoint = Checkpoint(
-            self._parts, self._append, self._commit, self._reach, self._counted(done or _ignore), limit_s
+            self._parts, self._append, self._commit, self._reach, self._counted(done or _ignore), limit_s,
+            lambda: self.quota.until,
         )  # fmt: skip
-        self.outbox = Outbox(self.producer, self.watchdog.check, self.checkpoint.goes_on)
+        self.outbox = Outbox(self.producer, self.watchdog.check, self.checkpoint.goes_on, self.quota)
 
     @property
     def consumer(self) -> "BatchConsumer":
@@ -173,9 +175,12 @@ class Flow:
         return self.outbox.put(topic, partition_of(key, self.counts[topic]), [message])
 
     async def room(self, part: Part, limit: int) -> None:
-        """Wait while more than `limit` rows or cuts of a partition are unwritten, or too many outputs unacknowledged."""
+        """Wait while more than `limit` rows or cuts of a partition are unwritten, or too many outputs unacknowledged.
+
+        A quota makes both less.
+        """
         await self.faults.reach("applied")
-        while part.backlog > limit:
+        while part.backlog > self.quota.part_of(limit):
             await self.checkpoint.run()
         await self.outbox.room()
 

@@ -8,9 +8,10 @@ from typing import Any, NamedTuple
 from stream.runtime.fatal import die
 from stream.runtime.large import LARGE, Headers, compressing, fits, size_of
 from stream.runtime.producer import BatchProducer
+from stream.runtime.quota import Quota
 
 MAX_BYTES = 8 * 1024 * 1024
-"""How much may wait for its acknowledgement before nothing more is read."""
+"""How much may wait for its acknowledgement before nothing more is read, where no quota makes it less."""
 TURNS_TO_LEAVE = 6
 """Turns of the loop from a lane over aiokafka's accumulator and sender to the socket: each would wait for another batch to be
 applied."""
@@ -109,12 +110,19 @@ def _acknowledge(ack: "asyncio.Future[Any]", complete: list[asyncio.Future[None]
 
 
 class Outbox:
-    """The lanes of a worker. `guard` raises where this process should not send any more; `goes_on` hears of acknowledgements."""
+    """The lanes of a worker. `guard` raises where this process should not send any more; `goes_on` hears of acknowledgements.
+
+    `quota` says how much of `MAX_BYTES` may wait.
+    """
 
     def __init__(
-        self, producer: Callable[[], BatchProducer], guard: Callable[[], None], goes_on: Callable[[], None] = lambda: None
+        self,
+        producer: Callable[[], BatchProducer],
+        guard: Callable[[], None],
+        goes_on: Callable[[], None] = lambda: None,
+        quota: Quota | None = None,
     ) -> None:
-        self._producer, self._guard, self._goes_on = producer, guard, goes_on
+        self._producer, self._guard, self._goes_on, self._quota = producer, guard, goes_on, quota or Quota()
         self._lanes: dict[tuple[str, int], Lane] = {}
         self.waiting = 0
         """Bytes that are not acknowledged yet."""
@@ -134,10 +142,10 @@ class Outbox:
         return acknowledged
 
     async def room(self) -> None:
-        """Let what was put leave, and wait while more than `MAX_BYTES` wait for their acknowledgement."""
+        """Let what was put leave, and wait while too much waits for its acknowledgement."""
         for _ in range(TURNS_TO_LEAVE if self.waiting else 0):
             await asyncio.sleep(0)
-        while self.waiting > MAX_BYTES:
+        while self.waiting > self._quota.part_of(MAX_BYTES):
             self._freed.clear()
             await self._freed.wait()
 

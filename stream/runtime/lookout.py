@@ -54,6 +54,7 @@ class Lookout:
         if consumer is None:
             return Signs(now)
         thread, progress = consumer._thread, flow.progress.copy()
+        told = int(now) if now < flow.quota.until else 0
         return Signs(
             now,
             dead=thread.dead() or self._dead_sender(),
@@ -69,9 +70,10 @@ class Lookout:
             buffered=frozenset(TP(*tp) for tp in thread.buffered()),
             owes=flow.owes,
             checkpoints=flow.checkpoints,
-            at_work=(flow.checkpoint.written, flow.prepared),
+            at_work=(flow.checkpoint.written, flow.prepared, told if flow.checkpoint.lasts_long(now) else 0),
             unsent=flow.outbox.waiting,
             acknowledged=flow.outbox.acknowledged,
+            told=told,
         )
 
     def _dead_sender(self) -> str:

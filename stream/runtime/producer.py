@@ -1,7 +1,7 @@
 """The producer: idempotent, and able to send a record batch as it was put together."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aiokafka.producer.message_accumulator import BatchBuilder
 from faust.transport.drivers import aiokafka as driver
@@ -9,8 +9,12 @@ from faust.transport.drivers import aiokafka as driver
 from stream.runtime.fatal import die
 from stream.runtime.hangup import hangs_up
 from stream.runtime.murmur import murmur2
+from stream.runtime.quota import obeys
 from stream.runtime.reaching import reaching
 from stream.runtime.watchdog import Stale
+
+if TYPE_CHECKING:
+    from stream.runtime.flow import Flow
 
 Pair = tuple[bytes | None, bytes | None]
 COMPRESSION_NONE = 0
@@ -39,7 +43,8 @@ class BatchProducer(driver.Producer):
             await super().on_start()
         if self._producer is None:
             return  # asked to end meanwhile: the start is cancelled as soon as all has stopped
-        client, watchdog = hangs_up(self._producer).client, self.app.flow.watchdog  # type: ignore[attr-defined]  # every app of ours has one
+        flow: Flow = self.app.flow  # type: ignore[attr-defined]  # every app of ours has one
+        client, watchdog = hangs_up(self._producer).client, flow.watchdog
         send = client.send
 
         async def watched(node: Any, request: Any, **how: Any) -> Any:
@@ -51,6 +56,7 @@ class BatchProducer(driver.Producer):
             return await send(node, request, **how)
 
         client.send = watched
+        obeys(self._producer, flow.quota)  # looked at behind the wait, not before
 
     async def send_many(
         self, topic: str, partition: int, records: Iterable[Pair], at_ms: int, *, whole: bool = False

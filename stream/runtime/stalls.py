@@ -23,8 +23,9 @@ class Signs:
     the group answered last (0: never yet). `life` counts the assignments. `restored` changes while a recovery goes on.
     `fetched` says when each partition that runs was last answered, `ends` where Kafka said that it ends, `applied` how far it
     is applied, `buffered` which of them wait in memory. `owes` tells whether a checkpoint has something to do, `checkpoints`
-    counts them, `at_work` changes while something that takes long goes on: a checkpoint whose rows Kafka acknowledges, a ruleset
-    that is prepared. `unsent` is what Kafka has not acknowledged, `acknowledged` counts what it has.
+    counts them, `at_work` changes while something that takes long goes on: a checkpoint whose rows Kafka acknowledges or that
+    it told to wait, a ruleset that is prepared. `unsent` is what Kafka has not acknowledged, `acknowledged` counts what it has,
+    `told` changes while it has told us to wait.
     """
 
     now: float
@@ -44,6 +45,7 @@ class Signs:
     at_work: Hashable = 0
     unsent: int = 0
     acknowledged: int = 0
+    told: Hashable = 0
 
 
 class Stalls:
@@ -109,5 +111,5 @@ class Stalls:
         return f"no checkpoint has ended for {waited:.0f} s" if signs.owes and waited > LIMIT_S else None
 
     def _outputs(self, signs: Signs) -> str | None:
-        waited = self._still("outputs", (signs.unsent > 0, signs.acknowledged), signs.now)
+        waited = self._still("outputs", (signs.unsent > 0, signs.acknowledged, signs.told), signs.now)
         return f"Kafka has acknowledged no output for {waited:.0f} s" if signs.unsent and waited > LIMIT_S else None

@@ -34,6 +34,7 @@ from stream.runtime.fatal import Misfit
 from stream.runtime.lanes import Message
 from stream.runtime.partstore import PartStore
 from stream.runtime.producer import partition_of
+from stream.runtime.quota import Quota
 from stream.runtime.rows import RowTable
 from stream.runtime.ticks import Progress
 from stream.runtime.topics import DEAD_LETTER_BYTES, RECORD_BYTES
@@ -54,7 +55,7 @@ class Flow:
         self.progress: dict[TP, Progress] = {}
         self.outbox = self
         self.sent: list[tuple[str, int, Message]] = []
-        self.assigned, self.prepared = True, 0
+        self.assigned, self.prepared, self.quota = True, 0, Quota()
         self.bases: dict[TP, int] = {}
 
     def base(self, tp: TP) -> int:

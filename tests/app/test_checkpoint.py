@@ -132,6 +132,15 @@ async def test_kafka_that_is_slow_but_goes_on_is_waited_for() -> None:
     assert await running
 
 
+async def test_kafka_that_said_to_wait_is_not_silent_before_that_and_may_be_for_the_limit_behind_it() -> None:
+    kafka, part, limit_s = Kafka(), Part(), 0.05
+    began = time.monotonic()
+    checkpoint = Checkpoint(lambda: [part], kafka.append, kafka.commit, kafka.reach, kafka.done, limit_s, lambda: began + 0.3)
+    with pytest.raises(Died, match=r"acknowledged nothing for 0\.05 s"):
+        await checkpoint.run()
+    assert 0.35 <= time.monotonic() - began < 3
+
+
 @pytest.mark.parametrize(("long_s", "seen"), [(0.0, 2), (60.0, 0)])
 async def test_of_a_checkpoint_that_lasts_long_it_is_seen_that_its_rows_are_written(
     monkeypatch: pytest.MonkeyPatch, long_s: float, seen: int

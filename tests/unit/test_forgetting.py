@@ -18,6 +18,7 @@ from stream.domain.visitor import Visitor, is_forgotten, seems_forgotten
 from stream.intake import Intake
 from stream.lookups import Lookups
 from stream.ops.metrics import Metrics
+from stream.runtime.quota import Quota
 from stream.runtime.rows import RowTable
 from stream.runtime.ticks import Progress
 from tests.app.test_partstore import store
@@ -120,7 +121,7 @@ class Worker:
         self.first, self.failing, self.assigned = first, 0, True
         flow: Any = SimpleNamespace(
             running={EVENTS, TP("people", 0)}, progress={EVENTS: self.progress}, beginnings=self.beginnings,
-            base=lambda _: 0,
+            base=lambda _: 0, quota=Quota(),
         )  # fmt: skip
         self.flow = flow
         table = RowTable(lambda: self.kept, "log", visitor.decode, visitor.encode)

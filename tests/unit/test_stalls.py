@@ -52,6 +52,9 @@ def _story(step: Callable[[int], dict[str, Any]], seconds: int = 2 * HOUR_S) -> 
         pytest.param(
             lambda now: {"unsent": 100 * now, "acknowledged": 5}, "acknowledged no output", id="ticks that never arrive"
         ),
+        pytest.param(
+            lambda now: {"unsent": 10, "told": min(now, 9)}, "no output", id="silence behind a wait that a quota asked for"
+        ),
     ],
 )
 def test_a_hang_is_told_within_a_minute(step: Callable[[int], dict[str, Any]], reason: str) -> None:
@@ -81,6 +84,9 @@ def test_a_hang_is_told_within_a_minute(step: Callable[[int], dict[str, Any]], r
             lambda now: {"owes": True, "ends": {A: 10**6}, "at_work": now // 30}, id="a checkpoint of hours that goes on"
         ),
         pytest.param(lambda now: {"unsent": 10, "acknowledged": now // 30}, id="always something under way"),
+        pytest.param(
+            lambda now: {"unsent": 10, "told": now % 100 and now}, id="a quota that makes it wait"
+        ),
         pytest.param(lambda now: {"dead": "the fetcher"} if now % 60 < 3 else {}, id="a part that is being replaced"),
         pytest.param(lambda now: {"applied": {}, "fetched": {}, "ends": {}}, id="more workers than partitions"),
     ],
