@@ -1,6 +1,6 @@
 """Who a person is: merged traits, company, fit and grade. Changes with what is told, not with time."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from stream.domain import scoring
@@ -26,7 +26,7 @@ class Profile:
         self.members, self.rules = members, rules
         self.group = self._newest_group()
         self.company = self._newest_company()
-        self.traits = self._merged_traits()
+        self.traits = _merged([m.state.traits for m in members])
         self.conditions = rules.fitting.of(self)
         found = rules.fitting.found.get(self.conditions) or remember(rules.fitting.found, self.conditions, self._found())
         self.fits, self.fit, self.grade, self.fit_rows = found
@@ -137,26 +137,33 @@ class Profile:
         return max(named, key=_named).kind if named else None
 
     def _newest_group(self) -> tuple[str, GroupCall] | None:
+        """Return the group named last, with what all members were told of it."""
         groups = [group for m in self.members if m.state.groups and (group := m.state.group()) is not None]
-        return max(groups, key=lambda group: (group[1].t, group[1].stamp), default=None)
+        if len(groups) < 2:  # nearly everybody's
+            return groups[0] if groups else None
+        id_, newest = max(groups, key=lambda group: (group[1].t, group[1].stamp))
+        calls = [call for m in self.members if (call := m.state.groups.get(id_)) is not None]
+        return id_, newest if len(calls) == 1 else GroupCall(newest.t, _merged([call.traits for call in calls]), newest.stamp)
 
     def _newest_company(self) -> Company | None:
         known = [m.state for m in self.members if m.state.company is not None]
         newest = max(known, key=lambda state: (state.company_t, state.company_stamp), default=None)
         return newest.company if newest is not None else None
 
-    def _merged_traits(self) -> dict[str, Trait]:
-        merged: dict[str, Trait] = {}
-        for member in self.members:
-            for path, trait in member.state.traits.items():
-                known = merged.get(path)
-                if known is None or (trait.t, trait.stamp) > (known.t, known.stamp):
-                    merged[path] = trait
-        return merged
-
     def _name_of(self, domain: str) -> str:
         companies = (m.state.company for m in self.members)
         return next((c.name for c in companies if c is not None and c.domain.lower() == domain and c.name), domain)
+
+
+def _merged(told: Iterable[dict[str, Trait]]) -> dict[str, Trait]:
+    """Return of each leaf what was told of it last: the newest event time, among equals the later in the log."""
+    merged: dict[str, Trait] = {}
+    for leaves in told:
+        for path, trait in leaves.items():
+            known = merged.get(path)
+            if known is None or (trait.t, trait.stamp) > (known.t, known.stamp):
+                merged[path] = trait
+    return merged
 
 
 def _named(member: Identity) -> tuple[int, int]:

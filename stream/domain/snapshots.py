@@ -10,7 +10,7 @@ from stream.domain.membership import Membership
 from stream.domain.person import Identity, Person
 from stream.domain.restoring import hear_again
 from stream.domain.rows import Rows
-from stream.domain.state import State
+from stream.domain.state import State, Trait
 
 
 class Snapshots:
@@ -109,13 +109,10 @@ def _news(new: State, old: State, offset: int) -> tuple[bool, bool]:
     told = len(new.traits) != len(old.traits)  # what is gone
     if new.groups or old.groups:
         told = told or list(new.groups) != list(old.groups)  # and who was named last
-    for path, trait in new.traits.items():
-        known = old.traits.get(path)
-        same = known is not None and known.t == trait.t and known.value == trait.value
-        trait.stamp = known.stamp if same and known is not None else here
-        told = told or not same
+    told = _stamp(new.traits, old.traits, here) or told
     for id_, call in new.groups.items():
         before = old.groups.get(id_)
+        _stamp(call.traits, {} if before is None else before.traits, here)
         call.stamp = here if before is None or before.t != call.t else before.stamp
         told = told or before != call
     same_company = (new.company, new.company_t) == (old.company, old.company_t)
@@ -127,3 +124,14 @@ def _news(new: State, old: State, offset: int) -> tuple[bool, bool]:
     if new.outcomes is not None:
         outcomes.stamp(new.outcomes, old.outcomes, here)
     return told or not (same_company and same_account), new.times != old.times
+
+
+def _stamp(new: dict[str, Trait], old: dict[str, Trait], here: int) -> bool:
+    """Stamp the leaves that are told anew; tell whether there are any."""
+    told = False
+    for path, trait in new.items():
+        known = old.get(path)
+        same = known is not None and known.t == trait.t and known.value == trait.value
+        trait.stamp = known.stamp if same and known is not None else here
+        told = told or not same
+    return told

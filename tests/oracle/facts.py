@@ -98,7 +98,8 @@ def account(person: Person, rules: Rules, at: int) -> dict[str, Any] | None:
     """Return the account: of a group, else of a business e-mail, else of an address; what is too old at `at` names none."""
     group = person.group()
     if group is not None and rules.counts(group.t, at):
-        return {"id": f"account:group:{ids.cleaned(group.body['groupId'])}"}
+        id_, told = ids.cleaned(group.body["groupId"]), person.group_traits()
+        return {"id": f"account:group:{id_}", "name": told.get("name", id_), "domain": told.get("domain")}
     business = [mail for mail in person.named("email") if ids.email_kind(mail) == "business"]
     if business and rules.counts(person.named_at("email", business[-1]), at):
         domain = business[-1].partition("@")[2]

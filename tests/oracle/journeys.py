@@ -178,7 +178,7 @@ class Writer:
     def event(self) -> dict[str, Any]:
         """Return one event without times."""
         kinds = [self.page, self.track, self.identify, self.crm, self.by_lead, self.alias, self.group, self.junk]
-        weights = [30, 30, 14, 8, 5, 3, 3 if self.groups else 0, 2]
+        weights = [30, 30, 14, 8, 5, 3, 9 if self.groups else 0, 2]
         if self.mood == "crm":
             weights = [10, 20, 14, 40, 5, 3, 0, 0]
         event = self.rng.choices(kinds, weights)[0]()
@@ -359,8 +359,10 @@ class Writer:
     def group(self) -> dict[str, Any]:
         """Return a word on the company."""
         rng = self.rng
-        event = {"type": "group", "groupId": rng.choice(["g1", 7, "null"]), "anonymousId": rng.choice(COOKIES)}
-        return self.user(event) | {"traits": {"name": "Acme", "industry": rng.choice(["oil", "retail"])}}
+        event: dict[str, Any] = {"type": "group", "groupId": rng.choice(["g1", 7, "null"]), "anonymousId": rng.choice(COOKIES)}
+        told: dict[str, Any] = rng.choice([{}, {"industry": "oil"}, {"industry": rng.choice(["oil", "retail", None])}])
+        told |= rng.choice([{}, {"name": rng.choice(["Acme", "Acme Ltd", None])}, {"domain": "acme.example"}])
+        return (self.user(event) if rng.random() < 0.5 else event) | {"traits": told}
 
     def junk(self) -> dict[str, Any]:
         """Return an event with ids that do not exist beside one that does."""

@@ -141,15 +141,11 @@ class Person:
 
     def traits(self) -> dict[str, Any]:
         """Return merged traits by leaf path, the newest group's company traits where the person's own are missing."""
-        newest = self.group()
         merged: dict[str, Any] = {}
-        told: dict[str, Any] = {}
         for event in sorted(self.deeds(), key=lambda event: (event.t, event.line)):
             merged |= event.traits
-            if newest is not None and event.group == newest.group:
-                told |= {f"company.{path}": v for path, v in ids.leaves(event.body.get("traits") or {}).items()}
         merged = {path: value for path, value in merged.items() if value is not None}
-        return {path: value for path, value in told.items() if value is not None} | merged
+        return {f"company.{path}": value for path, value in self.group_traits().items()} | merged
 
     def company(self) -> dict[str, Any] | None:
         """Return the company behind the newest address that resolved."""
@@ -159,6 +155,15 @@ class Person:
     def group(self) -> Event | None:
         """Return the newest event that told the account."""
         return self.newest([event for event in self.deeds() if event.group])
+
+    def group_traits(self) -> dict[str, Any]:
+        """Return what was told of that account, by leaf path, whichever identity told it."""
+        newest = self.group()
+        told: dict[str, Any] = {}
+        for event in sorted(self.deeds(), key=lambda event: (event.t, event.line)):
+            if newest is not None and event.group == newest.group:
+                told |= ids.leaves(event.body.get("traits") or {})
+        return {path: value for path, value in told.items() if value is not None}
 
     def named(self, kind: str) -> list[str]:
         """Return the values of one kind, the one named by the newest event last."""

@@ -42,6 +42,16 @@ def test_of_groups_named_at_one_ms_the_last_applied_is_the_account(calls: list[E
     assert log.facts[-1]["data"]["account"]["id"] == f"account:group:{newest}"
 
 
+@pytest.mark.parametrize("order", [("anon::a", USER), (USER, "anon::a")])
+def test_of_what_two_identities_told_of_a_group_at_one_ms_the_later_in_the_log_counts(order: tuple[str, str]) -> None:
+    linked = happened("page", USER, START, links=("anon::a",))
+    calls = [happened("page", node, START + 10, group=Group("g", {"name": node})) for node in order]
+    again = happened("page", order[0], START + 11, group=Group("g"))
+    log = facts_of(linked, *calls, again, big(20))
+    assert log.document(USER, START + 20)["account"]["name"] == order[1]
+    assert log.facts[-1]["data"]["account"]["name"] == order[1]
+
+
 def test_a_trait_that_had_to_leave_is_gone_at_once() -> None:
     """Told late, a large one pushes out the two oldest, itself among them."""
     told = happened("page", USER, START + 4, traits={"title": "t" * 100})

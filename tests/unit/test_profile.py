@@ -86,6 +86,35 @@ def test_group_traits_stand_in_for_missing_company_traits(own: dict[str, Trait],
 
 
 @pytest.mark.parametrize(
+    ("cookie", "user", "expected"),
+    [
+        pytest.param({}, {"industry": Trait("oil", 1)}, "oil", id="what one said, another need not say again"),
+        pytest.param({"industry": Trait("oil", 1)}, {}, "oil", id="whoever named it last"),
+        pytest.param({"industry": Trait("oil", 2)}, {"industry": Trait("retail", 1)}, "oil", id="the newest event time"),
+        pytest.param({"industry": Trait("oil", 1)}, {"industry": Trait(None, 2)}, None, id="null deletes"),
+        pytest.param(
+            {"industry": Trait("oil", 1, None, 7)}, {"industry": Trait("retail", 1, None, 5)}, "oil",
+            id="equal times: the later in the log",
+        ),
+    ],
+)  # fmt: skip
+def test_traits_of_a_group_merge_over_the_members_that_named_it(
+    cookie: dict[str, Trait], user: dict[str, Trait], expected: Any
+) -> None:
+    named = {"old": GroupCall(1, traits(1, size="small")), "g42": GroupCall(4, user)}
+    who = profile(
+        member("anon::a", groups={"g42": GroupCall(2, cookie)}),
+        member("user::1", groups=named),
+        member("anon::b", groups={"old": GroupCall(3, traits(3, industry="wine"))}),
+    )
+
+    assert who.trait("company.industry") == expected
+    assert who.trait("company.size") is None
+    assert (who.account() or {})["id"] == "account:group:g42"
+    assert who.claims()[0].told_at == 4
+
+
+@pytest.mark.parametrize(
     ("members", "key", "expected"),
     [
         pytest.param([member("user::1")], "company.known", False, id="nobody knows a company"),
@@ -192,7 +221,7 @@ def test_among_equal_times_the_later_in_the_log_counts() -> None:
     for stamps in ((5, 4), (4, 5)):
         newest = "One" if stamps[0] > stamps[1] else "Two"
         for who, stamp in zip((one, two), stamps, strict=True):
-            who.named_stamp = who.state.company_stamp = who.state.groups["g42"].stamp = stamp
+            who.named_stamp = who.state.company_stamp = who.state.groups["g42"].traits["name"].stamp = stamp
 
         told = profile(one, two)
 
