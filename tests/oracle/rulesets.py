@@ -183,7 +183,9 @@ def tags(rng: Random) -> str:
     text += '\n[tags.everything]\nmatch = { type = "*" }\n'
     if rng.random() < 0.7:
         text += f'\n[tags.topics]\nfrom = "properties.topics"\nhalf_life = "{rng.choice(HALF_LIVES)}"\n'
-        text += 'match = { type = ["page", "track"] }\n' if rng.random() < 0.5 else ""
+        if rng.random() < 0.5:
+            text += 'match = { type = ["screen", "track"] }\n'
+            text += '\n[tags.elsewhere]\nfrom = "properties.topics"\nhalf_life = "5h"\n'
     return text
 
 

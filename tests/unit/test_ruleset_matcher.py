@@ -157,6 +157,8 @@ FADES: list[tuple[str, str, dict[str, Any], float]] = [
     ("whatever the file says first", MORE + TOPICS, {"topics": "pricing", "more": "pricing"}, 3),
     ("the second counts where the first is silent", TOPICS + MORE, {"more": "pricing"}, 3),
     ("that of the first, whoever names it", NONE + TOPICS + MORE, {"url": "/pricing", "more": "pricing"}, 7),
+    ("also where only the second does", NONE + TOPICS + MORE, {"more": "pricing"}, 7),
+    ("also where that stands above", TOPICS + MORE + NONE, {"more": "pricing"}, 7),
 ]
 
 

@@ -46,8 +46,8 @@ class Matcher:
         self._behaviours = [(columns.mask(pairs), behaviour) for pairs, behaviour in behaviours]
         self._tags = [(columns.mask(tag.pairs), tag) for tag in tags]
         self._sources = [(columns.mask(rule.pairs), (reader(rule.key), rule.half_life_ms)) for rule in sources]
-        self._own = {tag.name: tag.half_life_ms for _, tag in self._tags if tag.half_life_ms is not None}
-        self._default = self._sources[0][1][1] if self._sources else default_half_life_ms
+        default_ms = self._sources[0][1][1] if self._sources else default_half_life_ms
+        self._half_lives = {tag.name: default_ms if tag.half_life_ms is None else tag.half_life_ms for _, tag in self._tags}
         self._plans: dict[int, Plan] = {}
         self._named: dict[tuple[int, Given], Match] = {}
         self._shapes: dict[tuple[Any, ...], int] = {}
@@ -119,7 +119,7 @@ class Matcher:
         if behaviour is not None:
             tags = tuple(tag for needs, tag in self._tags if needs & mask == needs)
             sources = tuple(source for needs, source in self._sources if needs & mask == needs)
-        topics = tuple(Topic(tag.name, self._own.get(tag.name, self._default)) for tag in tags)
+        topics = tuple(Topic(tag.name, self._half_lives[tag.name]) for tag in tags)
         plan = Plan(Match(where, behaviour, topics), tags, sources)
         if len(self._plans) >= REMEMBERED:
             self._plans.clear()
@@ -136,14 +136,14 @@ class Matcher:
         return match
 
     def _topics(self, plan: Plan, given: Given) -> tuple[Topic, ...]:
-        """Join the explicit tags and those of the `from` rules; of two rules the first says how a tag fades."""
-        half_lives = {tag.name: self._default for tag in plan.tags}
+        """Join the explicit tags and those of the `from` rules; of two that name any other the first says how it fades."""
+        half_lives = {tag.name: self._half_lives[tag.name] for tag in plan.tags}
         for (_, half_life_ms), texts in zip(plan.sources, given, strict=True):
             for text in texts:
                 name = text.strip().lower() if isinstance(text, str) else ""
                 if 1 <= len(name) <= LONGEST_TAG:
-                    half_lives.setdefault(name, half_life_ms)
-        return tuple(Topic(name, self._own.get(name, half_life_ms)) for name, half_life_ms in half_lives.items())
+                    half_lives.setdefault(name, self._half_lives.get(name, half_life_ms))
+        return tuple(Topic(name, half_life_ms) for name, half_life_ms in half_lives.items())
 
 
 def _texts(value: Any) -> tuple[Any, ...]:
