@@ -54,7 +54,8 @@ class Copy:
             return self._survivor(key)
         identity = self._row(b"i:" + key.encode())
         if identity is None and key.startswith(LEAD_NODE):
-            return self._survivor(key.removeprefix(LEAD_NODE))
+            id_ = key.removeprefix(LEAD_NODE)
+            return self._survivor(id_) if LEAD_ID.fullmatch(id_) is not None else None
         known = None if identity is None else _identity(identity)
         return None if known is None or known.shared or not known.person else self._survivor(known.person)
 

@@ -162,7 +162,7 @@ class Erasures:
             return (person, self._nodes(person)) if person is not None and known else (None, [])
         identity = self.rows.identity(id_)
         if kind_of(id_) == "lead":
-            person = self.rows.person(value_of(id_))
+            person = self.rows.lead(value_of(id_))
         else:
             person = None if identity is None or identity.shared else self.rows.person(identity.person)
         return (None, [id_]) if person is None else (person, self._nodes(person, id_))

@@ -38,7 +38,7 @@ def person(people: People, key: str, now: int) -> dict[str, Any] | None:
     rows = copy.fold(found).rows
     members = [rows.identity(node) or Identity(node) for node in found.members]
     return {
-        "lead": asking.lead(people, found.id, now),
+        "lead": asking.lead(people, found.id, now) if found.identified else None,
         "person": _person(found),
         "identities": [_identity(one) for one in members],
     }

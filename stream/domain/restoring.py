@@ -33,9 +33,11 @@ def hear_again(leads: Leads, person: Person, snap: Snapshot) -> None:
 
 
 def _obey_again(leads: Leads, told: Told) -> None:
-    identity = leads.rows.identity(told.node)
-    whose = value_of(told.node) if kind_of(told.node) == "lead" else "" if identity is None else identity.person
-    person = leads.rows.person(whose)
+    if kind_of(told.node) == "lead":
+        person = leads.rows.lead(value_of(told.node))
+    else:
+        identity = leads.rows.identity(told.node)
+        person = None if identity is None else leads.rows.person(identity.person)
     if person is not None:
         _hold(leads, person, told)
 

@@ -68,6 +68,10 @@ class Rows(OwnRows):
             known = self.stub(known.into)
         return known
 
+    def lead(self, id_: str) -> Person | None:
+        """Return whom a lead id means that somebody gave; `~node`, the id of who is no lead yet, means nobody."""
+        return None if id_.startswith("~") else self.person(id_)
+
     def persons(self) -> Iterator[Person]:
         """Return every person that was not merged away."""
         ids = [key[2:].decode() for key in self.stored if key.startswith(b"p:")]

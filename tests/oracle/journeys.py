@@ -346,7 +346,7 @@ class Writer:
         """Return something done by a lead id, perhaps one that nobody has yet."""
         rng = self.rng
         names = ["user::1", "user::2", "user::u-3", "email::buyer@acme.example", "email::me@gmail.com", "crm::00Q7"]
-        outside = [{"type": "lead", "id": lead_id(rng.choice(names))}]
+        outside = [{"type": "lead", "id": rng.choice([*map(lead_id, names), *(f"~anon::{cookie}" for cookie in COOKIES[:2])])}]
         if rng.random() < 0.3:
             outside.append({"type": "email", "id": "buyer@acme.example"})
         event = {"type": "track", "event": rng.choice(TRACKS), "context": {"externalIds": outside}}
