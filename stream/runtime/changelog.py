@@ -5,8 +5,10 @@ import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Protocol
 
+from aiokafka.errors import KafkaError
 from faust.types import TP
 
+from stream.runtime import refusals
 from stream.runtime.fatal import SecondWriter
 from stream.runtime.producer import BatchProducer
 from stream.runtime.work import Work
@@ -46,8 +48,12 @@ class Changelogs:
             if work.atomic and len(sent) != 1:
                 msg = f"a cut of {topic} needs {len(sent)} record batches: it must be one"
                 raise ValueError(msg)
-            for acknowledged, count in sent:
-                self._follow(work.changelog, (await acknowledged).offset, count)
+            for acknowledged, count, size in sent:
+                try:
+                    at = await acknowledged
+                except KafkaError as cause:
+                    raise refusals.of_sending(cause, topic, partition, size()) from cause
+                self._follow(work.changelog, at.offset, count)
                 goes_on()
 
     def _follow(self, tp: TP, offset: int, count: int) -> None:

@@ -10,7 +10,7 @@ from faust.types import TP
 from mode import Service
 
 from stream.runtime.changelog import CHECK_S
-from stream.runtime.fatal import SecondWriter, die
+from stream.runtime.fatal import Misfit, SecondWriter, die
 from stream.runtime.flow import Flow
 from stream.runtime.work import Part
 
@@ -78,7 +78,7 @@ class Duties(Service):
                 return
             try:
                 await self._flow.consumer.check_membership()
-            except KafkaError as cause:
+            except (KafkaError, Misfit) as cause:
                 die(cause)
 
     def _owned(self) -> set[TP]:

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+from stream.runtime import refusals
 from stream.runtime.fatal import die
 from stream.runtime.large import LARGE, Headers, compressing, fits, size_of
 from stream.runtime.producer import BatchProducer
@@ -96,17 +97,16 @@ class Lane:
         batch._relative_offset = count
         batch.close()
         sent = await self._producer()._ensure_producer().send_batch(batch, self._topic, partition=self._partition)
-        sent.add_done_callback(lambda ack: _acknowledge(ack, complete))
+        sent.add_done_callback(lambda ack: self._acknowledge(ack, batch, complete))
 
-
-def _acknowledge(ack: "asyncio.Future[Any]", complete: list[asyncio.Future[None]]) -> None:
-    if ack.cancelled():
-        return  # the loop is closing; nobody waits any more
-    if (cause := ack.exception()) is not None:
-        die(cause)
-    for acknowledged in complete:
-        if not acknowledged.done():
-            acknowledged.set_result(None)
+    def _acknowledge(self, ack: "asyncio.Future[Any]", batch: Any, complete: list[asyncio.Future[None]]) -> None:
+        if ack.cancelled():
+            return  # the loop is closing; nobody waits any more
+        if (cause := ack.exception()) is not None:
+            die(refusals.of_sending(cause, self._topic, self._partition, batch.size()))
+        for acknowledged in complete:
+            if not acknowledged.done():
+                acknowledged.set_result(None)
 
 
 class Outbox:

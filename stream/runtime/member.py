@@ -9,6 +9,8 @@ from aiokafka.errors import KafkaError
 from aiokafka.protocol.group import LeaveGroupRequest
 from faust.transport.drivers import aiokafka as driver
 
+from stream.runtime import refusals
+
 log = logging.getLogger(__name__)
 LEAVE_S = 5.0
 
@@ -92,4 +94,8 @@ class Member(driver.AIOKafkaConsumerThread):
         await self.call_thread(self._check_membership)
 
     async def _check_membership(self) -> None:
-        cast("Any", self._ensure_consumer()._coordinator).check_errors()
+        coordinator = cast("Any", self._ensure_consumer()._coordinator)
+        try:
+            coordinator.check_errors()
+        except KafkaError as cause:
+            raise refusals.of_joining(cause, coordinator.group_id, coordinator._session_timeout_ms) from cause

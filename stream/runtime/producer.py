@@ -1,6 +1,6 @@
 """The producer: idempotent, and able to send a record batch as it was put together."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from aiokafka.producer.message_accumulator import BatchBuilder
@@ -60,8 +60,8 @@ class BatchProducer(driver.Producer):
 
     async def send_many(
         self, topic: str, partition: int, records: Iterable[Pair], at_ms: int, *, whole: bool = False
-    ) -> list[tuple[Any, int]]:
-        """Send records to one partition in order, `whole` in as few batches as fit; return [(acknowledgement, count)]."""
+    ) -> list[tuple[Any, int, Callable[[], int]]]:
+        """Send records to one partition in order, `whole` in as few batches as fit; return [(acknowledgement, count, bytes)]."""
         kafka, acks, rest = self._ensure_producer(), [], iter(records)
         record = next(rest, None)
         while record is not None:
@@ -72,7 +72,7 @@ class BatchProducer(driver.Producer):
                 record = next(rest, None)
             batch._relative_offset = count
             batch.close()
-            acks.append((await kafka.send_batch(batch, topic, partition=partition), count))
+            acks.append((await kafka.send_batch(batch, topic, partition=partition), count, batch.size))
         return acks
 
     async def flush(self) -> None:

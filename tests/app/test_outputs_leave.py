@@ -152,6 +152,6 @@ async def test_a_cut_is_one_batch_however_long(broker: Broker) -> None:
     producer: Any = broker
     rows = [(str(number).encode(), bytes(1000)) for number in range(500)]
     sent = await BatchProducer.send_many(producer, "rows", 0, rows, 0, whole=True)
-    assert [count for _, count in sent] == [500]
+    assert [count for _, count, _ in sent] == [500]
     await asyncio.sleep(0.01)
     assert broker.requests[0]["rows"] > 500_000

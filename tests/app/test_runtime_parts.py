@@ -1,11 +1,12 @@
 """Lanes, open partitions, cuts, changelogs, the watchdog: each alone."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from aiokafka.errors import InconsistentGroupProtocolError, InvalidSessionTimeoutError, MessageSizeTooLargeError
 from faust.types import TP
 
 from stream.domain.ownrows import CUT_BYTES
@@ -13,9 +14,10 @@ from stream.runtime import lanes
 from stream.runtime.atomic import AtomicTable
 from stream.runtime.batches import Batch
 from stream.runtime.changelog import Changelogs
-from stream.runtime.fatal import SecondWriter
+from stream.runtime.fatal import Misfit, SecondWriter
 from stream.runtime.faults import Fault, Faults
 from stream.runtime.lanes import Message, Outbox
+from stream.runtime.member import Member
 from stream.runtime.producer import Pair
 from stream.runtime.rows import RowTable
 from stream.runtime.watchdog import Stale, Watchdog
@@ -33,6 +35,7 @@ class Kafka:
         self.size, self.offset = size, offset
         self.batches: list[list[tuple[Any, ...]]] = []
         self.pending: list[asyncio.Future[Any]] = []
+        self.refusal: Exception | None = None
 
     def _ensure_producer(self) -> "Kafka":
         return self
@@ -46,7 +49,7 @@ class Kafka:
             kept.append((at, key, value, headers))
             return True
 
-        return SimpleNamespace(_builder=SimpleNamespace(append=append), close=lambda: None, kept=kept)
+        return SimpleNamespace(_builder=SimpleNamespace(append=append), close=lambda: None, size=lambda: 900, kept=kept)
 
     async def send_batch(self, batch: Any, topic: str, partition: int) -> "asyncio.Future[Any]":
         self.batches.append([(topic, partition), *batch.kept])
@@ -62,14 +65,17 @@ class Kafka:
         _at: int,
         *,
         whole: bool,  # noqa: ARG002 - one size for all
-    ) -> list[tuple[Any, int]]:
+    ) -> list[tuple[Any, int, Callable[[], int]]]:
         pieces = [list(rows[i : i + self.size]) for i in range(0, len(rows), self.size)]
         acks = []
         for piece in pieces:
             done: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-            done.set_result(SimpleNamespace(offset=self.offset))
+            if self.refusal is None:
+                done.set_result(SimpleNamespace(offset=self.offset))
+            else:
+                done.set_exception(self.refusal)
             self.offset += len(piece)
-            acks.append((done, len(piece)))
+            acks.append((done, len(piece), lambda: 1200))
         return acks
 
 
@@ -111,6 +117,47 @@ async def test_a_message_that_cannot_be_sent_ends_the_process(monkeypatch: pytes
     await turn()
     assert [str(cause) for cause in died] == ["refused"]
     box.stop()
+
+
+TOO_LOW = "max.message.bytes of t is too low: `leadstream topics --check` says what it should be; set it there"
+
+
+async def test_what_a_topic_refuses_for_its_size_names_topic_size_and_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    died: list[BaseException] = []
+    monkeypatch.setattr(lanes, "die", died.append)
+    kafka = Kafka()
+    box = outbox(kafka)
+    box.put("t", 3, [Message(b"1", b"a")])
+    await turn()
+    kafka.pending[0].set_exception(MessageSizeTooLargeError())
+    await turn()
+    assert [str(cause) for cause in died] == [f"Kafka takes no 900 bytes into t-3: {TOO_LOW}"]
+    assert isinstance(died[0], Misfit)
+    box.stop()
+
+
+async def test_rows_that_a_changelog_refuses_for_their_size_are_told_alike() -> None:
+    kafka = Kafka()
+    kafka.refusal = MessageSizeTooLargeError()
+    with pytest.raises(Misfit, match=r"^Kafka takes no 1200 bytes into log-0: max\.message\.bytes of log is too low"):
+        await changelogs(kafka, store()).append(Work(LOG, rows=[[(b"a", b"1")]]))
+
+
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [
+        (InvalidSessionTimeoutError(), "Kafka takes no LEADSTREAM_SESSION_TIMEOUT=40m: set one between its group.min.session"),
+        (InconsistentGroupProtocolError(), "in the group crm is a consumer that is no worker: stop it"),
+    ],
+)
+async def test_a_group_that_lets_no_worker_in_names_the_setting(error: Exception, says: str) -> None:
+    def refuse() -> None:
+        raise error
+
+    coordinator = SimpleNamespace(check_errors=refuse, group_id="crm", _session_timeout_ms=2_400_000)
+    member: Any = SimpleNamespace(_ensure_consumer=lambda: SimpleNamespace(_coordinator=coordinator))
+    with pytest.raises(Misfit, match=f"^{says}"):
+        await Member._check_membership(member)
 
 
 async def test_a_worker_that_stood_still_sends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
