@@ -5,10 +5,16 @@ A start anew changes nothing, so a worker ends with exit code 2; docs/for-ops.md
 
 from datetime import timedelta
 
-from aiokafka.errors import InconsistentGroupProtocolError, InvalidSessionTimeoutError, MessageSizeTooLargeError
+from aiokafka.errors import (
+    InconsistentGroupProtocolError,
+    InvalidSessionTimeoutError,
+    InvalidTimestampError,
+    MessageSizeTooLargeError,
+)
 
 from stream.durations import format_duration
 from stream.runtime.fatal import Misfit
+from stream.runtime.topics import ANY_AGE
 from stream.settings import PREFIX
 
 
@@ -18,6 +24,11 @@ def of_sending(cause: BaseException, topic: str, partition: int, size: int) -> B
         return Misfit(
             f"Kafka takes no {size} bytes into {topic}-{partition}: max.message.bytes of {topic} is too low: "
             "`leadstream topics --check` says what it should be; set it there"
+        )
+    if isinstance(cause, InvalidTimestampError):
+        return Misfit(
+            f"Kafka takes no record of that age into {topic}-{partition}: message.timestamp.before.max.ms (or .after.max.ms) of "
+            f"{topic} is too low: `leadstream topics --check` says what it should be; set it there, {ANY_AGE} allows all"
         )
     return cause
 

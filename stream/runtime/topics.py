@@ -28,8 +28,14 @@ SEGMENT = timedelta(hours=24)
 MAX_COMPACTION_LAG = timedelta(hours=48)
 """After so long a compacted segment is closed and cleaned, what was replaced or erased is gone."""
 
+ANY_AGE = str(2**63 - 1)
+"""Kafka's own default, unless a cluster's is another: a forward keeps its timestamp, however long ago that was."""
+OLDEST = "message.timestamp.before.max.ms"
+LEAST_MS = dict.fromkeys((OLDEST, "message.timestamp.after.max.ms"), 60 * 60 * 1000)
+"""So far a broker's clock and a worker's may be apart; less than Kafka's own defaults."""
+
 _VISIBLE_S = 30.0
-_ALREADY_EXISTS = 36
+_ALREADY_EXISTS, _INVALID_CONFIG = 36, 40
 _UNLIMITED = "-1"
 
 
@@ -55,6 +61,7 @@ def topic_table(settings: Settings) -> tuple[Topic, ...]:
         "dead-letters": settings.retention_dead_letters,
     }
     logs = {name: _log(retention, name) for name, retention in keep.items()}
+    logs["events"][OLDEST] = ANY_AGE
     compacted = {"lead-states": _compacted()} | {changelog(settings.app, table): _compacted() for table in TABLES}
     single = {"people", changelog(settings.app, "people")}
     durable = {"min.insync.replicas": str(settings.min_insync_replicas)}
@@ -120,15 +127,24 @@ async def create_missing(admin: AIOKafkaAdminClient, topics: Iterable[Topic]) ->
     present = set(await admin.list_topics())
     missing = [topic for topic in wanted if topic.name not in present]
     if missing:
-        answer = await admin.create_topics(
-            [NewTopic(t.name, t.partitions, t.replication, topic_configs=dict(t.config)) for t in missing]
-        )
-        for name, code, message in (entry[:3] for entry in answer.topic_errors):
+        answers = await _create(admin, missing)
+        if any(code == _INVALID_CONFIG for _, code, _ in answers):  # Kafka before 3.6 does not know it
+            answers = await _create(admin, missing, without=OLDEST)
+        for name, code, message in answers:
             if code not in {0, _ALREADY_EXISTS}:
                 reason = message or for_code(code).__name__
                 raise UsageError(f"topic {name} cannot be created: {reason}: create it yourself, or allow us to")
     await _visible(admin, [topic.name for topic in wanted])
     return [topic.name for topic in missing]
+
+
+async def _create(admin: AIOKafkaAdminClient, topics: Iterable[Topic], without: str = "") -> list[tuple[str, int, str]]:
+    """Return each topic's name with the code and words of Kafka's answer."""
+    made = []
+    for topic in topics:
+        config = {name: value for name, value in topic.config.items() if name != without}
+        made.append(NewTopic(topic.name, topic.partitions, topic.replication, topic_configs=config))
+    return [entry[:3] for entry in (await admin.create_topics(made)).topic_errors]
 
 
 async def differences(admin: AIOKafkaAdminClient, topics: Iterable[Topic]) -> list[str]:
@@ -162,6 +178,9 @@ def _compare(topic: Topic, partitions: list[dict[str, list[int]]], config: Mappi
     for name, have, want in pairs:
         if have != want:
             yield f"{topic.name}: {name} is {have}, should be {want}"
+    for name, least in LEAST_MS.items():
+        if name not in topic.config and int(config.get(name, least)) < least:
+            yield f"{topic.name}: {name} is {config[name]}, should be at least {least}"
 
 
 async def _configs(admin: AIOKafkaAdminClient, names: list[str]) -> dict[str, dict[str, str]]:

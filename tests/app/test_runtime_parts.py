@@ -6,7 +6,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from aiokafka.errors import InconsistentGroupProtocolError, InvalidSessionTimeoutError, MessageSizeTooLargeError
+from aiokafka.errors import (
+    InconsistentGroupProtocolError,
+    InvalidSessionTimeoutError,
+    InvalidTimestampError,
+    MessageSizeTooLargeError,
+)
 from faust.types import TP
 
 from stream.domain.ownrows import CUT_BYTES
@@ -122,16 +127,31 @@ async def test_a_message_that_cannot_be_sent_ends_the_process(monkeypatch: pytes
 TOO_LOW = "max.message.bytes of t is too low: `leadstream topics --check` says what it should be; set it there"
 
 
-async def test_what_a_topic_refuses_for_its_size_names_topic_size_and_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+TOO_OLD = (
+    "message.timestamp.before.max.ms (or .after.max.ms) of t is too low: `leadstream topics --check` says what it should be; "
+    "set it there, 9223372036854775807 allows all"
+)
+
+
+@pytest.mark.parametrize(
+    ("refusal", "says"),
+    [
+        (MessageSizeTooLargeError(), f"Kafka takes no 900 bytes into t-3: {TOO_LOW}"),
+        (InvalidTimestampError(), f"Kafka takes no record of that age into t-3: {TOO_OLD}"),
+    ],
+)
+async def test_what_a_topic_refuses_by_a_setting_names_place_and_setting(
+    monkeypatch: pytest.MonkeyPatch, refusal: Exception, says: str
+) -> None:
     died: list[BaseException] = []
     monkeypatch.setattr(lanes, "die", died.append)
     kafka = Kafka()
     box = outbox(kafka)
     box.put("t", 3, [Message(b"1", b"a")])
     await turn()
-    kafka.pending[0].set_exception(MessageSizeTooLargeError())
+    kafka.pending[0].set_exception(refusal)
     await turn()
-    assert [str(cause) for cause in died] == [f"Kafka takes no 900 bytes into t-3: {TOO_LOW}"]
+    assert [str(cause) for cause in died] == [says]
     assert isinstance(died[0], Misfit)
     box.stop()
 

@@ -1,13 +1,16 @@
 """Settings of Kafka's under which a worker cannot work end it with one line and exit code 2."""
 
+import time
 from collections.abc import Iterator
 
 import pytest
 from confluent_kafka import Consumer
 from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
 
+from stream.runtime.producer import partition_of
+from stream.runtime.topics import ANY_AGE, OLDEST
 from tests.brokers import Installation, wait_until
-from tests.kafka.group import admin_of
+from tests.kafka.group import admin_of, committed
 from tests.kafka.recreating import real_name, refused
 
 
@@ -32,6 +35,35 @@ def alter(installation: Installation, name: str, setting: str, value: int) -> No
     resource = ConfigResource(ResourceType.TOPIC, real_name(installation, name), incremental_configs=[entry])
     for altered in admin_of(installation.broker.address).incremental_alter_configs([resource]).values():
         altered.result()
+
+
+def test_a_forward_that_is_too_old_for_its_topic(installed: Installation) -> None:
+    key, topic = b"anon::w", installed.topic("events")
+    wrong = (partition_of(key, 4) + 1) % 4
+    installed.produce("events", [(key, b'{"type": "page", "anonymousId": "w"}')], partition=wrong)
+    found = int(time.time() * 1000)
+    assert "events: message.timestamp" not in installed.run("topics", "--check").stdout
+    alter(installed, "events", OLDEST, 1000)
+    wait_until(lambda: time.time() * 1000 > found + 1000, 5, "the record to be too old")
+    line = refused(installed)
+
+    assert line.startswith("leadstream: Kafka takes no record of that age into ")
+    assert f": {OLDEST} (or .after.max.ms) of {topic} is too low: `leadstream topics --check` says" in line
+    assert f"{topic}: {OLDEST} is 1000, should be {ANY_AGE}" in installed.run("topics", "--check").stdout
+    alter(installed, "events", OLDEST, int(ANY_AGE))
+    worker = installed.worker()
+    wait_until(lambda: sum(committed(installed, "events").values()) == 2, 30, "the record and its forward")
+    assert worker.stop() == 0
+
+
+def test_clocks_may_differ_from_a_broker_s(installed: Installation) -> None:
+    alter(installed, "people", "message.timestamp.after.max.ms", 1000)
+    topic = installed.topic("people")
+
+    assert (
+        f"{topic}: message.timestamp.after.max.ms is 1000, should be at least 3600000"
+        in installed.run("topics", "--check").stdout
+    )
 
 
 def test_a_session_timeout_that_kafka_does_not_take(installed: Installation) -> None:

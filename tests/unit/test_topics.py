@@ -1,10 +1,12 @@
 """The topics of an installation: names, partitions, how long and how large."""
 
 from datetime import timedelta
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
-from stream.runtime.topics import Topic, topic_table
+from stream.runtime.topics import ANY_AGE, OLDEST, Topic, create_missing, topic_table
 from stream.settings import Settings
 
 DAY_MS = 86_400_000
@@ -89,3 +91,34 @@ def test_three_copies_survive_the_loss_of_one_machine(copies: int, needed: str) 
     topics = _topics(replication=copies).values()
 
     assert {(topic.replication, topic.config["min.insync.replicas"]) for topic in topics} == {(copies, needed)}
+
+
+class Kafka35:
+    """Takes no setting that came later; has no topics at first."""
+
+    def __init__(self) -> None:
+        self.made: dict[str, dict[str, str]] = {}
+
+    async def list_topics(self) -> list[str]:
+        return [*self.made]
+
+    async def create_topics(self, topics: list[Any]) -> Any:
+        answers = []
+        for topic in topics:
+            code = 36 if topic.name in self.made else 40 if OLDEST in topic.topic_configs else 0
+            answers.append((topic.name, code, ""))
+            if code == 0:
+                self.made[topic.name] = topic.topic_configs
+        return SimpleNamespace(topic_errors=answers)
+
+    async def describe_topics(self, names: list[str]) -> list[dict[str, Any]]:
+        return [{"topic": name, "error_code": 0, "partitions": [{"leader": 1}]} for name in names]
+
+
+async def test_a_forward_may_be_as_old_as_it_is_where_kafka_knows_such_a_setting() -> None:
+    wanted, kafka = _topics(), Kafka35()
+    assert [name for name, topic in wanted.items() if topic.config.get(OLDEST) == ANY_AGE] == ["events"]
+
+    admin: Any = kafka
+    assert set(await create_missing(admin, wanted.values())) == set(kafka.made) == set(wanted)
+    assert kafka.made["events"] == {name: value for name, value in wanted["events"].config.items() if name != OLDEST}
