@@ -46,7 +46,8 @@ def lag(*, as_json: bool, watch: bool) -> None:
     WARN    behind, and not catching up
     STALL   it commits, and does not move
     REWIND  it reads again what it had done
-    STOP    something to read, and commits are missing (seen within two commit intervals), or nobody there
+    STOP    something to read, and commits are missing (seen within two commit intervals), or nobody there, or what was
+            read is there no more
     UNKNOWN Kafka does not tell: a partition without a leader, or whose leader does not answer
     ERR     of a group: one of the last four is among its partitions
 
@@ -77,16 +78,22 @@ async def _once(settings: Settings) -> Report:
     """Measure; again after two commit intervals where one look cannot tell whether a partition moves."""
     async with LagMeter(settings) as meter:
         report = await meter.measure()
-        if any(is_unclear(lag) for lag in report.lags):
+        others = (lag for other in report.others for lag in other.lags if is_cut(lag))
+        if any(is_unclear(lag) for lag in (*report.lags, *others)):
             await asyncio.sleep(2.2 * COMMIT_MS / 1000)
             report = await meter.measure()
         return report
 
 
 def is_unclear(lag: Lag) -> bool:
-    """Tell whether a partition that is behind may have stopped, for all one look can tell."""
+    """Tell whether a partition may have stopped, for all one look can tell: it is behind, or its log ends before the commit."""
     waits = lag.records is not None and lag.records > 0 and (lag.seconds is None or lag.seconds * 1000 > COMMIT_MS)
-    return waits and lag.status in {Status.OK, Status.WARN}
+    return (waits and lag.status in {Status.OK, Status.WARN}) or (is_cut(lag) and lag.status == Status.OK)
+
+
+def is_cut(lag: Lag) -> bool:
+    """Tell whether a log seems to end before the commit."""
+    return lag.committed is not None and lag.end is not None and lag.committed > lag.end
 
 
 async def _watch(settings: Settings, console: Console) -> None:

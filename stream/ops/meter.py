@@ -22,7 +22,7 @@ from stream.ops.commits import CommitLog
 from stream.ops.evaluator import Status, stops_at
 from stream.ops.inquiry import Inquiry, Then
 from stream.ops.inventory import Inventory
-from stream.ops.judging import held_up, judge
+from stream.ops.judging import cut, held_up, judge
 from stream.ops.lag import GroupLag, Lag, Report
 from stream.ops.leaders import NO_ANSWER, Leaders
 from stream.ops.reader import Known, Read, Reader
@@ -129,6 +129,8 @@ class LagMeter:
             reader = readers[name, tp]
             window = reader.window(partial(self._end_at, tp, then), inquiry.members_of(name))
             lag = held_up(judge(tp, at, reader.start, window, now), reader)
+            if reader.is_cut(now) and not there.embedded:
+                lag = cut(lag, is_ours=name == app)
             told[name].append(replace(lag, end=self._ends[tp]))
             if reader.is_behind and lag.status != Status.STOP and not reader.is_held:
                 dues_ms.append(stops_at(window))

@@ -15,6 +15,8 @@ FRESH_MS = 20_000
 """So long the answer to a read behind a commit holds: compaction and retention go on."""
 
 UNSURE_MS = 1_500
+CUT_MS = 2_000
+"""So long a log must have ended before a commit: a new leader may not know at once how much its former one had given out."""
 FEW = 3
 """So few offsets at a log's end may be nothing but the marks of a transaction."""
 
@@ -57,6 +59,7 @@ class Reader:
         self._stamp: tuple[int, int | None] = -1, None
         self._read: tuple[int, int] = -1, 0
         self._stable: tuple[int, int, bool] = -1, -1, False
+        self._cut_ms: int | None = None
 
     def heard(self, commit: Commit, after_ms: int, now_ms: int) -> None:
         """Hear of a commit, made between two moments by our clock; where the broker's, which dates it, is another, of now."""
@@ -66,12 +69,15 @@ class Reader:
         """Hear that the clock was set; the log's ends hear it themselves."""
         self.ring.shift(step_ms)
         self._read = self._read[0], self._read[1] + step_ms
+        self._cut_ms = None
         if self._unread is not None:
             self._unread = replace(self._unread, at_ms=self._unread.at_ms + step_ms)
 
     def looked(self, committed: int | None, first: int, end: int, now_ms: int) -> None:
         """Hear where it stands (None: nowhere yet), and where its log begins and ends."""
         self.start, self.end = max(first, committed or 0), end
+        is_cut = committed is not None and committed > end  # which was asked for behind the commit
+        self._cut_ms = (now_ms if self._cut_ms is None else self._cut_ms) if is_cut else None
         known = self.ring.commits[-1].offset if self.ring.commits else None
         if committed is None:
             committed = first if known is None else min(known, first)  # retention that goes on is no commit
@@ -91,6 +97,10 @@ class Reader:
     def dated(self, found: tuple[int, int] | None) -> None:
         """Hear of the first record with a timestamp from the moment asked on: its offset and timestamp; None: there is none."""
         self._stamp = self.start, found[1] if found is not None and found[0] == self.start else None
+
+    def is_cut(self, now_ms: int) -> bool:
+        """Tell whether what it read is there no more: at more than one look the log ended before its commit."""
+        return self._cut_ms is not None and now_ms - self._cut_ms >= CUT_MS
 
     @property
     def is_behind(self) -> bool:

@@ -68,3 +68,16 @@ def test_a_missing_topic_says_what_to_do(installation: Installation) -> None:
     done = installation.run("lag", TOPIC_PREFIX="nothing-here-")
     assert done.returncode == 2
     assert "run `leadstream topics`" in done.stderr
+
+
+def test_a_log_that_ends_before_its_commit_is_not_well(on_kafka: Installation) -> None:
+    assert on_kafka.run("topics").returncode == 0
+    topic = on_kafka.topic("events")
+    on_kafka.produce("events", [(b"k", b"{}")] * 3, partition=0)
+    commit(on_kafka, "events", 0, 50)
+    done = on_kafka.run("lag", "--json")
+    told = json.loads(done.stdout)["partitions"][0]
+
+    assert (told["status"], told["committed"], told["end"], told["lag"]) == ("STOP", 50, 3, None)
+    assert f"{topic}-0: it ends before what was committed" in done.stderr
+    assert "`leadstream topics --adopt`" in done.stderr
