@@ -9,8 +9,8 @@ from dataclasses import dataclass, field, replace
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from stream.ops.evaluator import LENGTH, SPAN_MS, Sample
+from stream.runtime.settled import COMMITS
 
-TOPIC = "__consumer_offsets"
 RECENT_MS = 2 * SPAN_MS
 MOST = 20_000
 """Records of a partition that are looked through at a start: what a large cluster commits in a moment."""
@@ -112,7 +112,7 @@ class CommitLog:
         self, groups: Collection[str], partitions: int, without: Collection[TopicPartition] = ()
     ) -> AsyncIterator[Commit]:  # fmt: skip
         """Yield the commits since the last call; at first, of the last minute and a half; `without` cannot be read."""
-        places = sorted({TopicPartition(TOPIC, partition_of(group, partitions)) for group in groups} - set(without))
+        places = sorted({TopicPartition(COMMITS, partition_of(group, partitions)) for group in groups} - set(without))
         if places != self._places:
             await self._follow(places)
         deadline = time.monotonic() + CATCH_UP_S

@@ -9,8 +9,8 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from stream.ops import group
-from stream.ops.commits import TOPIC as COMMITS
 from stream.ops.lag import Copies
+from stream.runtime.settled import COMMITS
 from stream.runtime.topics import is_embedded, topic_table
 from stream.settings import Settings, no_topic
 

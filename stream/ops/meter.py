@@ -15,7 +15,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError, TopicAuthorizationFailedError
 
 from stream.errors import UnreachableError
-from stream.ops import commits, group
+from stream.ops import group
 from stream.ops.aside import Aside
 from stream.ops.clock import Clock, ClockReader
 from stream.ops.commits import CommitLog
@@ -28,6 +28,7 @@ from stream.ops.leaders import NO_ANSWER, Leaders
 from stream.ops.reader import Known, Read, Reader
 from stream.runtime.checksums import check_fast
 from stream.runtime.hangup import hangs_up
+from stream.runtime.settled import COMMITS
 from stream.settings import PREFIX, Settings
 
 log = logging.getLogger(__name__)
@@ -178,7 +179,7 @@ class LagMeter:
                         self._reader((name, TopicPartition(topic, partition))).heard(commit, after_ms, int(time.time() * 1000))
             self._known.heard_ms = int(time.time() * 1000)
         except (TimeoutError, KafkaError) as error:
-            log.info("%s cannot be read, commits are noticed by looking: %r", commits.TOPIC, error)
+            log.info("%s cannot be read, commits are noticed by looking: %r", COMMITS, error)
             self._hears_at = inf if isinstance(error, TopicAuthorizationFailedError) else time.monotonic() + INVENTORY_S
 
     def _reader(self, read: Read) -> Reader:

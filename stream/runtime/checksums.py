@@ -10,7 +10,7 @@ from aiokafka.consumer import fetcher
 from aiokafka.record import MemoryRecords
 from google_crc32c import value as crc32c
 
-from stream.runtime.lenient import Readable
+from stream.runtime.settled import Settled
 
 _head = Struct(">8xi5xI").unpack_from
 """Of a batch in Kafka's format 2: how long it is behind this number, and its checksum."""
@@ -44,4 +44,4 @@ class Records:
 
 def check_fast() -> None:
     """Let consumers that start from now on give such records, and read any."""
-    fetcher.MemoryRecords, fetcher.PartitionRecords = Records, Readable
+    fetcher.MemoryRecords, fetcher.PartitionRecords = Records, Settled

@@ -5,7 +5,7 @@ import time
 from typing import Any
 
 import pytest
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, Producer, TopicPartition
 
 from stream.domain.log import Tick, encode
 from tests.brokers import Installation
@@ -81,3 +81,22 @@ def test_a_log_that_ends_before_its_commit_is_not_well(on_kafka: Installation) -
     assert (told["status"], told["committed"], told["end"], told["lag"]) == ("STOP", 50, 3, None)
     assert f"{topic}-0: it ends before what was committed" in done.stderr
     assert "`leadstream topics --adopt`" in done.stderr
+
+
+def test_who_commits_in_transactions_does_not_go_back_while_one_is_open(on_kafka: Installation) -> None:
+    assert on_kafka.run("topics").returncode == 0
+    topic, group = on_kafka.topic("stage-changes"), f"{on_kafka.prefix}streams"
+    on_kafka.produce("stage-changes", [(b"k", b"{}")] * 50, partition=0)
+    reader = Consumer({"bootstrap.servers": on_kafka.broker.address, "group.id": group, "log_level": 0})
+    writer = Producer({"bootstrap.servers": on_kafka.broker.address, "transactional.id": group, "log_level": 0})
+    writer.init_transactions(30)
+    for offset in (5, 10):  # the second stays open
+        writer.begin_transaction()
+        writer.send_offsets_to_transaction([TopicPartition(topic, 0, offset)], reader.consumer_group_metadata(), 30)
+        if offset == 5:
+            writer.commit_transaction(30)
+    (told,) = json.loads(on_kafka.run("lag", "--json").stdout)["groups"]
+    writer.abort_transaction(30)
+    reader.close()
+
+    assert (told["group"], [(one["status"], one["committed"]) for one in told["partitions"]]) == (group, [("OK", 5)])

@@ -11,7 +11,7 @@ from aiokafka import OffsetAndMetadata, OffsetAndTimestamp, TopicPartition
 from aiokafka.errors import GroupCoordinatorNotAvailableError, NodeNotReadyError
 
 from stream.ops import leaders
-from stream.ops.commits import TOPIC as COMMITS
+from stream.runtime.settled import COMMITS
 
 LEADER, GONE = 1, 2
 """Brokers: the one that answers, and one that is named and does not."""

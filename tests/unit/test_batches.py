@@ -13,6 +13,7 @@ from stream.runtime import transport
 from stream.runtime.batches import ALL, MAX_RECORDS, unpack
 from stream.runtime.checksums import Records
 from stream.runtime.lenient import Readable
+from stream.runtime.settled import COMMITS, Settled
 
 SIZE = 1_500
 TP = SimpleNamespace(topic="rows", partition=0)
@@ -77,7 +78,7 @@ def test_a_batch_that_is_not_as_it_was_sent_is_not_read(spoilt: int) -> None:
 
 def test_consumers_check_this_way() -> None:
     transport.register()
-    assert (fetcher.MemoryRecords, fetcher.PartitionRecords) == (Records, Readable)
+    assert (fetcher.MemoryRecords, fetcher.PartitionRecords) == (Records, Settled)
 
 
 def with_an_odd_header(compression: int) -> bytes:
@@ -116,3 +117,18 @@ def test_so_do_the_consumers_of_commands_and_of_the_lag(compression: int) -> Non
         read = Readable(TP, Records(data), None, start, **how)
         assert [(record.offset, record.key) for record in read] == wanted
         assert read.next_fetch_offset == 3
+
+
+@pytest.mark.parametrize(("topic", "read"), [(COMMITS, [b"a", b"d"]), ("events", [b"a", b"b", b"c", b"d", b"e"])])
+def test_of_the_log_of_commits_what_was_sent_in_transactions_is_passed_over(topic: str, read: list[bytes]) -> None:
+    data = b""
+    for offset, (key, is_transactional) in enumerate([(b"a", 0), (b"b", 1), (b"c", 1), (b"d", 0), (b"e", 1)]):
+        builder = DefaultRecordBatchBuilder(
+            magic=2, compression_type=0, is_transactional=is_transactional, producer_id=7 if is_transactional else -1,
+            producer_epoch=0, base_sequence=-1, batch_size=1 << 20,
+        )  # fmt: skip
+        builder.append(0, timestamp=9, key=key, value=b"", headers=[])
+        data += offset.to_bytes(8, "big") + bytes(builder.build())[8:]
+    found = Settled(SimpleNamespace(topic=topic, partition=0), Records(data), None, 0, None, None, True, 0)
+    assert [record.key for record in found] == read
+    assert found.next_fetch_offset == 5, "also behind a last one that is passed over: it would be fetched for ever"

@@ -13,7 +13,6 @@ from rich.console import Console
 from stream.cli.lag import show
 from stream.errors import UnreachableError
 from stream.ops import group, inventory, leaders
-from stream.ops.commits import TOPIC as COMMITS
 from stream.ops.evaluator import Status
 from stream.ops.inventory import fewest
 from stream.ops.lag import Lag, Report
@@ -21,6 +20,7 @@ from stream.ops.leaders import NO_ANSWER, NO_LEADER, Leaders
 from stream.ops.meter import LagMeter
 from stream.ops.reader import Known
 from stream.ops.setting import Setting
+from stream.runtime.settled import COMMITS
 from stream.settings import Settings
 from tests.unit.standing_kafka import StandingKafka, an_installation_that_is_well
 
