@@ -32,9 +32,17 @@ def stranger(installed: Installation) -> Iterator[Consumer]:
 
 def alter(installation: Installation, name: str, setting: str, value: int) -> None:
     entry = ConfigEntry(setting, str(value), incremental_operation=AlterConfigOpType.SET)
-    resource = ConfigResource(ResourceType.TOPIC, real_name(installation, name), incremental_configs=[entry])
-    for altered in admin_of(installation.broker.address).incremental_alter_configs([resource]).values():
+    topic, admin = real_name(installation, name), admin_of(installation.broker.address)
+    for altered in admin.incremental_alter_configs(
+        [ConfigResource(ResourceType.TOPIC, topic, incremental_configs=[entry])]
+    ).values():
         altered.result()
+
+    def told() -> str:
+        (described,) = admin.describe_configs([ConfigResource(ResourceType.TOPIC, topic)]).values()
+        return str(described.result()[setting].value)
+
+    wait_until(lambda: told() == str(value), 30, f"the broker to know {setting}")  # the controller has answered, not it
 
 
 def test_a_forward_that_is_too_old_for_its_topic(installed: Installation) -> None:
