@@ -73,8 +73,7 @@ class Snapshots:
         if identity.person:
             return self._rows.person(identity.person)
         if kind_of(identity.node) == "lead":
-            lead = self._rows.lead(value_of(identity.node))
-            person = lead if lead is not None and lead.identified else None
+            person = self._rows.lead(value_of(identity.node))
         else:
             person = Person(f"~{identity.node}", born=offset + 1)
         if person is not None:

@@ -108,9 +108,8 @@ class Positions:
                     tp.topic in flow.folds,
                 )
             )  # fmt: skip
-            foreign = at is not None and mark is None and at.offset > found[tp].position
-            if foreign:
-                log.warning(FOREIGN_COMMIT, *tp, found[tp].position, cast("OffsetAndMetadata", at).offset, flow.app.conf.id)
+            if at is not None and mark is None and at.offset > found[tp].position:
+                log.warning(FOREIGN_COMMIT, *tp, found[tp].position, at.offset, flow.app.conf.id)
             flow.progress[tp] = Progress(found[tp].position, mark.until if mark is not None else 0, ends[tp][1])
             said = found[tp].said
             proven = found[tp].mark or Mark()
@@ -118,7 +117,7 @@ class Positions:
                 said or Mark(), epoch=found[tp].epoch, last=proven.last, print=proven.print
             )  # fmt: skip
             self.unsaid.pop(tp, None)
-            if (at is None or foreign) and said is not None:
+            if at is None and said is not None:
                 self.unsaid[tp] = Position(found[tp].position, said.last, said.print)
         return found
 
