@@ -108,9 +108,16 @@ async def _by_http(url: str, write_key: str) -> dict[str, Flight]:
     except (aiohttp.ClientError, ValueError, TimeoutError) as error:
         raise UnreachableError(f"no collector answers at {url} ({_why(error)}): start it, or say where it is") from error
     if not answer.ok:
-        raise UsageError(f"the collector at {url} answers {answer.status} {text[:200]!r}: give the write key that it knows")
+        raise UsageError(f"the collector at {url} answers {answer.status} {text[:200]!r}: {_way_on(answer.status)}")
     flight.accepted_s = time.monotonic() - flight.sent_at
     return {birds.node_of(name): flight}
+
+
+def _way_on(status: int) -> str:
+    """Return what to do about a refusal."""
+    if status in {401, 403}:
+        return "give the write key that it knows"
+    return "come again" if status in {429, 503} else "is this the collector's address?"
 
 
 def _why(error: Exception) -> str:

@@ -18,7 +18,7 @@ from stream.domain.log import Canary, Tick, encode
 from stream.domain.log import decode as read
 from stream.domain.people import People
 from stream.domain.ruleset.load import load
-from stream.errors import UnreachableError, UsageError
+from stream.errors import UnreachableError, UsageError, UsageError
 from stream.rulesets import default_text
 from tests.unit.standing_worker import StandingWorker, line
 
@@ -111,3 +111,18 @@ async def test_a_write_key_arrives_as_the_collector_reads_it() -> None:
     async with TestServer(app) as server:
         await _by_http(str(server.make_url("/")), "schlüssel-€")
     assert keys == ["schlüssel-€"]
+
+
+@pytest.mark.parametrize(
+    ("status", "way_on"),
+    [(401, "give the write key that it knows"), (503, "come again"), (404, "is this the collector's address\\?")],
+)
+async def test_a_refusal_names_the_way_on(status: int, way_on: str) -> None:
+    async def refuse(_: web.Request) -> web.Response:
+        return web.Response(status=status, text="no")
+
+    app = web.Application()
+    app.add_routes([web.post("/v1/track", refuse)])
+    async with TestServer(app) as server:
+        with pytest.raises(UsageError, match=rf"answers {status} 'no': {way_on}$"):
+            await _by_http(str(server.make_url("/")), "k")
