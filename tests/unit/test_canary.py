@@ -18,7 +18,7 @@ from stream.domain.log import Canary, Tick, encode
 from stream.domain.log import decode as read
 from stream.domain.people import People
 from stream.domain.ruleset.load import load
-from stream.errors import UnreachableError, UsageError, UsageError
+from stream.errors import UnreachableError, UsageError
 from stream.rulesets import default_text
 from tests.unit.standing_worker import StandingWorker, line
 
