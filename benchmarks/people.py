@@ -61,8 +61,7 @@ class Told:
             properties={"topics": [f"topic-{self._rng.randrange(8)}"]}, links=tuple(map(Link, links)),
         )  # fmt: skip
         outcome = visitor.apply(self._rows.get(node), told, self._offset, self.rules)
-        if outcome.row is not None:
-            self._rows[node] = outcome.row
+        self._rows[node] = outcome.row
         if outcome.snapshot is not None:
             self.log.append(encode(outcome.snapshot))
 

@@ -61,7 +61,7 @@ def visitor_rows(events: int, variants: int = 50) -> list[bytes]:
         for offset, (_, value) in enumerate(mix.traffic(events * 40, 10, seed)):
             if row is not None and row.state.events >= events:
                 break
-            event = intake.read(value, 1_767_225_600_000 + offset * 60_000, [])
+            event = intake.read(value, 1_767_225_600_000 + offset * 60_000)
             if isinstance(event, Event) and not event.bot and not event.links and event.node.startswith("anon::"):
                 row = visitor.apply(row, event, offset + 1, rules).row
         if row is not None:

@@ -15,11 +15,24 @@ COMPANY: Final = "leadstream-company"
 """Whose address it was, where the address itself goes no further."""
 
 _KNOWN: Final = 4_096
+
+Headers = Iterable[tuple[str, bytes | None]]
+"""Kafka knows headers without a value; none of ours is one."""
+
+
+class Collected(msgspec.Struct, frozen=True, gc=False):
+    """What they say: whether nobody but a `browser` vouches for the event, and in a tuple of one what `told_company` found."""
+
+    browser: bool = False
+    company: tuple[Company | None] | None = None
+
+
+NOTHING: Final = Collected()
 _encode = msgspec.json.Encoder().encode
 _decode = lru_cache(_KNOWN)(msgspec.json.Decoder(Company | None).decode)
 
 
-def is_browsers(headers: Iterable[tuple[str, bytes | None]]) -> bool:
+def is_browsers(headers: Headers) -> bool:
     """Tell whether nobody but a browser vouches for the event. Without a word on it, it came from inside.
 
     >>> is_browsers([("leadstream-trust", b"browser")]), is_browsers([("leadstream-trust", b"server")]), is_browsers([])
@@ -37,7 +50,7 @@ def company_header(company: Company | None) -> tuple[str, bytes]:
     return COMPANY, _encode(company)
 
 
-def told_company(headers: Iterable[tuple[str, bytes | None]]) -> tuple[Company | None] | None:
+def told_company(headers: Headers) -> tuple[Company | None] | None:
     """Return what the collector found, in a tuple of one; None where it said nothing, or nothing that can be read.
 
     >>> told_company([("leadstream-company", b"null")]), told_company([])
@@ -50,3 +63,12 @@ def told_company(headers: Iterable[tuple[str, bytes | None]]) -> tuple[Company |
             except (msgspec.DecodeError, UnicodeDecodeError):  # a release that says it otherwise
                 return None
     return None
+
+
+def collected_by(headers: Headers) -> Collected:
+    """Return what the collector says in the headers of an event.
+
+    >>> collected_by([("leadstream-trust", b"browser"), ("leadstream-company", b"null")])
+    Collected(browser=True, company=(None,))
+    """
+    return Collected(is_browsers(headers), told_company(headers))

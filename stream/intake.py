@@ -1,6 +1,6 @@
 """From a record of `events` to the event the rules see: read, keyed, timed, and told what the look-up files say."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from hashlib import blake2b, sha256
 from typing import Any, Final, Protocol
 
@@ -10,22 +10,19 @@ from schemas.event import LEAD_STAGE_CHANGED, RawEvent, Rejected, decode, identi
 from schemas.event_times import happened_at, has_own_time, received_at, recorded_at
 from schemas.keys import kind_in
 from schemas.raw_event import RawContext, RawPage
-from stream.collected import COMPANY, TRUST, is_browsers, told_company
+from stream.collected import NOTHING, Collected
 from stream.domain import places
 from stream.domain.event import Company, Event, Group, Link
 from stream.domain.ids import email_of, id_of, kind_of, text_of, value_of
 from stream.domain.instants import LATEST, BadInstant
 from stream.domain.leaves import flatten
 
-HISTORY_HEADER: Final = "leadstream-history"
 HASH_BYTES: Final = 6
 
 _NO_CONTEXT: Final = RawContext()
 _NO_PAGE: Final = RawPage()
 _NOTHING_YET: Final = blake2b(digest_size=HASH_BYTES)
 """The hash of nothing: to copy it costs a third less than to make it."""
-
-Headers = Iterable[tuple[str, bytes | None]]
 
 NO_TIME = "no receive time that can be read, here or on a line before: add a timestamp or receivedAt, like 2026-11-22T10:00:00Z"
 
@@ -63,18 +60,15 @@ class Intake:
         self._lookups = lookups
         self._phone_region = phone_region
 
-    def read(self, value: bytes | None, timestamp_ms: int, headers: Headers = ()) -> Event | Rejected:
-        """Return the record's event, or why it is a dead letter; `timestamp_ms` is its Kafka timestamp.
+    def read(self, value: bytes | None, timestamp_ms: int, told: Collected = NOTHING) -> Event | Rejected:
+        """Return the record's event, or why it is a dead letter; `timestamp_ms` is its Kafka timestamp, `told` in its headers.
 
         An echo of ours is never a dead letter: it may come without a key (`node` empty) or a readable time.
         """
         raw = decode(value, self.stages)
         if type(raw) is Rejected:
             return raw
-        event = self._event(raw, value, timestamp_ms)
-        if headers and type(event) is Event:
-            _hear(event, headers)
-        return event
+        return self._event(raw, value, timestamp_ms, told)
 
     def read_line(self, value: bytes, before_ms: int | None) -> Event | Rejected:
         """Return the event of a recorded line, received when it says itself, else at the receive time before it."""
@@ -84,11 +78,11 @@ class Intake:
         try:
             received_ms = recorded_at(raw)
         except BadInstant:
-            return self._event(raw, value, before_ms if is_echo(raw) else None)
-        return self._event(raw, value, before_ms if received_ms is None else received_ms, recorded=True)
+            return self._event(raw, value, before_ms if is_echo(raw) else None, NOTHING)
+        return self._event(raw, value, before_ms if received_ms is None else received_ms, NOTHING, recorded=True)
 
     def _event(
-        self, raw: RawEvent, value: bytes | None, timestamp_ms: int | None, *, recorded: bool = False
+        self, raw: RawEvent, value: bytes | None, timestamp_ms: int | None, told: Collected, *, recorded: bool = False
     ) -> Event | Rejected:  # fmt: skip
         """Return the event; `recorded`: the record's timestamp is its receive time."""
         nodes = identities(raw, self._phone_region)
@@ -111,11 +105,12 @@ class Intake:
         url = places.of_url(page.url) if page.url else _other_place(page, properties)
         channel = _medium(campaign) if campaign and context.channel is None else context.channel
         bot = self._lookups.is_bot(context.user_agent)
-        company = None if bot or context.ip is None else self._lookups.company(context.ip)
+        company = None if bot else self._company(context.ip, told)
         event = Event(  # by position: names cost four times as much
             nodes[0], raw.type, t, r, _message(raw, value, timestamp_ms), raw.event, properties, campaign,
             page.title, page.search, url, channel, page.referrer, company, bot,
         )  # fmt: skip
+        event.browser = told.browser
         if moves and raw.type == "track":
             event.crm_stage = str(properties["stage"])
         if context.external_ids is not None or context.traits is not None or raw.traits is not None:
@@ -125,6 +120,12 @@ class Intake:
         if not bot and (raw.type == "group" or context.group_id is not None):
             event.group = _group(raw, context)
         return event
+
+    def _company(self, ip: str | None, told: Collected) -> Company | None:
+        """Return whose the address is: who saw it whole knows better."""
+        if told.company is not None:
+            return told.company[0]
+        return None if ip is None else self._lookups.company(ip)
 
     def _tell_kinds(self, event: Event, raw: RawEvent, nodes: list[str]) -> None:
         """Set traits, links and what the word lists say of the addresses and numbers among them."""
@@ -155,15 +156,6 @@ class Intake:
                 return self._lookups.phone(value_of(node), None)[1]
             case _:
                 return ""
-
-
-def _hear(event: Event, headers: Headers) -> None:
-    """Set what the headers say of an event."""
-    names = dict(headers)
-    event.history = HISTORY_HEADER in names
-    event.browser = TRUST in names and is_browsers(headers)
-    if not event.bot and COMPANY in names and (told := told_company(headers)):
-        event.company = told[0]
 
 
 def _echo(raw: RawEvent, nodes: list[str], value: bytes | None, timestamp_ms: int) -> Event:

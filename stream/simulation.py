@@ -25,10 +25,11 @@ class Visitors:
 
     def apply(self, event: Event, line: int) -> Snapshot | None:
         """Apply the event of a line; returns what people are to hear of it."""
+        if event.echo:
+            return None
         node = event.node
         outcome = visitor.apply(self.rows.get(node), event, line, self.rules)
-        if outcome.row is not None:
-            self.rows[node] = outcome.row
+        self.rows[node] = outcome.row
         return outcome.snapshot
 
     def wake(self, node: str, r: int) -> Snapshot:

@@ -116,8 +116,7 @@ class Log:
         """Let events happen; returns what became of the last one."""
         for event in events:
             outcome = visitor.apply(self.visitors.get(event.node), event, len(self.records) + 1, self.rules)
-            if outcome.row is not None:
-                self.visitors[event.node] = outcome.row
+            self.visitors[event.node] = outcome.row
             if outcome.snapshot is not None:
                 self.append(outcome.snapshot)
         return outcome

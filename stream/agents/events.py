@@ -3,7 +3,7 @@
 from schemas.event import Rejected
 from stream.agents.anonymous import Anonymous, counted_in
 from stream.agents.dead_letters import dead_letter, erased_letter
-from stream.agents.headers import FORWARDED, HISTORY, INTERNAL, Headers, forwarded_from, replayed_from
+from stream.agents.headers import FORWARDED, Told
 from stream.agents.opened import Open
 from stream.agents.own_records import OwnRecords
 from stream.agents.topics import Topics
@@ -28,17 +28,17 @@ class Events:
     def __init__(self, flow: Flow, topics: Topics, own: OwnRecords, anonymous: Anonymous, metrics: Metrics) -> None:
         self._flow, self._topics, self._own, self._anonymous, self._metrics = flow, topics, own, anonymous, metrics
 
-    def take(self, record: Record, to: Open) -> None:
-        """Make exactly one of `VERDICTS` of a record."""
-        headers = record.headers
-        if headers:
-            names = dict(headers)
-            if INTERNAL in names:
-                to.counts["own"] += 1
-                self._own.apply(record, to)
-                return
-            to.history = to.history or HISTORY in names
-        event = to.intake.read(record.value, record.timestamp, headers)
+    def take(self, record: Record, told: Told, to: Open) -> None:
+        """Make exactly one of `VERDICTS` of a record, of which its headers `told` something."""
+        if told.internal:
+            to.counts["own"] += 1
+            self._own.apply(record, to)
+            return
+        if told.history:
+            to.history = True
+        if told.forwarded is not None:
+            told = told.placed(to.base)
+        event = to.intake.read(record.value, record.timestamp, told.collected)
         if type(event) is Rejected:
             self._refuse(record, event, to)
         elif event.echo:
@@ -47,9 +47,9 @@ class Events:
                 to.say(seen)
         else:
             to.received.append(event.r)
-            to.counts[self._apply(record, event, to)] += 1
+            to.counts[self._apply(record, event, told, to)] += 1
 
-    def _apply(self, record: Record, event: Event, to: Open) -> str:
+    def _apply(self, record: Record, event: Event, told: Told, to: Open) -> str:
         part, key, position = to.part, event.node.encode(), to.base + record.offset
         row = part.changed.get(key) or part.unchanged(key)  # who is on the site now has nearly always changed already
         if row is None:  # a row that is here is in the right partition; murmur2 in Python costs what three rows do
@@ -64,13 +64,10 @@ class Events:
         if event.links:
             _count_links(event, to)
         was = counted_in(row)
-        headers = record.headers
-        forwarded, replayed = _ways(headers, to.base) if headers else (None, None)
-        outcome = apply(row, event, position, to.rules, forwarded, replayed)
-        after = outcome.row
-        if after is None or outcome.verdict != "applied":
+        outcome = apply(row, event, position, to.rules, told.forwarded, told.replayed)
+        if outcome.verdict != "applied":
             return outcome.verdict
-        part.changed[key] = after
+        part.changed[key] = after = outcome.row
         if outcome.late:
             to.counts["late"] += 1
         state = after.state
@@ -114,11 +111,3 @@ def _count_links(event: Event, to: Open) -> None:
         doubt(event, to.rules)
     if to.graves.salt:
         event.links = to.graves.made_since(event)
-
-
-def _ways(headers: Headers, base: int) -> tuple[tuple[int, int] | None, tuple[str, int, int] | None]:
-    """Return where a record was forwarded from, and of which dead letter it is the replay."""
-    forwarded = forwarded_from(headers)
-    if forwarded is not None:  # an offset of a recreated topic is newer than those that rows remember
-        forwarded = forwarded[0], forwarded[1] + base - 1
-    return forwarded, replayed_from(headers)

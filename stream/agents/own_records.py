@@ -5,11 +5,11 @@ from zlib import crc32
 from stream.agents.anonymous import Anonymous
 from stream.agents.erasing import ERASE
 from stream.agents.erasing import told as erased_by
-from stream.agents.headers import RESYNC
+from stream.agents.headers import RESYNC, RULESET
 from stream.agents.judging import Judging
 from stream.agents.latch import FLAGS
 from stream.agents.opened import Open
-from stream.agents.rules import FORMATS, RULESET_KEY, is_switch, new_ruleset
+from stream.agents.rules import FORMATS, RULESET_KEY, new_ruleset
 from stream.domain import editions, log
 from stream.domain.editions import Edition
 from stream.domain.visitor import Visitor, say_again
@@ -31,7 +31,7 @@ class OwnRecords:
             _say_again(record, to)
         if ERASE in record.headers:
             self._erase(record, to)
-        if is_switch(record.headers):
+        if RULESET in record.headers:
             self._switch(record, to)
 
     def _switch(self, record: Record, to: Open) -> None:

@@ -1,17 +1,13 @@
 """The ruleset in force: an empty partition takes the worker's own, afterwards what its table and its log say holds."""
 
 import logging
-from collections.abc import Sequence
 
-from stream.agents.headers import INTERNAL
 from stream.domain import editions
 from stream.domain.editions import Edition, Editions, loaded
 from stream.domain.log import NewRuleset, Unreadable, decode
 from stream.domain.ruleset.model import Ruleset
 
 RULESET_KEY = b"\x00ruleset"
-RULESET = (INTERNAL, b"ruleset")
-"""The header of our own records in `events` that put a ruleset in force."""
 REMEMBERED = 64
 FORMATS = 0x20
 """Format bytes are below it; what begins otherwise was never written by us."""
@@ -61,11 +57,6 @@ class RulesInForce:
                 rules.called, self.own.called,
             )  # fmt: skip
         return rules
-
-
-def is_switch(headers: Sequence[tuple[str, bytes]]) -> bool:
-    """Tell by its headers whether a record of `events` puts a ruleset in force."""
-    return RULESET in headers
 
 
 def new_ruleset(value: bytes | None) -> NewRuleset | None:

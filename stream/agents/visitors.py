@@ -9,11 +9,12 @@ from faust.types import TP
 from stream.agents.anonymous import Anonymous
 from stream.agents.erasing import Graveyard
 from stream.agents.events import Events
+from stream.agents.headers import UNTOLD, told_by
 from stream.agents.judging import Judging, MakeIntake
 from stream.agents.opened import VERDICTS, Open
 from stream.agents.own_records import OwnRecords
 from stream.agents.parts import in_parts
-from stream.agents.rules import RULESET_KEY, RulesInForce, is_switch
+from stream.agents.rules import RULESET_KEY, RulesInForce
 from stream.agents.topics import Topics
 from stream.domain import log
 from stream.domain.editions import Edition
@@ -61,20 +62,20 @@ class Visitors:
         to = Open(batch, part, self._base(batch.tp))
         self._judging.judge_by(self._judging.editions(part).at(to.base + batch.start), to)
         most = self._flow.quota.part_of(MAX_OUT_BYTES)
-        for record in batch.records:
-            if record.headers and is_switch(record.headers):
-                index = batch.records.index(record)
+        for index, record in enumerate(batch.records):
+            told = told_by(record.headers) if record.headers else UNTOLD
+            if told.switches:
                 if not index and part.is_behind(batch.tp):
                     return part, batch
                 if index:
                     batch, rest = batch.split(index)
                     break
             try:
-                self._events.take(record, to)
+                self._events.take(record, told, to)
             except log.Unreadable as error:
                 raise unreadable(batch, record, error) from error
             if (to.out_bytes > most or time.perf_counter() > until) and record is not batch.records[-1]:
-                batch, rest = batch.split(batch.records.index(record) + 1)
+                batch, rest = batch.split(index + 1)
                 break
         progress = self._flow.progress[batch.tp]
         if to.snapshots:

@@ -74,7 +74,6 @@ class Event(msgspec.Struct, array_like=True, gc=False):
     referrer: str | None = None
     company: Company | None = None
     bot: bool = False
-    history: bool = False
     node_kind: str = ""
     links: tuple[Link, ...] = ()
     traits: dict[str, Any] = {}

@@ -5,12 +5,11 @@ from typing import Any, Protocol
 
 from schemas.event import Rejected, decode, identities
 from schemas.event_times import happened_at, received_at
-from stream.collected import told_company
+from stream.collected import Headers, told_company
 from stream.domain.event import Company
 from stream.domain.ids import kind_of, value_of
 from stream.domain.instants import BadInstant
 from stream.domain.proposals import Network
-from stream.intake import Headers
 from stream.lookups.addresses import parse
 from stream.lookups.domains import domain_of
 from stream.lookups.networks import shown

@@ -12,7 +12,8 @@ from faust.types import TP
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stream.agents.rules import RULESET, RULESET_KEY
+from stream.agents.headers import RULESET
+from stream.agents.rules import RULESET_KEY
 from stream.app import own_ruleset, shipped_ruleset
 from stream.domain import editions, leads, log
 from stream.domain.editions import KEPT

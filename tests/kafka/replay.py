@@ -9,6 +9,7 @@ from schemas.event import Rejected
 from stream.agents.headers import INTERNAL, forwarded_from, replayed_from
 from stream.agents.latch import keep_flags
 from stream.app import shipped_ruleset
+from stream.collected import collected_by
 from stream.domain import log
 from stream.domain.people import People
 from stream.domain.ruleset.load import load
@@ -152,7 +153,7 @@ def _replay_events(
         verdict.events += 1
         headers = list(record.headers.items())
         rules = switching.rules(record.partition)
-        event = switching.intake(record.partition).read(record.value, record.timestamp_ms, headers)
+        event = switching.intake(record.partition).read(record.value, record.timestamp_ms, collected_by(headers))
         if INTERNAL in record.headers:
             verdict.counts["own"] += 1
             switching.own(record)
@@ -169,7 +170,6 @@ def _replay_events(
                 doubt(event, rules)
             outcome = apply(rows.get(key), event, record.offset + 1, rules, forwarded_from(headers), replayed_from(headers))
             verdict.counts[outcome.verdict] += 1
-            assert outcome.row is not None
             rows[key] = outcome.row
     return rows
 

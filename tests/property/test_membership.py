@@ -60,10 +60,9 @@ class World(Log):
         was = counted_in(row)
         self.position += 1
         outcome = visitor.apply(row, event, self.position, self.rules)
-        if outcome.row is not None:
-            self.visitors[event.node] = outcome.row
-            self.part.put(key, outcome.row)
-            self.anonymous.note(self.part, key, was, outcome.row)
+        self.visitors[event.node] = outcome.row
+        self.part.put(key, outcome.row)
+        self.anonymous.note(self.part, key, was, outcome.row)
         if outcome.snapshot is not None:
             self.append(outcome.snapshot)
 

@@ -35,7 +35,7 @@ def event(what: tuple[str, int, dict[str, Any], str | None], r: int = END) -> Ev
 def gathered(events: list[Event], ruleset: Any = RULES) -> Visitor:
     row, positions = Visitor(), count(1)
     for one in events:
-        row = visitor.apply(row, one, next(positions), ruleset).row or row
+        row = visitor.apply(row, one, next(positions), ruleset).row
     return row
 
 
@@ -123,7 +123,7 @@ def test_a_row_rebuilt_from_its_bytes_goes_on_the_same(what: list[Any]) -> None:
     whole, cut = Visitor(), Visitor()
     for position, one in enumerate(what, 1):
         happening = event(one)
-        whole = visitor.apply(whole, happening, position, RULES).row or whole
-        cut = visitor.apply(visitor.decode(visitor.encode(cut)), happening, position, RULES).row or cut
+        whole = visitor.apply(whole, happening, position, RULES).row
+        cut = visitor.apply(visitor.decode(visitor.encode(cut)), happening, position, RULES).row
 
     assert visitor.encode(cut) == visitor.encode(whole)

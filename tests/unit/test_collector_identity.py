@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from stream.collected import COMPANY, told_company
+from stream.collected import COMPANY, collected_by, told_company
 from stream.collector.ip_retention import Addresses, Retention
 from stream.collector.signatures import signature, vouched
 from stream.collector.write_keys import WriteKey
@@ -49,7 +49,7 @@ def test_the_worker_learns_the_company_of_the_whole_address(retention: Retention
     told = event("203.0.113.9")
     header = Addresses(retention, Names()).kept(told)
     assert header is not None
-    read = Intake(Lookups()).read(b'{"type":"page","anonymousId":"9f2c"}', 1_700_000_000_000, [header])
+    read = Intake(Lookups()).read(b'{"type":"page","anonymousId":"9f2c"}', 1_700_000_000_000, collected_by([header]))
     assert isinstance(read, Event)
     assert read.company == ACME
 
@@ -61,7 +61,7 @@ def test_a_company_that_has_the_rest_of_the_network_is_not_taken_for_the_visitor
     neighbour = Lookups()
     neighbour.company = lambda _ip: ACME
     value = b'{"type":"page","anonymousId":"9f2c","context":{"ip":"203.0.113.0"}}'
-    read = Intake(neighbour).read(value, 1_700_000_000_000, [header])
+    read = Intake(neighbour).read(value, 1_700_000_000_000, collected_by([header]))
     assert isinstance(read, Event)
     assert read.company is None
 
@@ -76,7 +76,7 @@ def test_a_bots_address_names_no_company_whoever_says_so() -> None:
     header = Addresses("drop", Names()).kept(event("203.0.113.9"))
     assert header is not None
     value = b'{"type":"page","anonymousId":"9f2c","context":{"userAgent":"Googlebot/2.1 (+http://www.google.com/bot.html)"}}'
-    read = Intake(Lookups()).read(value, 1_700_000_000_000, [header])
+    read = Intake(Lookups()).read(value, 1_700_000_000_000, collected_by([header]))
     assert isinstance(read, Event)
     assert read.bot
     assert read.company is None

@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 import pytest
 
-from stream.collected import TRUST
+from stream.collected import TRUST, collected_by
 from stream.domain.event import Event
 from stream.domain.ids import lead_id
 from stream.domain.log import Erasing, Linking, Unlinking
@@ -90,7 +90,7 @@ def happens(steps: Sequence[Step], ruleset: Ruleset) -> Log:
             continue
         event = {"messageId": f"m{number}", **step}
         headers = [(TRUST, event.pop("trust").encode())] if "trust" in event else []
-        read = intake.read(orjson.dumps({k: v for k, v in event.items() if v is not None}), now, headers)
+        read = intake.read(orjson.dumps({k: v for k, v in event.items() if v is not None}), now, collected_by(headers))
         assert isinstance(read, Event), read
         if read.browser:
             doubt(read, ruleset)

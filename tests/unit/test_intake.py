@@ -348,14 +348,6 @@ def test_an_echo_is_told_whatever_else_is_wrong(more: dict[str, Any]) -> None:
         assert got.node == ("user::1" if more.get("userId") == 1 else "")
 
 
-def test_history_is_a_header() -> None:
-    record = orjson.dumps({"type": "page", "userId": 1})
-    for headers, expected in (([], False), ([("x", b"")], False), ([("x", b""), ("leadstream-history", b"1")], True)):
-        event = INTAKE.read(record, KAFKA, headers)
-        assert isinstance(event, Event)
-        assert event.history is expected
-
-
 @pytest.mark.parametrize(
     ("case", "times", "before", "expected"),
     [

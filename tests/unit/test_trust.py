@@ -2,10 +2,10 @@
 
 import pytest
 
-from stream.collected import TRUST
+from stream.collected import TRUST, Headers, collected_by
 from stream.domain.event import Event, Link
 from stream.domain.trust import doubt
-from stream.intake import Headers, Intake
+from stream.intake import Intake
 from stream.lookups import Lookups
 from tests.told import BEHAVIOURS, LADDER, START, Log, happened, rules
 
@@ -58,7 +58,7 @@ def test_what_it_says_is_done_counts_for_its_key() -> None:
     ids=["no word on it: from inside", "a server's", "a browser's", "no word we know", "two words", "forwarded"],
 )
 def test_the_header_says_whose_word_it_is(headers: Headers, browser: bool) -> None:  # noqa: FBT001 - of the table
-    event = Intake(Lookups()).read(EVENT, START, headers)
+    event = Intake(Lookups()).read(EVENT, START, collected_by(headers))
     assert isinstance(event, Event)
     assert event.browser is browser
     assert event.links == (Link("anon::9f2c"),), "the ruleset decides"

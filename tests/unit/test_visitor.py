@@ -7,7 +7,7 @@ import pytest
 from stream.domain import visitor
 from stream.domain.event import Event, Link
 from stream.domain.state import NEVER
-from stream.domain.visitor import REMEMBERED, REPLAYS, Outcome, Visitor
+from stream.domain.visitor import REMEMBERED, REPLAYS, Visitor
 from tests.told import BEHAVIOURS, DAY, HOUR, LADDER, START, happened, row_after, rules, worth
 
 PLAIN = rules()
@@ -77,10 +77,6 @@ def test_the_newest_replays_are_remembered() -> None:
 
     assert row is not None
     assert row.replayed == {"dead:0": list(range(1, REPLAYS + 1))}
-
-
-def test_an_echo_makes_no_row() -> None:
-    assert visitor.apply(None, happened("page", A, START, echo=True), 1, PLAIN) == Outcome(None, "echo")
 
 
 # -- times

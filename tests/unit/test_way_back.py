@@ -60,7 +60,6 @@ def test_a_lead_id_that_nobody_has_moves_nobody_and_counts_once_somebody_has_it(
         ("the later one came first", [moved("customer", t=START + 2), moved("lead", t=START + 1)], "customer"),
         ("of equals the later applied", [moved("customer", t=START + 1), moved("sql", t=START + 1)], "sql"),
         ("told under two ids", [moved("customer", by_lead(USER), START + 2), moved("sql", USER, START + 1)], "customer"),
-        ("our own echo", [moved("customer", t=START + 1, echo=True)], "mql"),
         ("a bot's", [moved("customer", t=START + 1, bot=True)], "mql"),
         ("back to the visitors", [moved("visitor", t=START + 1)], "visitor"),
     ],

@@ -25,9 +25,9 @@ REPLAYS = 1024
 
 
 class Outcome(msgspec.Struct, gc=False):
-    """What became of one record: `verdict` applied, duplicate or echo; `late` when older than the newest seen."""
+    """What became of one event: `verdict` applied or duplicate; `late` when older than the newest seen."""
 
-    row: Visitor | None
+    row: Visitor
     verdict: str
     snapshot: Snapshot | None = None
     late: bool = False
@@ -41,13 +41,11 @@ def apply(
     forwarded: tuple[int, int] | None = None,
     replayed: tuple[str, int, int] | None = None,
 ) -> Outcome:
-    """Apply one event to its row.
+    """Apply one event to its row. An echo is nobody's event: whoever calls leaves it out.
 
     `forwarded` is the (partition, offset) it was found at, `replayed` the (topic, partition, offset) of its dead letter:
     each is taken once, like a messageId.
     """
-    if event.echo:
-        return Outcome(row, "echo")
     if row is None:
         row = Visitor()
     elif event.r - row.state.as_of > rules.idle_horizon_ms and not row.listened:
