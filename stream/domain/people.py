@@ -34,6 +34,7 @@ from stream.domain.log import (
 )
 from stream.domain.membership import Membership
 from stream.domain.mending import Mending
+from stream.domain.ownrows import CUT_BYTES
 from stream.domain.restoring import bring_back
 from stream.domain.rows import Rows
 from stream.domain.ruleset.model import Ruleset
@@ -53,6 +54,8 @@ class People:
         rules: the ruleset of an empty table, a stored one is in force instead; or what is in force in another fold.
         accounts: whether accounts are told of their members.
     """
+
+    cut_bytes = CUT_BYTES
 
     def __init__(
         self, stored: MutableMapping[bytes, bytes], partitions: int, app: str, rules: Ruleset | InForce, *, accounts: bool = False

@@ -1,1 +1,5 @@
-"""A hardened Faust: batches, checkpoints, tables by partition. Knows nothing of leads."""
+"""A hardened Faust: batches, checkpoints, tables by partition. Knows no event and no rule.
+
+Of the product it knows what the topics are called and how they are kept (`topics`), and what to say of one that was lost
+(`misfits`).
+"""

@@ -6,7 +6,6 @@ from typing import Generic, Protocol, TypeVar
 
 from faust.types import TP
 
-from stream.domain.ownrows import CUT_BYTES
 from stream.runtime.batches import Batch
 from stream.runtime.partstore import PartStore, Rows
 from stream.runtime.producer import Pair
@@ -15,6 +14,10 @@ from stream.runtime.work import Position, Work
 
 class Fold(Protocol):
     """State folded from one log."""
+
+    @property
+    def cut_bytes(self) -> int:
+        """Bytes that a cut may take: it and what one more record changes fit one record batch."""
 
     @property
     def next(self) -> int:
@@ -37,7 +40,7 @@ class AtomicPart(Generic[F]):
     def __init__(self, changelog: TP, stored: Rows, stale: set[bytes], fold: F) -> None:
         self.changelog, self.stored, self.fold = changelog, stored, fold
         self._cut_at = fold.next
-        self._cuts: list[list[Pair]] = _pieces([(key, stored.get(key)) for key in stale])
+        self._cuts: list[list[Pair]] = _pieces([(key, stored.get(key)) for key in stale], fold.cut_bytes)
         self._outputs: list[asyncio.Future[None]] = []
         self._positions: dict[TP, Position] = {}
         self.loads = 0
@@ -59,7 +62,7 @@ class AtomicPart(Generic[F]):
         Before a checkpoint takes it, all outputs of what was folded must have been handed on. A record's rows are about as large
         as itself.
         """
-        if self.fold.size + 2 * record_bytes > CUT_BYTES:
+        if self.fold.size + 2 * record_bytes > self.fold.cut_bytes:
             self.cut()
 
     def cut(self) -> None:
@@ -100,7 +103,7 @@ class AtomicPart(Generic[F]):
         return work
 
 
-def _pieces(rows: list[Pair]) -> list[list[Pair]]:
+def _pieces(rows: list[Pair], cut_bytes: int) -> list[list[Pair]]:
     """Split rows that belong to older cuts, so need not stand together, by size."""
     pieces: list[list[Pair]] = []
     room = 0
@@ -108,7 +111,7 @@ def _pieces(rows: list[Pair]) -> list[list[Pair]]:
         size = len(key or b"") + len(value or b"")
         if size > room:
             pieces.append([])
-            room = CUT_BYTES
+            room = cut_bytes
         pieces[-1].append((key, value))
         room -= size
     return pieces

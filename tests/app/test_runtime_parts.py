@@ -268,6 +268,8 @@ async def test_stale_rows_are_written_again_by_the_first_checkpoint() -> None:
 class Fold:
     """A fold whose rows say how far it is."""
 
+    cut_bytes = CUT_BYTES
+
     def __init__(self, stored: Mapping[bytes, bytes]) -> None:
         self.next = int.from_bytes(stored.get(b"\x00log", row(0))[1:9], "big")
         self.size = 0

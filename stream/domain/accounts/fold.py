@@ -17,6 +17,7 @@ from stream.domain.crossing import END
 from stream.domain.facts import Change
 from stream.domain.leads import Cause, Out
 from stream.domain.log import BY_ITSELF, Member, Members, NewRuleset, Tick, decode
+from stream.domain.ownrows import CUT_BYTES
 from stream.domain.ruleset.model import Ruleset
 from stream.domain.stages import Move
 from stream.domain.state import NEVER
@@ -34,6 +35,8 @@ class Accounts:
         app: the name in every fact's `source`.
         rules: the ruleset of an empty table, a stored one is in force instead; or what is in force in another fold.
     """
+
+    cut_bytes = CUT_BYTES
 
     def __init__(self, stored: MutableMapping[bytes, bytes], app: str, rules: Ruleset | AccountRules) -> None:
         self.rows, self.app = AccountRows(stored), app
