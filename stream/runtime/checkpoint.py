@@ -3,18 +3,16 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from math import inf
 
 from faust.types import TP
 
+from stream.runtime.deadline import Deadline
 from stream.runtime.fatal import die
 from stream.runtime.work import Part, Position, Work
 
 Step = Callable[[str], Awaitable[None]]
 Parts = Callable[[], Iterable[Part]]
 Done = Callable[[list[Work], float], None]
-LONG_S = 5.0
-"""A checkpoint that lasts longer waits for a slow Kafka."""
 
 
 class Checkpoint:
@@ -22,8 +20,6 @@ class Checkpoint:
 
     Strictly in this order, so that whatever the moment of a crash: a committed record's rows are in the changelog, and a row
     in the changelog has all its outputs in Kafka. What is repeated after a crash is skipped by the position in the row.
-    An idempotent aiokafka producer retries for ever: hence `limit_s`, for which Kafka may be silent but not slow. It is not
-    silent before `told_until()`: it has told us to wait.
     """
 
     def __init__(
@@ -33,14 +29,10 @@ class Checkpoint:
         commit: Callable[[Mapping[TP, Position]], Awaitable[None]],
         reach: Step,
         done: Done,
-        limit_s: float,
-        told_until: Callable[[], float] = lambda: -inf,
+        deadline: Deadline,
     ) -> None:
         self._parts, self._append, self._commit, self._reach, self._done = parts, append, commit, reach, done
-        self._limit_s, self._moved_at, self._long_at = limit_s, 0.0, inf
-        self._told_until = told_until
-        self.written = 0
-        """How often Kafka has acknowledged rows of checkpoints that last long: they go on."""
+        self._deadline = deadline
         self.lock = asyncio.Lock()
 
     async def run(self) -> bool:
@@ -54,34 +46,9 @@ class Checkpoint:
     async def _guarded(self, parts: Parts, done: Done) -> bool:
         async with self.lock:
             try:
-                return await self._while_it_goes_on(asyncio.ensure_future(self._run(parts, done)))
+                return await self._deadline.hold(asyncio.ensure_future(self._run(parts, done)))
             except BaseException as cause:  # noqa: BLE001 - not to be survived, whatever it is: rows were taken and are nowhere
                 die(cause)
-
-    def goes_on(self) -> None:
-        """Note that Kafka has acknowledged something."""
-        self._moved_at = time.monotonic()
-
-    def wrote(self) -> None:
-        """Note that Kafka has acknowledged rows."""
-        self.goes_on()
-        self.written += self._moved_at > self._long_at
-
-    def lasts_long(self, now: float) -> bool:
-        """Tell whether one is being made that waits for a slow Kafka."""
-        return self.lock.locked() and now > self._long_at
-
-    async def _while_it_goes_on(self, run: "asyncio.Task[bool]") -> bool:
-        self.goes_on()
-        self._long_at = self._moved_at + LONG_S
-        while not run.done():
-            left_s = max(self._moved_at, self._told_until()) + self._limit_s - time.monotonic()
-            if left_s <= 0:
-                run.cancel()
-                msg = f"Kafka has acknowledged nothing for {self._limit_s:g} s"
-                raise TimeoutError(msg)
-            await asyncio.wait({run}, timeout=left_s)
-        return run.result()
 
     async def _run(self, parts: Parts, done: Done) -> bool:
         began = time.perf_counter()

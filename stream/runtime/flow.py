@@ -11,6 +11,7 @@ from faust.types import TP
 from stream.runtime.batches import Batch, Unread
 from stream.runtime.changelog import Changelogs
 from stream.runtime.checkpoint import Checkpoint
+from stream.runtime.deadline import Deadline
 from stream.runtime.fatal import Gap, die
 from stream.runtime.faults import Faults
 from stream.runtime.lanes import Message, Outbox
@@ -100,11 +101,11 @@ class Flow:
         self.watchdog = Watchdog(limit_s, lambda: self.consumer.heartbeat_at)
         self.changelogs = Changelogs(self.producer, self._ends, self.stores)
         self.faults, self.quota = Faults.of_environment(), Quota()
+        self.deadline = Deadline(limit_s, lambda: self.quota.until)
         self.checkpoint = Checkpoint(
-            self._parts, self._append, self._commit, self._reach, self._counted(done or _ignore), limit_s,
-            lambda: self.quota.until,
-        )  # fmt: skip
-        self.outbox = Outbox(self.producer, self.watchdog.check, self.checkpoint.goes_on, self.quota)
+            self._parts, self._append, self._commit, self._reach, self._counted(done or _ignore), self.deadline
+        )
+        self.outbox = Outbox(self.producer, self.watchdog.check, self.deadline.goes_on, self.quota)
 
     @property
     def consumer(self) -> "BatchConsumer":
@@ -196,7 +197,7 @@ class Flow:
         if marks:
             work.rows.append(list(marks))
             self.stores()[work.changelog.topic].part(work.changelog.partition).update(marks)
-        await self.changelogs.append(work, self.checkpoint.wrote)
+        await self.changelogs.append(work, self.deadline.wrote)
         await self.faults.reach("appended")
 
     async def _commit(self, positions: Mapping[TP, Position]) -> None:

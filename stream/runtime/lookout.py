@@ -55,6 +55,7 @@ class Lookout:
             return Signs(now)
         thread, progress = consumer._thread, flow.progress.copy()
         told = int(now) if now < flow.quota.until else 0
+        long = flow.checkpoint.lock.locked() and flow.deadline.lasts_long(now)
         return Signs(
             now,
             dead=thread.dead() or self._dead_sender(),
@@ -70,7 +71,7 @@ class Lookout:
             buffered=frozenset(TP(*tp) for tp in thread.buffered()),
             owes=flow.owes,
             checkpoints=flow.checkpoints,
-            at_work=(flow.checkpoint.written, flow.prepared, told if flow.checkpoint.lasts_long(now) else 0),
+            at_work=(flow.deadline.written, flow.prepared, told if long else 0),
             unsent=flow.outbox.waiting,
             acknowledged=flow.outbox.acknowledged,
             told=told,

@@ -9,7 +9,9 @@ import pytest
 from faust.types import TP
 
 from stream.runtime import checkpoint as module
+from stream.runtime import deadline as deadlines
 from stream.runtime.checkpoint import Checkpoint
+from stream.runtime.deadline import Deadline
 from stream.runtime.work import Position, Work
 
 EVENTS, CHANGELOG = TP("events", 0), TP("changelog", 0)
@@ -69,8 +71,8 @@ class Kafka:
         self.seen.append(what)
 
 
-def made(kafka: Kafka, *parts: Part, limit_s: float = 5.0) -> Checkpoint:
-    return Checkpoint(lambda: parts, kafka.append, kafka.commit, kafka.reach, kafka.done, limit_s)
+def made(kafka: Kafka, *parts: Part, deadline: Deadline | None = None) -> Checkpoint:
+    return Checkpoint(lambda: parts, kafka.append, kafka.commit, kafka.reach, kafka.done, deadline or Deadline(5.0))
 
 
 async def test_outputs_are_acknowledged_before_rows_are_sent_and_rows_before_offsets_are_committed() -> None:
@@ -118,15 +120,15 @@ async def test_an_output_that_fails_ends_the_process() -> None:
 
 async def test_kafka_that_never_answers_ends_the_process_at_the_deadline() -> None:
     with pytest.raises(Died, match=r"acknowledged nothing for 0\.01 s"):
-        await made(Kafka(), Part(), limit_s=0.01).run()
+        await made(Kafka(), Part(), deadline=Deadline(0.01)).run()
 
 
 async def test_kafka_that_is_slow_but_goes_on_is_waited_for() -> None:
     kafka, part, limit_s = Kafka(), Part(), 0.2
-    checkpoint = made(kafka, part, limit_s=limit_s)
-    began, running = time.monotonic(), asyncio.ensure_future(checkpoint.run())
+    deadline = Deadline(limit_s)
+    began, running = time.monotonic(), asyncio.ensure_future(made(kafka, part, deadline=deadline).run())
     while time.monotonic() < began + 3 * limit_s:
-        checkpoint.goes_on()
+        deadline.goes_on()
         await asyncio.sleep(0.001)
     part.output.set_result(None)
     assert await running
@@ -135,9 +137,8 @@ async def test_kafka_that_is_slow_but_goes_on_is_waited_for() -> None:
 async def test_kafka_that_said_to_wait_is_not_silent_before_that_and_may_be_for_the_limit_behind_it() -> None:
     kafka, part, limit_s = Kafka(), Part(), 0.05
     began = time.monotonic()
-    checkpoint = Checkpoint(lambda: [part], kafka.append, kafka.commit, kafka.reach, kafka.done, limit_s, lambda: began + 0.3)
     with pytest.raises(Died, match=r"acknowledged nothing for 0\.05 s"):
-        await checkpoint.run()
+        await made(kafka, part, deadline=Deadline(limit_s, lambda: began + 0.3)).run()
     assert 0.35 <= time.monotonic() - began < 3
 
 
@@ -146,18 +147,17 @@ async def test_of_a_checkpoint_that_lasts_long_it_is_seen_that_its_rows_are_writ
     monkeypatch: pytest.MonkeyPatch, long_s: float, seen: int
 ) -> None:
     """Not of others: where rows are written every second, an agent that stands still must be seen all the same."""
-    monkeypatch.setattr(module, "LONG_S", long_s)
-    kafka, part = Kafka(), Part()
-    checkpoint = made(kafka, part)
-    checkpoint.wrote()
-    running = asyncio.ensure_future(checkpoint.run())
+    monkeypatch.setattr(deadlines, "LONG_S", long_s)
+    kafka, part, deadline = Kafka(), Part(), Deadline(5.0)
+    deadline.wrote()
+    running = asyncio.ensure_future(made(kafka, part, deadline=deadline).run())
     await asyncio.sleep(0.01)
     for _ in range(2):
-        checkpoint.wrote()
-    checkpoint.goes_on()
+        deadline.wrote()
+    deadline.goes_on()
     part.output.set_result(None)
     assert await running
-    assert checkpoint.written == seen
+    assert deadline.written == seen
 
 
 async def test_a_caller_that_is_cancelled_does_not_tear_the_checkpoint() -> None:

@@ -11,6 +11,7 @@ from faust.types import TP
 
 from stream.runtime.checkpoint import Checkpoint
 from stream.runtime.consumer import BatchConsumer
+from stream.runtime.deadline import Deadline
 from stream.runtime.flow import Flow
 from stream.runtime.lookout import Lookout
 from stream.runtime.quota import Quota
@@ -24,7 +25,8 @@ class Worker:
 
     def __init__(self) -> None:
         never: Any = None
-        self.checkpoint = Checkpoint(never, never, never, never, never, 5.0)
+        self.deadline = Deadline(5.0)
+        self.checkpoint = Checkpoint(never, never, never, never, never, self.deadline)
         self.changelogs, self.positions, self.faults = self, SimpleNamespace(rows=lambda _: []), self
         self.prepared = self.life = self.restored_rows = self.building = self.checkpoints = 0
         self.assigned = self.ready = self.owes = True
@@ -46,7 +48,7 @@ class Worker:
 @pytest.mark.parametrize("slow", [True, False])
 async def test_that_kafka_acknowledges_rows_is_seen_where_a_checkpoint_lasts_long(*, slow: bool) -> None:
     worker = Worker()
-    worker.checkpoint._long_at = -1.0 if slow else float("inf")
+    worker.deadline._long_at = -1.0 if slow else float("inf")
     lookout = Lookout(cast("Flow", worker))
     before = lookout.signs(1.0).at_work
     await worker.write()
@@ -75,7 +77,7 @@ async def test_a_checkpoint_that_a_quota_makes_long_goes_on(*, slow: bool) -> No
     """Not a short one: an agent that stands still must be seen all the same where a quota makes others wait a little."""
     worker = Worker()
     worker.quota.until = 10.0
-    worker.checkpoint._long_at = 0.5 if slow else float("inf")
+    worker.deadline._long_at = 0.5 if slow else float("inf")
     lookout = Lookout(cast("Flow", worker))
     assert lookout.signs(1.0).at_work == lookout.signs(2.0).at_work
     async with worker.checkpoint.lock:
