@@ -12,7 +12,7 @@ ones, so that a sum rises and falls again.
 
 from math import log, log2, sqrt
 
-from stream.domain.decay import Curve, value
+from stream.domain.curves import Curve, value
 from stream.domain.instants import LATEST
 
 MARGIN = 1e-9

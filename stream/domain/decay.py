@@ -19,9 +19,6 @@ FAR = 64.0
 Sums = dict[float, dict[str, float]]
 """Half-life in ms -> name -> value at the landmark."""
 
-Curve = dict[float, float]
-"""Half-life in ms -> value at a base instant: what is left of many sums when their names no longer matter."""
-
 
 def half_life(after_ms: float, keep: float) -> float:
     """Return the half-life in ms of what keeps the share `keep` (0..1) after `after_ms`."""
@@ -78,18 +75,4 @@ def worth(sums: Sums, landmark: int, at: int) -> dict[str, float]:
             continue
         for name, value in part.items():
             total[name] = total.get(name, 0.0) + value * factor
-    return total
-
-
-def accumulate(curve: Curve, sums: Sums, landmark: int, base: int) -> None:
-    """Add all sums, whatever their names, to a curve that starts at `base`."""
-    for h, part in sums.items():
-        curve[h] = curve.get(h, 0.0) + sum(part.values()) * left(base - landmark, h)
-
-
-def value(curve: Curve, base: int, at: int) -> float:
-    """Return the curve's value at `at`."""
-    total = 0.0
-    for h, a in curve.items():
-        total += a * 2.0 ** ((base - at) / h)
     return total

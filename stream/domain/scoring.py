@@ -6,9 +6,9 @@ from typing import Protocol
 
 import msgspec
 
-from stream.domain import decay
+from stream.domain import curves
 from stream.domain.crossing import END, MARGIN, first_below
-from stream.domain.decay import Curve
+from stream.domain.curves import Curve
 from stream.domain.ruleset.model import Bound, Bounds, Idle, Ruleset
 
 LETTERS = "ABCD"
@@ -72,7 +72,7 @@ class Outlook:
         if periods is None and self._known[0] == at:
             return self._known[1]
         idle = self._idle_points(self.periods(at) if periods is None else periods)
-        interest = max(self.rules.floor, decay.value(self.interest, self.base, at) + idle)
+        interest = max(self.rules.floor, curves.value(self.interest, self.base, at) + idle)
         if periods is None:
             self._known = at, interest
         return interest
@@ -90,7 +90,7 @@ class Outlook:
             return self.interest_at(at, periods)
         if key == "fit":
             return self.fit
-        timing = decay.value(self.timing, self.base, at)
+        timing = curves.value(self.timing, self.base, at)
         return timing if key == "timing" else self.interest_at(at, periods) + self.fit + timing
 
     def holds(self, bounds: Bounds, at: int) -> bool:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from stream.domain import decay, scoring, stages
+from stream.domain import curves, decay, scoring, stages
 from stream.domain.ids import class_of, kind_of
 from stream.domain.person import Bonus, Identity, Person, stage_named
 from stream.domain.profile import Profile
@@ -62,9 +62,9 @@ class View:
         look.active = max([state.active for state in self.states], default=NEVER)
         for state in self.states:
             if state.points:
-                decay.accumulate(look.interest, state.points, state.landmark, base)
+                curves.accumulate(look.interest, state.points, state.landmark, base)
             if state.timing:
-                decay.accumulate(look.timing, state.timing, state.landmark, base)
+                curves.accumulate(look.timing, state.timing, state.landmark, base)
         for bonus in self.person.bonuses.values():
             worth = bonus.points * decay.left(base - bonus.t, bonus.half_life_ms)
             look.interest[bonus.half_life_ms] = look.interest.get(bonus.half_life_ms, 0.0) + worth

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream.domain import decay
 from stream.domain.accounts.document import account
 from stream.domain.accounts.fold import Accounts
+from stream.domain.curves import value
 from stream.domain.instants import parse
 from stream.domain.leads import Out
 from stream.domain.log import Member, Members, NewRuleset, Record, Tick, encode
@@ -118,7 +118,7 @@ def newest(log: Sequence[Record]) -> dict[str, Member]:
 
 def interest(member: Member, at: int) -> float:
     idle = member.idle_points * max(0, (at - member.active) // member.idle_ms) if member.idle_ms and member.active >= 0 else 0
-    return max(member.floor, decay.value(member.interest, member.base, at) + idle)
+    return max(member.floor, value(member.interest, member.base, at) + idle)
 
 
 def score(members: dict[str, Member], at: int, weight: float = WEIGHT) -> float:
@@ -126,7 +126,7 @@ def score(members: dict[str, Member], at: int, weight: float = WEIGHT) -> float:
     total = 0.0
     for member in members.values():
         if member.lead:
-            total += interest(member, at) + decay.value(member.timing, member.base, at) + member.fit
+            total += interest(member, at) + value(member.timing, member.base, at) + member.fit
         else:
             total += interest(member, at) * weight
     return total

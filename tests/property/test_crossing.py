@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from stream.domain import stages
 from stream.domain.crossing import END, first_below
-from stream.domain.decay import DAY, Curve, value
+from stream.domain.curves import Curve, value
+from stream.domain.decay import DAY
 from stream.domain.scoring import Outlook
 from stream.domain.stages import Standing
 from tests.told import rules

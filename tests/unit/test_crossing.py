@@ -6,7 +6,8 @@ import pytest
 
 from stream.domain import crossing
 from stream.domain.crossing import END, _settled, first_below
-from stream.domain.decay import DAY, Curve, value
+from stream.domain.curves import Curve, value
+from stream.domain.decay import DAY
 
 H = 1_000.0
 

@@ -3,7 +3,7 @@
 import pytest
 
 from stream.domain import decay
-from stream.domain.decay import DAY, Curve, Sums
+from stream.domain.decay import DAY, Sums
 
 YEAR = 365 * DAY
 
@@ -89,13 +89,3 @@ def test_one_name_may_have_parts_of_several_half_lives() -> None:
     decay.add(sums, "tag", 2 * DAY, 4.0, 0, 0)
 
     assert decay.worth(sums, 0, 2 * DAY) == {"tag": 1.0 + 2.0}
-
-
-def test_a_curve_is_the_sum_of_all_names_from_its_base_on() -> None:
-    curve: Curve = {}
-    first: Sums = {DAY: {"a": 1.0, "b": 3.0}, 2 * DAY: {"a": 8.0}}
-    decay.accumulate(curve, first, 0, DAY)
-    decay.accumulate(curve, {DAY: {"c": 2.0}}, DAY, DAY)
-
-    assert curve == pytest.approx({DAY: 2.0 + 2.0, 2 * DAY: 8.0 * 2**-0.5})
-    assert decay.value(curve, DAY, 3 * DAY) == pytest.approx(1.0 + 4.0 * 2**-0.5)

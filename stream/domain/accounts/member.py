@@ -7,7 +7,7 @@ from hashlib import blake2b
 from typing import NamedTuple
 
 from stream.domain.claims import Claim
-from stream.domain.decay import Curve
+from stream.domain.curves import Curve
 from stream.domain.freshness import ALWAYS, counts_until
 from stream.domain.log import Member
 from stream.domain.ruleset.model import Ruleset

@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 
-from stream.domain import decay
+from stream.domain import curves
 from stream.domain.accounts.sums import CONSTANT, Part, Sums
 from stream.domain.crossing import END, MARGIN, first_below
-from stream.domain.decay import Curve
+from stream.domain.curves import Curve
 from stream.domain.ruleset.model import Bound, Bounds
 
 
@@ -38,7 +38,7 @@ class AccountScore:
         if key in self._counts:
             return self._counts[key]
         curve, fixed = self._curve(key)
-        return decay.value(curve, self.base, at) + fixed
+        return curves.value(curve, self.base, at) + fixed
 
     def _curve(self, key: str) -> tuple[Curve, float]:
         """Return what decays and what does not; what is asked for that accounts do not have is the score."""

@@ -9,9 +9,9 @@ from math import inf
 
 import msgspec
 
-from stream.domain import decay
+from stream.domain import curves, decay
 from stream.domain.crossing import END, MARGIN, first_below
-from stream.domain.decay import Curve
+from stream.domain.curves import Curve
 from stream.domain.freshness import ALWAYS
 from stream.domain.log import Member
 
@@ -52,7 +52,7 @@ def shape(member: Member, at: int) -> Shape:
     if is_plain(member):
         return PLAIN
     periods, role = _full(member, at), member.role if at < member.role_until else ""
-    floored = decay.value(member.interest, member.base, at) < _threshold(member, periods) - MARGIN
+    floored = curves.value(member.interest, member.base, at) < _threshold(member, periods) - MARGIN
     return Shape(floored, 0 if floored else periods, role)
 
 
