@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from stream.domain import facts, graves, stages
+from stream.domain import arming, facts, graves, stages
 from stream.domain.facts import Change
 from stream.domain.ids import class_of, kind_of, lead_id
 from stream.domain.inforce import InForce
@@ -13,8 +13,7 @@ from stream.domain.log import NewRuleset, Wake, encode
 from stream.domain.person import Identity, Person, stage_named
 from stream.domain.rows import Rows
 from stream.domain.ruleset.model import Ruleset
-from stream.domain.scoring import Outlook
-from stream.domain.stages import Move, Standing
+from stream.domain.stages import Move
 from stream.domain.state import NEVER
 from stream.domain.timers import LeadTimers
 from stream.domain.view import View
@@ -45,8 +44,6 @@ class Cause:
 
 DUE = 1_000
 """How many leads are moved at once, at most: others want to work, too."""
-AT_ONCE = 100
-"""How many timers are set before somebody else may work."""
 
 
 class Leads:
@@ -74,21 +71,11 @@ class Leads:
         """The ruleset in force."""
         return self.in_force.rules
 
-    # -- the ruleset
-
     def arming(self, in_force: InForce, timers: LeadTimers) -> Iterator[None]:
         """Set the timers of all leads there are as a ruleset wants them; pauses after every few."""
-        for number, person in enumerate(self.rows.persons(), 1):
-            if person.identified:
-                members = [self.rows.identity(node) or Identity(node) for node in person.members]
-                view = View(person, members, in_force.rules)
-                due = in_force.next_due(view)
-                timers.arm(person.id, due.at if due is not None else None)
-                if self._accounts and person.account:
-                    timers.ages.arm(person.id, view.profile.stands_until(person.placed_at))
-            if number % AT_ONCE == 0:
-                self.forget_all()
-                yield
+        for pause in arming.arm_all(timers, self.rows, in_force, ages=self._accounts):
+            self.forget_all()
+            yield pause
         self.forget_all()
 
     def forget_all(self) -> None:
@@ -112,8 +99,6 @@ class Leads:
         """Tell every partition of `events` the ruleset in force."""
         value = encode(NewRuleset(place, self.rules.text))
         self.out += [Out("events", b"", value, cause.r, partition) for partition in range(partitions)]
-
-    # -- who it is
 
     def belong(self, identity: Identity, person: Person) -> None:
         """Make an identity one of a person's."""
@@ -176,8 +161,6 @@ class Leads:
         """Forget all that was read."""
         self._views.clear()
 
-    # -- time
-
     def run_clock(self, offset: int, clock: int) -> bool:
         """Do for leads what is due until `clock`, each at its own instant, in order of (instant, lead id).
 
@@ -226,22 +209,7 @@ class Leads:
 
     def arm(self, person: Person) -> None:
         """Set the lead's timer to its next due instant, or leave it where that is still a lower bound."""
-        view = self.view(person)
-        now, look = view.standing(), view.outlook(person.as_of)
-        if now.stage.exit is None or now.stage.owner == "crm":
-            self.timers.disarm(person.id)
-        elif not self._stands(self.timers.at(person.id), now, look):
-            move = self.in_force.next_due(view)
-            self.timers.arm(person.id, move.at if move is not None else None)
-
-    @staticmethod
-    def _stands(armed: int | None, now: Standing, look: Outlook) -> bool:
-        """Tell whether nothing falls before the armed instant; one look shows it where a score can but fall."""
-        if armed is None or armed <= look.base or now.free_at > look.base or not look.only_falls:
-            return False
-        return not look.falls(now.stage.exit or {}, armed - 1)
-
-    # -- stages and facts
+        arming.arm(self.timers, self.view(person), self.in_force)
 
     def judge(self, person: Person, cause: Cause) -> None:
         """Do at an event what the stage machine says, and decide the route."""

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from stream.agents.headers import RULESET
 from stream.agents.rules import RULESET_KEY
 from stream.app import own_ruleset, shipped_ruleset
-from stream.domain import editions, leads, log
+from stream.domain import arming, editions, log
 from stream.domain.editions import KEPT
 from stream.domain.visitor import decode
 from stream.errors import UsageError
@@ -218,7 +218,7 @@ async def test_people_pass_a_ruleset_on_to_every_partition_as_a_record_of_their_
 
 
 async def test_the_timers_of_many_leads_are_set_while_others_work(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(leads, "AT_ONCE", 1)
+    monkeypatch.setattr(arming, "AT_ONCE", 1)
     turns: list[None] = []
     bench = Bench()
     batch = people_batch(bench, log.Deployment(text(1)))
@@ -233,7 +233,7 @@ async def test_the_timers_of_many_leads_are_set_while_others_work(monkeypatch: p
 
 
 async def test_a_deployment_is_left_to_who_has_the_log_if_it_is_taken_away_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(leads, "AT_ONCE", 1)
+    monkeypatch.setattr(arming, "AT_ONCE", 1)
     bench = Bench()
     await bench.people.read(people_batch(bench))
     bench.flow.assigned = False

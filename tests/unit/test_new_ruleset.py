@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from stream.domain import asking, leads
+from stream.domain import arming, asking
 from stream.domain.editions import KEPT
 from stream.domain.log import Deployment, NewRuleset, decode, encode
 from stream.domain.people import People
@@ -126,7 +126,7 @@ def test_what_is_prepared_leaves_nothing_read_behind() -> None:
 
 
 def test_setting_the_timers_of_many_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(leads, "AT_ONCE", 1)
+    monkeypatch.setattr(arming, "AT_ONCE", 1)
     log = log_of(asked(), asked(node=OTHER))
 
     assert len(list(log.people.prepare(3, encode(Deployment(HARD.text))))) == 2
