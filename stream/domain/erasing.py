@@ -137,8 +137,6 @@ class Erasures:
             book.leads, book.sweep_at = [], NEVER
         self._keep_book()
 
-    # -- what was before
-
     def grave(self, node: str) -> Grave | None:
         """Return the newest erasure of an identity."""
         return graves.found(self.rows.other, node)
@@ -151,8 +149,6 @@ class Erasures:
     def made_since(self, links: Iterable[Link], t: int) -> list[Link]:
         """Return the links of an event of `t` that no erasure of whom they name has ended."""
         return [link for link in links if (grave := self.grave(link.node)) is None or t >= grave.r]
-
-    # -- who it is
 
     def _who(self, id_: str) -> tuple[Person | None, list[str]]:
         """Return whom an id means, with all their identities; a visitor alone where nobody is meant; none for an unknown lead."""
@@ -170,8 +166,6 @@ class Erasures:
     def _nodes(self, person: Person, *more: str) -> list[str]:
         ids = [f"lead::{id_}" for id_ in (person.id, *person.previous) if not id_.startswith("~")]
         return list(dict.fromkeys([*person.members, *more, *ids]))
-
-    # -- what becomes of them
 
     def _end(self, person: Person, cause: Cause) -> dict[str, int]:
         """Let a person end; returns of each lead it was the number of its last fact, all that stays of it."""

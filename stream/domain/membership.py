@@ -117,8 +117,6 @@ class Membership:
         if armed is None or until < armed:
             ages.arm(person.id, until)
 
-    # -- what grows old
-
     def grow_old(self, offset: int, clock: int) -> None:
         """Let what names accounts become too old up to `clock` (ms), each at its own instant, or be `waiting`.
 
@@ -180,8 +178,6 @@ class Membership:
         if identity.counted != named:
             identity.counted = named
             self.rows.keep(identity)
-
-    # -- all leads anew
 
     def pass_on(self, new: NewRuleset, partitions: int) -> None:
         """Tell every partition of accounts the ruleset in force."""

@@ -42,8 +42,6 @@ class Mending:
             raise Refused("nothing is done: both are the same identity")
         return (self._link if isinstance(said, Linking) else self._unlink)(one, other, offset, clock)
 
-    # -- link
-
     def _link(self, one: Identity, other: Identity, offset: int, clock: int | None) -> str:
         for identity in (one, other):
             self._require_linkable(identity)
@@ -112,8 +110,6 @@ class Mending:
             return f"refused: one person would have {over}: {who}"
         return f"refused: one person would have two registrations of one kind (class A): {who}; unlink first what is wrong"
 
-    # -- unlink
-
     def _unlink(self, one: Identity, other: Identity, offset: int, clock: int | None) -> str:
         person = self._owner(one)
         if person is None or person is not self._owner(other):
@@ -125,8 +121,6 @@ class Mending:
                 self._remember(known, cause)
         return f"they are two persons now, {_name(person)} and {_name(split)}"
 
-    # -- in case people are lost
-
     def _cuts(self, *persons: Person | None) -> dict[str, int]:
         """Return from how many cuts each identity is kept apart."""
         return {known.node: len(known.apart) for one in persons if one is not None for known in self.links.identities(one)}
@@ -135,8 +129,6 @@ class Mending:
         """Let an identity's row remember what the word left of it."""
         said = Said(known.node, cause.offset + 1, known.apart, unshared, linked)
         self.leads.out.append(Out("wakes", known.node.encode(), encode(said), cause.r))
-
-    # -- who is meant
 
     def _named(self, said: str) -> Identity:
         """Return the identity that an operator named: itself, or by a lead's id the one the lead was made of."""

@@ -74,8 +74,6 @@ class People:
         self._prepared: tuple[int, InForce, LeadTimers] | None = None
         self.leads.settling = bool(self.log.settling)
 
-    # -- the log
-
     @property
     def rules(self) -> Ruleset:
         """The ruleset in force."""
@@ -213,8 +211,6 @@ class People:
             self.membership.forget()  # who moved by time alone changes no account, and may be one of a million
         return done
 
-    # -- what was lost comes back
-
     def _come_back(self, offset: int, record: Settling | Restored | Told | Refused | Said | Settled) -> None:
         """Let leads stand where the CRM knows them, and wait for the sums of every partition before anybody moves down."""
         if isinstance(record, Restored | Told | Refused | Said):
@@ -230,8 +226,6 @@ class People:
                 self.leads.put_in_force(self.in_force, ready[2] if ready is not None else self.leads.armed(self.in_force))
             self._prepared = None
         self.leads.settling = bool(self.log.settling)
-
-    # -- rulesets
 
     def prepare(self, offset: int, value: bytes) -> Iterator[None]:
         """Do beforehand what takes long at the deployment at `offset`, the next to be applied; pauses after every few leads."""

@@ -56,8 +56,6 @@ class Unlinking:
             self._give_back(person, {one.id for one in back}, cause)
         return split
 
-    # -- who goes
-
     def _leads_among(self, person: Person, goes: Sequence[Identity]) -> list[Person]:
         """Return the leads that were merged into a person and go now, the one identified first first."""
         made = {lead_id(one.node) for one in goes}
@@ -79,8 +77,6 @@ class Unlinking:
         first.identified = first.identified or cause.offset + 1
         person.previous = [id_ for id_ in person.previous if id_ not in ids]
         return first
-
-    # -- where they stand
 
     def _tell(self, split: Person, person: Person, cause: Cause) -> None:
         split.sequence += 1

@@ -55,8 +55,6 @@ class BatchConsumer(driver.Consumer):
         self.flow.taken = self._patience.on_taken
         return thread
 
-    # -- delivery
-
     async def _drain_messages(self, fetcher: Any) -> None:
         stopped, fetcher_stopped = self._stopped.is_set, fetcher._stopped.is_set
         try:
@@ -155,8 +153,6 @@ class BatchConsumer(driver.Consumer):
             generation_id=self.app.consumer_generation_id,
         )  # fmt: skip
 
-    # -- positions
-
     async def perform_seek(self, only: set[TP] | None = None) -> None:
         """Seek the source partitions that do not run yet to where they go on.
 
@@ -201,8 +197,6 @@ class BatchConsumer(driver.Consumer):
         """Hear of a fetch answer: what the broker had when the request left lies below `highwater`."""
         self.answers[tp] = highwater, time.monotonic()
         self.flow.on_answer(tp, highwater, sent_ms)
-
-    # -- the group
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
         """Make the checkpoint first: Faust skips its own where a stop and a rebalance meet."""

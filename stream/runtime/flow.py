@@ -156,8 +156,6 @@ class Flow:
         source = self.sources.get(tp.topic)
         return None if source is None else TP(source[0], tp.partition)
 
-    # -- the agents' side
-
     def accept(self, batch: Batch | Unread) -> Batch | None:
         """Read of a delivered batch the part that follows what was applied; None: all of it was. Raises `Gap`."""
         self.taken()
@@ -185,8 +183,6 @@ class Flow:
             await self.checkpoint.run()
         await self.outbox.room()
 
-    # -- the checkpoint's side
-
     async def _reach(self, step: str) -> None:
         self.watchdog.check()
         await self.faults.reach(step)
@@ -203,8 +199,6 @@ class Flow:
     async def _commit(self, positions: Mapping[TP, Position]) -> None:
         if positions:
             await self.consumer.write_offsets(self.positions.offsets(positions))
-
-    # -- the consumer's side
 
     def base(self, tp: TP) -> int:
         """Return what makes positions in rows of a partition's offsets: its epoch, above them."""

@@ -142,8 +142,6 @@ class PartStore(base.Store[bytes, bytes]):
     def restore_backup(self, tp: Any, latest: bool = True, backup_id: int = 0) -> None:
         """Do nothing: there are no files."""
 
-    # -- a mapping, for reading
-
     def __getitem__(self, key: bytes) -> bytes:
         """Return the row of a key, whatever its partition."""
         for rows in self.parts.values():

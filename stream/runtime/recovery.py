@@ -96,8 +96,6 @@ class BatchRecovery(Recovery):
             self._set_recovery_ended()
             self.signal_recovery_end.set()
 
-    # -- partitions whose rows are here go on at once
-
     async def on_rebalance(self, assigned: set[TP], revoked: set[TP], newly_assigned: set[TP], generation_id: int = 0) -> None:
         """Start a recovery; nothing runs until it is known what stayed."""
         self.flow.running.clear()

@@ -139,8 +139,6 @@ class BatchThread(Member):
                 fetcher._notify(fetcher._wait_consume_future)
         return batches
 
-    # -- positions
-
     async def committed(self, tps: Iterable[TP]) -> dict[TP, OffsetAndMetadata]:
         """Return what the group committed, with its metadata; one request for all."""
         return cast("dict[TP, OffsetAndMetadata]", await self.call_thread(self._committed, {TopicPartition(*tp) for tp in tps}))
@@ -181,8 +179,6 @@ class BatchThread(Member):
         """Commit `{partition: (next offset, metadata)}`; raises instead of logging."""
         todo = {TopicPartition(*tp): OffsetAndMetadata(offset, meta) for tp, (offset, meta) in offsets.items()}
         await self.call_thread(self._ensure_consumer().commit, todo)
-
-    # -- what the watchdog and the ticks need to know
 
     def dead(self) -> str:
         """Name a part of aiokafka's consumer that has ended; "": none. May be asked from any thread."""

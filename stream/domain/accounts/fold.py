@@ -48,8 +48,6 @@ class Accounts:
         """Accounts of which no member will count otherwise: what was read of them is dropped at the next cut."""
         self.timers = self._armed()
 
-    # -- the log
-
     @property
     def rules(self) -> Ruleset:
         """The ruleset in force."""
@@ -98,8 +96,6 @@ class Accounts:
             self.rows.keep_editions(followed.editions)
             self.timers = self._armed()
 
-    # -- members
-
     def _change(self, offset: int, record: Members) -> None:
         id_ = record.account.replace("\0", " ")  # it ends an account's id in the keys of its members
         changed = [member for member in record.changed if self._is_news(id_, member)]
@@ -135,8 +131,6 @@ class Accounts:
             account.hear(new, r)
         if old is not None and not old.left:
             account.unhear(old)
-
-    # -- time
 
     def live(self, account: Account) -> Live:
         """Return an account to be worked on."""
@@ -217,8 +211,6 @@ class Accounts:
             self.timers.arm(account.id, at if at < END else None)
         if not live.is_changing:
             self._resting.add(account.id)
-
-    # -- stages and facts
 
     def _judge(self, account: Account, live: Live, cause: Cause, *, by_itself: bool) -> None:
         """Do at a record what the stage machine says; `by_itself`: nothing happened but time."""

@@ -24,9 +24,6 @@ class Place(NamedTuple):
     told_at: list[int]
 
 
-# -- visitors
-
-
 def visitor_id(node: str) -> str:
     """Return the id under which a visitor is a member: no row of an account holds an identity.
 
@@ -78,9 +75,6 @@ def _seen(state: State) -> tuple[list[tuple[str, str]], tuple[str, str | None, s
     name, domain = (trait.value if (trait := call.traits.get(path)) is not None else None for path in ("name", "domain"))
     told = name if isinstance(name, str) else id_, domain if isinstance(domain, str) else None, "business", 1.0
     return [("group", id_)], told, [call.t]
-
-
-# -- leads
 
 
 def place_of(claims: list[Claim]) -> Place | None:
