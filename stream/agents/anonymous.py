@@ -42,7 +42,7 @@ class Waiting:
 
     def __init__(self) -> None:
         self.visitors: dict[bytes, None] = {}
-        self.left: list[tuple[str, Member, int]] = []
+        self.left: list[Members] = []
         self.sent: list[asyncio.Future[None]] = []
         self._unproven: deque[tuple[int, list[asyncio.Future[None]]]] = deque()
         self._proven = NEVER
@@ -81,19 +81,19 @@ class Anonymous:
         if was is not None and was is not now:
             account = was if isinstance(was, str) else account_of(State(account=was))
             if account != account_of(row.state):
-                self._leave(part, key, account, row)
+                self._leave(part, key, row, Members(account, row.state.as_of, []))
         if now is not None:
             self._waiting[part.changelog.partition].visitors[key] = None
 
-    def let_go(self, part: "RowPart[Visitor]", key: bytes) -> None:
-        """Let a visitor whose row goes leave its account."""
+    def let_go(self, part: "RowPart[Visitor]", key: bytes, r: int, code: str) -> None:
+        """Let a visitor whose row goes leave its account; `code` is why, `r` (ms) when, no earlier than it was last seen."""
         row = part.get(key)
         if row is not None and counted_in(row) is not None:
-            self._leave(part, key, account_of(row.state), row)
+            self._leave(part, key, row, Members(account_of(row.state), max(r, row.state.as_of), [], code))
 
-    def _leave(self, part: "RowPart[Visitor]", key: bytes, account: str, row: Visitor) -> None:
-        gone = Member(visitor_id(key.decode()), row.position, left=True)
-        self._waiting[part.changelog.partition].left.append((account, gone, row.state.as_of))
+    def _leave(self, part: "RowPart[Visitor]", key: bytes, row: Visitor, told: Members) -> None:
+        told.changed.append(Member(visitor_id(key.decode()), row.position, left=True))
+        self._waiting[part.changelog.partition].left.append(told)
 
     def tick(self, part: "RowPart[Visitor]", until: int) -> int:
         """Hand on what waits, and return up to when all of it is acknowledged, of what was received up to `until` (ms)."""
@@ -106,9 +106,9 @@ class Anonymous:
             return
         messages: dict[int, list[Message]] = {}
         count = self._flow.counts[self._topic]
-        for account, member, r in [*waiting.left, *self._members(part, waiting, limit)]:
-            key = account.encode()
-            message = Message(key, encode(Members(account, r, [member])))
+        for told in [*waiting.left, *self._members(part, waiting, limit)]:
+            key = told.account.encode()
+            message = Message(key, encode(told))
             messages.setdefault(partition_of_account(key, count), []).append(message)
         waiting.left = []
         for partition, some in messages.items():
@@ -116,7 +116,7 @@ class Anonymous:
             part.sent(acknowledged)
             waiting.sent.append(acknowledged)
 
-    def _members(self, part: "RowPart[Visitor]", waiting: Waiting, limit: int | None) -> list[tuple[str, Member, int]]:
+    def _members(self, part: "RowPart[Visitor]", waiting: Waiting, limit: int | None) -> list[Members]:
         keys, floor, found = list(waiting.visitors)[:limit], self._floor(part), []
         for key in keys:
             del waiting.visitors[key]
@@ -124,5 +124,5 @@ class Anonymous:
             if row is None or counted_in(row) is None:
                 continue
             member = visitor_member(visitor_id(key.decode()), row.state, row.position, floor)
-            found.append((account_of(row.state), member, row.state.as_of))
+            found.append(Members(account_of(row.state), row.state.as_of, [member]))
         return found

@@ -55,7 +55,7 @@ class OwnRecords:
         for key in own:
             row = to.part.get(key)
             if row is not None and row.erased_at < told.place:
-                self._anonymous.let_go(to.part, key)
+                self._anonymous.let_go(to.part, key, told.r, log.BY_ERASURE)
         to.say(to.graves.erase(told, own, to.partition, to.base + record.offset))
 
 

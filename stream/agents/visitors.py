@@ -167,7 +167,7 @@ class Visitors:
             if int.from_bytes(row[1:9], "big") < base + below and seems_forgotten(row, until, rules):
                 gone.append(key)
         for key in gone:
-            self._anonymous.let_go(part, key)
+            self._anonymous.let_go(part, key, until, log.BY_ITSELF)
             part.drop(key)
         return len(gone)
 

@@ -14,7 +14,7 @@ from stream.domain.event import Link
 from stream.domain.graves import Grave
 from stream.domain.ids import kind_of, value_of
 from stream.domain.leads import Cause, Leads, Out
-from stream.domain.log import Buried, Erase, Erasing, Remembered, Sweep, encode
+from stream.domain.log import BY_ERASURE, Buried, Erase, Erasing, Remembered, Sweep, encode
 from stream.domain.ownrows import LogRow
 from stream.domain.person import Person, stage_named
 from stream.domain.stages import Move
@@ -88,7 +88,7 @@ class Erasures:
         if not self.salt:
             self.salt = told.salt
             self.rows.keep_other(graves.SALT, self.salt)
-        cause, self.leads.cause = Cause(offset, clock), Cause(offset, clock, "erase")
+        cause, self.leads.cause = Cause(offset, clock), Cause(offset, clock, BY_ERASURE)
         lead = person.id if person is not None and person.identified else ""
         numbers: dict[str, int] = {}
         if person is None:

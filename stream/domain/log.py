@@ -162,6 +162,7 @@ class Member(msgspec.Struct, array_like=True, gc=False):
 
 BY_ITSELF = "decay"
 """The code of members that change by time alone: who falls by it was moved by no event."""
+BY_ERASURE = "erase"
 
 
 class Members(msgspec.Struct, array_like=True, tag="members"):

@@ -24,7 +24,7 @@ from stream.runtime.fatal import Misfit
 from stream.runtime.rows import RowPart
 from tests.app.test_agents import NOW, PARTITIONS, TOPICS, Bench, Flow, record
 from tests.app.test_partstore import store
-from tests.told import rules
+from tests.told import DAY, rules
 
 ACME = Company("Acme", "acme.example", "business", 1.0, "ranges", "192.0.2.0/24", "")
 OTHER = Company("Other", "other.example", "business", 1.0, "ranges", "198.51.100.0/24", "")
@@ -155,11 +155,22 @@ async def test_a_row_that_goes_leaves_its_account(flow: Slow, part: RowPart[Visi
     came(part, anonymous)
     anonymous.tick(part, NOW)
     flow.take("members")
-    anonymous.let_go(part, b"anon::a")
-    anonymous.let_go(part, b"anon::nobody")
+    anonymous.let_go(part, b"anon::a", NOW + DAY, log.BY_ERASURE)
+    anonymous.let_go(part, b"anon::nobody", NOW + DAY, log.BY_ERASURE)
     anonymous.tick(part, NOW)
 
-    assert heard(flow) == [("account::acme.example", visitor_id("anon::a"), 1, True)]
+    [message] = flow.take("members")
+    gone = log.Member(visitor_id("anon::a"), 1, left=True)
+    assert log.decode(message.value or b"") == log.Members("account::acme.example", NOW + DAY, [gone], "erase")
+
+
+async def test_a_row_goes_no_earlier_than_it_was_last_seen(flow: Slow, part: RowPart[Visitor], anonymous: Anonymous) -> None:
+    came(part, anonymous)
+    anonymous.let_go(part, b"anon::a", NOW - DAY, log.BY_ITSELF)
+    anonymous.tick(part, NOW)
+
+    left = [log.decode(message.value or b"") for message in flow.take("members")]
+    assert next((told.r, told.code) for told in left if isinstance(told, log.Members)) == (NOW, "decay")
 
 
 async def test_of_very_many_a_tick_takes_some_and_does_not_claim_the_rest(

@@ -11,6 +11,7 @@ from stream.agents.headers import RESYNC
 from stream.domain import words
 from stream.domain.ids import lead_id
 from stream.domain.log import Erasing, Linking, Members, Resync, Tick, Unlinking, Unreadable, decode, encode
+from stream.runtime.producer import partition_of
 from tests.crashing import PARTITIONS, World, tags_of
 from tests.told import DAY, HOUR
 
@@ -355,3 +356,18 @@ async def test_an_erased_visitor_leaves_its_account_and_a_repeat_takes_no_new_on
             world.kafka.append(tp.topic, tp.partition, None, record.value, record.headers)
     world.settle()
     assert counted() == [False, True, False]
+
+
+async def test_an_account_hears_when_and_why_a_visitor_left_it() -> None:
+    world = World()
+    world.happen(COOKIE, groupId="7", type="group")
+    world.drain()
+    world.worker.visitors.tick(partition_of(COOKIE.encode(), PARTITIONS), world.kafka.clock)
+    world.kafka.clock += 2 * DAY
+    world.erase(COOKIE)
+    world.settle()
+    told = [told for record in world.kafka.all("members") if isinstance(told := decode(record.value), Members)]
+    assert [(each.account, each.code, each.changed[0].left) for each in told] == [
+        ("account:group:7", "", False), ("account:group:7", "erase", True),
+    ]  # fmt: skip
+    assert told[1].r > told[0].r + DAY

@@ -475,3 +475,36 @@ def test_a_log_row_of_the_release_before_knows_no_number() -> None:
     row = log_row(LogRow(7))
     body = row[:9] + bytes([row[9] - 1]) + row[10:-1]  # an array of one member less, the zero at its end
     assert AccountRows({META: body}).log() == LogRow(7)
+
+
+# -- members whose curves lie far apart
+
+
+HOURLY = float(HOUR)
+LATER = START + 50 * DAY
+
+
+def visits(id_: str, version: int, base: int, points: float = 10.0) -> Member:
+    """Return a visitor of the account whose points halve each hour."""
+    return Member(id_, version, base=base, interest={HOURLY: points}, active=base, evidence=[("address", "192.0.2.0/24")])
+
+
+@pytest.mark.parametrize(
+    ("then", "score", "anonymous"),
+    [
+        ([visits("v_a", 2, LATER + 1)], 10.0, 1),
+        ([visits("v_a", 2, LATER + 1), visits("v_c", 1, LATER + 1, 80.0), visits("v_a", 3, LATER + 1)], 90.0, 2),
+        ([visits("v_a", 2, LATER + 1), Member("v_a", 3, left=True)], 0.0, 0),
+    ],
+)
+def test_what_came_a_thousand_half_lives_late_takes_nobodys_points_away(
+    then: list[Member], score: float, anonymous: int
+) -> None:  # fmt: skip
+    log = Log("[accounts]\nanonymous = 1\n")
+    log.hear(visits("v_b", 1, LATER), r=LATER).hear(visits("v_a", 1, START), r=LATER)
+    log.hear(Member("v_b", 2, left=True), r=LATER)
+    for member in then:
+        log.hear(member, r=LATER + 1)
+    told = account(log.fold, ID, LATER + 1)
+    assert told is not None
+    assert (told["score"], told["anonymous"]) == (pytest.approx(score), anonymous)

@@ -14,6 +14,8 @@ from stream.agents.rules import RULESET_KEY, RulesInForce
 from stream.agents.topics import Topics
 from stream.agents.visitors import Visitors
 from stream.domain import visitor
+from stream.domain.event import Company
+from stream.domain.log import BY_ITSELF
 from stream.domain.visitor import Visitor, is_forgotten, seems_forgotten
 from stream.intake import Intake
 from stream.lookups import Lookups
@@ -163,6 +165,17 @@ async def test_a_row_behind_the_horizon_leaves_memory_and_gets_a_null() -> None:
     assert worker.part.take().rows == [[(b"anon::0", None)]]
     assert worker.part.get(b"anon::0") is None
     assert not worker.part.owes
+
+
+async def test_it_leaves_its_account_by_time_alone_and_now() -> None:
+    row = seen()
+    row.state.account = Company("Acme", "acme.example", "business", 1.0, "ranges", "192.0.2.0/24", "")
+    worker = Worker(row)
+
+    await worker.round()
+
+    [left] = worker.visitors._anonymous._waiting[0].left
+    assert (left.account, left.r, left.code) == ("account::acme.example", START + HORIZON + 1, BY_ITSELF)
 
 
 async def test_a_row_that_was_written_a_moment_ago_and_is_still_decoded_leaves_too() -> None:

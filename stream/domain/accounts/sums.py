@@ -116,15 +116,18 @@ class Sums(msgspec.Struct, array_like=True):
         self._look_at_landmark(member)
         interest = self.interest if member.lead else self.visitors
         if as_.floored:
-            _put(interest, CONSTANT, member.floor, sign)
+            if member.floor:
+                _put(interest, CONSTANT, member.floor, sign)
         else:
             self._put_curve(interest, member.interest, member.base, sign)
-            _put(interest, CONSTANT, member.idle_points * as_.periods, sign)
+            if member.idle_points * as_.periods:
+                _put(interest, CONSTANT, member.idle_points * as_.periods, sign)
         if not member.lead:
             self.anonymous += sign
             return
         self._put_curve(self.rest, member.timing, member.base, sign)
-        _put(self.rest, CONSTANT, member.fit, sign)
+        if member.fit:
+            _put(self.rest, CONSTANT, member.fit, sign)
         self.people += sign
         if as_.role:
             self.roles[as_.role] = self.roles.get(as_.role, 0) + sign
@@ -133,7 +136,8 @@ class Sums(msgspec.Struct, array_like=True):
 
     def _put_curve(self, into: dict[float, Part], curve: Curve, base: int, sign: int) -> None:
         for h, a in curve.items():
-            _put(into, h, a * 2.0 ** ((base - self.landmark) / h), sign)
+            if a:
+                _put(into, h, a * 2.0 ** ((base - self.landmark) / h), sign)
 
     def _look_at_landmark(self, member: Member) -> None:
         """Move the landmark where a member's curve begins too far behind it: doubles overflow."""
@@ -158,8 +162,6 @@ class Sums(msgspec.Struct, array_like=True):
 
 def _put(into: dict[float, Part], h: float, amount: float, sign: int) -> None:
     """Add what does not vanish; what rounding loses is kept (Knuth's TwoSum), and with its last member a sum is exactly gone."""
-    if not amount:
-        return
     part = into.get(h)
     if part is None:
         part = into[h] = [0.0, 0.0, 0.0]
