@@ -11,6 +11,7 @@ from stream.domain.ids import (
     KINDS,
     LONGEST_ID,
     NEEDS_SCOPE,
+    NO_IDENTITY,
     UNSCOPED,
     class_of,
     email_of,
@@ -88,7 +89,7 @@ def node_in(kind: str, scope: str, told: object, phone_region: str | None) -> st
     """Return the node of an id as somebody told it; None where it does not exist."""
     if not kind or ":" in kind or ":" in scope or len(kind) + len(scope) > LONGEST_ID:
         return None
-    if kind in NEEDS_SCOPE and not scope:
+    if kind.lower() in NO_IDENTITY or (kind in NEEDS_SCOPE and not scope):
         return None
     value = value_in(kind, told, phone_region)
     return None if value is None else node_of(kind, value, "" if kind in UNSCOPED else scope)

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 HISTORY = ("leadstream-history", b"1")
 
 _IN_FLIGHT = 20_000
-_SHOWN = 5
+_SHOWN = 1_000
 
 
 @click.command()
@@ -68,7 +68,7 @@ def send(files: tuple[str, ...], layout: str, as_recorded: bool) -> None:
     click.echo(f"{tally.acknowledged} events acknowledged by Kafka")
     if tally.problems:
         told = ", ".join(f"{count} {what}" for what, count in tally.problems.items())
-        raise NegativeAnswerError(f"not sent: {told}: see the lines above")
+        raise NegativeAnswerError(f"not sent: {told}: see the lines above{tally.unseen}")
 
 
 def _require_readable(name: str) -> None:
@@ -100,17 +100,22 @@ def _standard_input(files: tuple[str, ...]) -> Iterator[IO[bytes] | None]:
 
 @dataclass
 class Tally:
-    """What became of the lines; the first few problems in full."""
+    """What became of the lines; the first of the problems in full."""
 
     acknowledged: int = 0
     problems: Counter[str] = field(default_factory=Counter)
     shown: list[str] = field(default_factory=list)
 
+    @property
+    def unseen(self) -> str:
+        """Say which of the problems are shown, where not all are."""
+        return "" if self.problems.total() <= _SHOWN else f", the first {_SHOWN} of them"
+
     def problem(self, what: str, where: str, line: bytes) -> None:
         """Count a line that was not sent."""
         self.problems[what] += 1
         if len(self.shown) < _SHOWN:
-            self.shown.append(f"{where}: {what}: {line[:120].decode(errors='backslashreplace')}")
+            self.shown.append(f"{where}: {what}: {line[:120].rstrip().decode(errors='backslashreplace')}")
 
 
 async def _require_events(settings: Settings) -> None:
@@ -155,7 +160,7 @@ class Recorder:
 def told_received(value: bytes, received_ms: int) -> bytes:
     """Return an event that says when it was received; as it is where it says so, or would be refused as longer than it may be."""
     document = orjson.loads(value)
-    if document.get("receivedAt") is not None or not EARLIEST <= received_ms <= LATEST:
+    if isinstance(document.get("receivedAt"), str) or not EARLIEST <= received_ms <= LATEST:
         return value
     told = orjson.dumps({**document, "receivedAt": instants.write(received_ms)})
     return value if isinstance(decode(told), Rejected) else told

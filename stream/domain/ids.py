@@ -22,6 +22,8 @@ KINDS: Final = {"user_id": "user", "crm_lead_id": "crm", "mobile": "phone"}
 
 UNSCOPED: Final = frozenset({"user", "crm", "wechat_unionid", "email", "phone", "lead"})
 NEEDS_SCOPE: Final = frozenset({"wechat_openid"})
+NO_IDENTITY: Final = frozenset({"ip", "session", "company"})
+"""Types of `externalIds`, in any case, that tell where somebody was, not who it is: many share one."""
 
 _CLASSES: Final = {"user": "A", "crm": "A", "wechat_unionid": "A", "email": "B", "phone": "B", "lead": "lead"}
 _AROUND: Final = " \t\r\n\"'`"

@@ -135,7 +135,8 @@ class Member(msgspec.Struct, array_like=True, gc=False):
     `id` is a lead id, the node of a visitor that nobody listens to, or `~node` of one that somebody does but who is nobody's.
     `interest` and `timing` are decaying curves from `base` (ms), `fit` a constant; interest is never below `floor`, and loses
     for every full `idle_ms` since `active`. `evidence` names what led here, the best first, `told` the company as it says.
-    Role and department count before `role_until` and `department_until`. `told_at` is when each evidence was told last (ms).
+    Role and department count before `role_until` and `department_until`. `told_at` is when each evidence was told last (ms),
+    `sure` how sure each was then (0..1).
     """
 
     id: str
@@ -158,6 +159,7 @@ class Member(msgspec.Struct, array_like=True, gc=False):
     role_until: int = ALWAYS
     department_until: int = ALWAYS
     told_at: list[int] = []
+    sure: list[float] = []
 
 
 BY_ITSELF = "decay"

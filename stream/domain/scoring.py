@@ -120,7 +120,7 @@ class Outlook:
             return start
         if start < self.likely and self._falls_first(bounds, self.likely):
             return self.likely
-        for a, b in self._stretches(start):
+        for a, b in self._stretches(bounds, start):
             if a > start and self.falls(bounds, a):  # at `start` they are not missed
                 return a
             falls = [self._fall(key, float(x), a, b) for key, x in bounds.items() if key in CURVED]
@@ -149,8 +149,11 @@ class Outlook:
                 return on_floor
             a = on_floor
 
-    def _stretches(self, start: int) -> Iterator[tuple[int, int]]:
-        """Cut the future where an idle period becomes full; ends once more of them change nothing."""
+    def _stretches(self, bounds: Bounds, start: int) -> Iterator[tuple[int, int]]:
+        """Cut the future where an idle period becomes full, without those in which no bound can be missed.
+
+        Ends once more of them change nothing.
+        """
         idle = self.rules.idle
         if idle is None or self.active < 0 or idle.points >= 0:
             yield start, END
@@ -161,9 +164,36 @@ class Outlook:
             if positive + self._idle_points(n) <= self.rules.floor:
                 yield start, END
                 return
-            end = self.active + (n + 1) * idle.after_ms
-            yield start, end
+            safe = self._safe_periods(bounds, start, n)
+            end = self.active + (n + max(safe, 1)) * idle.after_ms
+            if not safe:
+                yield start, end
             start = end
+
+    def _safe_periods(self, bounds: Bounds, start: int, n: int) -> int:
+        """Return for how many periods from the `n`-th on surely no bound is missed, at the end of the last neither."""
+        idle = self.rules.idle
+        if idle is None:
+            return 0
+        safe, step = 0, 1
+        while (end := self.active + (n + safe + step) * idle.after_ms) < END:
+            if any(key in CURVED and self._least(key, start, end) < float(bound) for key, bound in bounds.items()):
+                break
+            safe, step = safe + step, step * 2
+        return safe
+
+    def _least(self, key: str, start: int, end: int) -> float:
+        """Return what a part is at least from `start` to `end`: what adds as at the end, what takes as at the start."""
+        timing = _least(self.timing, self.base, start, end)
+        if key == "timing":
+            return timing
+        idle = self._idle_points(self.periods(end))
+        interest = max(self.rules.floor, _least(self.interest, self.base, start, end) + idle)
+        return interest if key == "interest" else interest + self.fit + timing
+
+
+def _least(curve: Curve, base: int, start: int, end: int) -> float:
+    return sum([a * 2.0 ** ((base - (end if a > 0 else start)) / h) for h, a in curve.items()], 0.0)
 
 
 def _sum(a: Curve, b: Curve) -> Curve:

@@ -37,13 +37,13 @@ class Hot:
     @classmethod
     def asked(cls, request: web.Request) -> "Hot":
         """Return what a request asks for; raises `Malformed`."""
-        after, now = request.query.get("after", ""), request.query.get("now", str(now_ms()))
+        after, now = request.query.get("after", ""), request.query.get("now") or str(now_ms())
         place = Place.read(after) if after else Place.before_all(now)
         if place is None:
             raise Malformed(
                 f"after {after!r} is no place in the list: take it from `next`" if after else f"now {now!r} is no instant"
             )
-        return cls(request.query.get("stage"), place, question.limit_of(request))
+        return cls(request.query.get("stage") or None, place, question.limit_of(request))
 
     @property
     def query(self) -> str:

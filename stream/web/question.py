@@ -57,12 +57,12 @@ def page_of(request: web.Request) -> Page:
     after = query.get("after", "")
     if after and not asking.LEAD_ID.fullmatch(after):
         raise Malformed(f"after {after!r} is no lead id: take it from `next`")
-    return Page(query.get("stage"), query.get("route"), after, limit_of(request))
+    return Page(query.get("stage") or None, query.get("route") or None, after, limit_of(request))
 
 
 def limit_of(request: web.Request) -> int:
     """Return how many documents a page may have; raises `Malformed`."""
-    text = request.query.get("limit", str(PAGE))
+    text = request.query.get("limit") or str(PAGE)
     if _NUMBER.fullmatch(text) is None or not 1 <= int(text) <= LONGEST_PAGE:
         raise Malformed(f"limit {text!r}: give a number from 1 to {LONGEST_PAGE}")
     return int(text)

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
@@ -153,3 +154,41 @@ def test_no_step_passes_a_fall(curve: Curve, above: float, start: int) -> None:
         assert found <= least
     if found is not None:
         assert value(curve, 0, found) < threshold - 1e-9 <= value(curve, 0, max(found - 1, start)) or found == start
+
+
+PERIODS = 300
+slow = st.sampled_from([20_000.0, 90_000.0, 333_000.0, 1_000_000.0, 9_000_000.0])
+slow_curves = st.dictionaries(slow, st.integers(-900, 900).map(lambda n: n / 10), min_size=1, max_size=4)
+
+
+@settings(deadline=None, max_examples=150)
+@given(slow_curves, slow_curves, st.integers(1, 60), st.integers(0, 200), st.integers(-2_000, 2_000), bounds)
+def test_idle_periods_that_are_skipped_miss_no_bound(
+    interest: Curve, timing: Curve, idle: int, floor: int, active: int, exits: dict[str, float]
+) -> None:
+    """Between two looks of a tenth of a second no sum here falls and rises again."""
+    text = ladder(-floor / 10, -idle / 100, {"interest": 1.0}, "1s")
+    look = Outlook(0, rules(text), interest=interest, timing=timing, active=max(active, 0))
+    assume(not look.falls(exits, 0))
+    found = look.first_fall(exits, 0)
+    assert found is None or (look.falls(exits, found) and not look.falls(exits, found - 1))
+    for at in range(0, min(found or END, PERIODS * 1_000), 100):
+        assert not look.falls(exits, at)
+
+
+def test_a_million_idle_periods_are_not_looked_at_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = 0
+    falls = Outlook.falls
+
+    def counted(*given: Any) -> bool:
+        nonlocal looks
+        looks += 1
+        return falls(*given)
+
+    monkeypatch.setattr(Outlook, "falls", counted)
+    text = ladder(-1_000.0, -0.0001, {"interest": 1.0}, "1s")
+    look = Outlook(0, rules(text), interest={1e15: 100.0, 1e6: -1.0}, active=0)
+    found = look.first_fall({"interest": 40.0}, 0)
+    assert found is not None
+    assert abs(found - 600_000_000) < 1_000_000
+    assert looks < 100

@@ -145,6 +145,17 @@ def test_who_left_is_not_there() -> None:
     assert everybody["name"] in {"Acme", "By Address"}
 
 
+def test_each_piece_of_evidence_is_as_sure_as_when_it_was_told_last() -> None:
+    both = [("email", "acme.example"), ("address", "192.0.2.0/24")]
+    world = World().hear(lead(evidence=both, told_at=[T0, T0], sure=[1.0, 0.7]), visitor())
+    other = visitor("v_2", evidence=[("address", "198.51.100.0/24")], told_at=[T0 + 1], sure=[0.9])
+    older = visitor("v_3", told_at=[T0 - 1], sure=[0.1])
+    told = world.hear(other, older).shown()["evidence"]
+    assert [(one["source"], one["proof"], one["confidence"]) for one in told] == [
+        ("email", "acme.example", 1.0), ("address", "192.0.2.0/24", 0.8), ("address", "198.51.100.0/24", 0.9),
+    ]  # fmt: skip
+
+
 def test_evidence_told_long_ago_is_less_sure_and_an_old_title_is_nobodys_role() -> None:
     """Told again it is sure again."""
     rules = load((RULES + FRESHNESS).encode()).freshness

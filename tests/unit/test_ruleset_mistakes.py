@@ -12,12 +12,6 @@ STAGE = '[[stages]]\nname = "mql"\n'
 MISTAKES: dict[str, tuple[str, int, str, str]] = {
     "unknown section": ("[behaviors.a]", 1, "behaviors", "did you mean behaviours?"),
     "unknown key": (VIEWED + 'half_live = "1d"', 3, "behaviours.viewed.half_live", "did you mean half_life?"),
-    "a floor that no lead could reach": (
-        '[idle]\nafter = "1s"\npoints = -1\n[interest]\nfloor = -1e6',
-        5,
-        "interest.floor",
-        "-10000 or more: 10000 times the points of [idle]",
-    ),
     "unknown key with what is allowed": ("[interest]\nceiling = 1", 2, "interest.ceiling", "allowed: floor"),
     "unknown key below an inline table": (VIEWED + "cap = { point = 1, points = 2 }", 3, "behaviours.viewed.cap.point", ""),
     "unknown key of a condition": ("[where.a]\nmatch = { path = 1 }", 2, "where.a.match.path", "properties.NAME"),
@@ -28,6 +22,9 @@ MISTAKES: dict[str, tuple[str, int, str, str]] = {
     "an empty range": ("[where.a]\nmatch = { title = {} }", 2, "where.a.match.title.gte", "lte"),
     "a range of texts": ('[where.a]\nmatch.properties.x = { gte = "1" }', 2, "where.a.match.properties.x.gte", "number"),
     "a range upside down": ("[where.a]\nmatch.properties.x = { gte = 2, lte = 1 }", 2, "where.a.match.properties.x.lte", "2"),
+    "a range of numbers that no event can hold": (
+        f"[where.a]\nmatch.properties.x = {{ gte = 0x{'f' * 5000}, lte = 1 }}", 2, "where.a.match.properties.x.gte", "finite",
+    ),
     "a range to nowhere": ("[where.a]\nmatch.properties.x = { lte = nan }", 2, "where.a.match.properties.x.lte", "finite"),
     "a horizon without unit": ('[visitors]\nidle_horizon = "400"', 2, "visitors.idle_horizon", "14d"),
     "a horizon nearer than a duplicate": (
@@ -116,6 +113,12 @@ MISTAKES: dict[str, tuple[str, int, str, str]] = {
     "a CRM stage with dwell": (STAGE + 'owner = "crm"\ndwell = "1d"', 4, "stages.mql.dwell", "not allowed"),
     "enter by an unknown number": (STAGE + "enter = { points = 1 }", 3, "stages.mql.enter.points", "allowed: fit"),
     "enter by a text": (STAGE + 'enter = { total = "1" }', 3, "stages.mql.enter.total", "a finite number"),
+    "enter by more than a sum can hold": (
+        STAGE + "enter = { total = 2e12 }", 3, "stages.mql.enter.total", "from -1e+12 to 1e+12",
+    ),
+    "a cap of more than a sum can hold": (
+        VIEWED + "points = 5\ncap = { points = 2e12 }", 4, "behaviours.viewed.cap.points", "above 0, at most 1e+12",
+    ),
     "enter by a maybe": (STAGE + "enter = { identified = 1 }", 3, "stages.mql.enter.identified", "true or false"),
     "a grade that is not defined": (STAGE + 'enter = { grade = "B" }', 3, "stages.mql.enter.grade", "one of D"),
     "exit at enter": (

@@ -31,6 +31,7 @@ def _line(**members: object) -> bytes:
         pytest.param({"sentAt": EARLY, "originalTimestamp": LATE}, EARLY, id="else when it was sent"),
         pytest.param({"originalTimestamp": EARLY}, EARLY, id="else the device's time"),
         pytest.param({"receivedAt": None, "timestamp": EARLY}, EARLY, id="null is missing"),
+        pytest.param({"receivedAt": 5, "timestamp": EARLY}, EARLY, id="what is no text is ignored"),
     ],
 )
 def test_a_line_was_received_when(members: dict[str, object], received: str) -> None:

@@ -1,7 +1,7 @@
 """An account: what stands in its own row. What its members bring stands in rows of theirs, so that no row ever grows large."""
 
 from collections.abc import Iterator
-from itertools import repeat
+from itertools import chain, repeat
 
 import msgspec
 
@@ -28,12 +28,16 @@ class Told(msgspec.Struct, array_like=True):
 
 
 class Proof(msgspec.Struct, array_like=True):
-    """A network, a domain or a group that led here: how many leads and other visitors, since when, and told last when (ms)."""
+    """A network, a domain or a group that led here: how many leads and other visitors, since when (ms), when last, and how sure.
+
+    `last` is when it was told last (ms), `sure` how sure it was then (0..1).
+    """
 
     people: int
     visitors: int
     since: int
     last: int = NEVER
+    sure: float = 1.0
 
 
 class Account(msgspec.Struct, array_like=True):
@@ -62,8 +66,12 @@ class Account(msgspec.Struct, array_like=True):
     def hear(self, member: Member, r: int) -> None:
         """Take in what a member's evidence says, received at `r`."""
         self.active = max(self.active, member.active)
-        for (source, found), last in zip(member.evidence, member.told_at or repeat(r), strict=False):
-            self._prove(source, found, r, member, 1, last)
+        best = 1.0 if member.told is None else member.told[3]
+        told_at, sure = member.told_at or repeat(r), member.sure or chain((best,), repeat(1.0))
+        for (source, found), last, confidence in zip(member.evidence, told_at, sure, strict=False):
+            proof = self._prove(source, found, r, member, 1)
+            if proof is not None and last >= proof.last:
+                proof.last, proof.sure = last, confidence
         if member.told is None or not member.evidence:
             return
         told = self.told.setdefault(AUTHORITY.get(member.evidence[0][0], 0), Told())
@@ -79,7 +87,7 @@ class Account(msgspec.Struct, array_like=True):
         if member.told is not None and member.evidence:
             self.told[AUTHORITY.get(member.evidence[0][0], 0)].members -= 1
 
-    def _prove(self, source: str, found: str, r: int, member: Member, step: int, last: int = NEVER) -> None:
+    def _prove(self, source: str, found: str, r: int, member: Member, step: int) -> Proof | None:
         known = self.proofs.setdefault(source, {})
         proof = known.get(found)
         if proof is None and step > 0:
@@ -88,13 +96,13 @@ class Account(msgspec.Struct, array_like=True):
             proof.people += step * member.lead
             proof.visitors += step * (not member.lead)
             proof.since = min(proof.since, r) if step > 0 else proof.since
-            proof.last = max(proof.last, last)
             if proof.people <= 0 and proof.visitors <= 0:
                 del known[found]
         if not known:
             del self.proofs[source]
         elif sum(map(len, self.proofs.values())) > PROOFS:
             self._drop_least()
+        return proof
 
     def _drop_least(self) -> None:
         ranked = [(p.people, p.visitors, -p.since, source, found) for source, found, p in self.all_proofs()]

@@ -115,8 +115,6 @@ def _evidence(known: Account, rules: Freshness | None, at: int) -> list[dict[str
     """Return what led here, the surest first; one that was told long ago is less sure."""
     found = []
     for source, proof, count in known.all_proofs():
-        told = known.told.get(AUTHORITY.get(source, 0))
-        sure = 1.0 if told is None or source in AUTHORITY else told.confidence
         found.append(
             {
                 "source": source,
@@ -125,7 +123,7 @@ def _evidence(known: Account, rules: Freshness | None, at: int) -> list[dict[str
                 "visitors": count.visitors,
                 "since": to_text(count.since),
                 "last": to_text(max(count.last, count.since)),
-                "confidence": sure * confidence(rules, max(count.last, count.since), at),
+                "confidence": count.sure * confidence(rules, max(count.last, count.since), at),
             }
         )
     return sorted(found, key=lambda one: (-AUTHORITY.get(one["source"], 0), -one["people"], -one["visitors"], one["proof"]))

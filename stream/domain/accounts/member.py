@@ -16,12 +16,13 @@ from stream.domain.view import View
 
 
 class Place(NamedTuple):
-    """The account of a lead, how it is known (best first), what the best says of the company, and when each was told last."""
+    """The account of a lead, how it is known (best first), what the best says of it, when each was told last, and how sure."""
 
     account: str
     evidence: list[tuple[str, str]]
     told: tuple[str, str | None, str, float]
     told_at: list[int]
+    sure: list[float]
 
 
 def visitor_id(node: str) -> str:
@@ -60,7 +61,7 @@ def visitor_member(id_: str, state: State, version: int, floor: float, past: Sta
     evidence, told, told_at = _seen(state)
     return Member(
         id_, version, base=state.landmark, interest=interest, floor=floor, active=state.active, evidence=evidence, told=told,
-        told_at=told_at,
+        told_at=told_at, sure=[told[3]],
     )  # fmt: skip
 
 
@@ -84,7 +85,9 @@ def place_of(claims: list[Claim]) -> Place | None:
     best = claims[0].account
     told = best["name"], best["domain"], best["kind"], best["confidence"]
     evidence = [(claim.source, claim.proof) for claim in claims]
-    return Place(best["id"], evidence, told, [claim.told_at for claim in claims])
+    return Place(
+        best["id"], evidence, told, [claim.told_at for claim in claims], [claim.account["confidence"] for claim in claims]
+    )
 
 
 def lead_member(view: View, place: Place, version: int) -> Member:
@@ -97,6 +100,7 @@ def lead_member(view: View, place: Place, version: int) -> Member:
         idle_points=idle.points if idle is not None else 0.0, evidence=place.evidence, told=place.told,
         role=post.role or "", department=post.department or "",
         role_until=_until(rules, post.role_t), department_until=_until(rules, post.department_t), told_at=place.told_at,
+        sure=place.sure,
     )  # fmt: skip
 
 

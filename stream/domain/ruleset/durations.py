@@ -3,7 +3,7 @@
 import math
 import re
 
-DURATION = re.compile(r"([0-9]{1,9})([smhd])", re.ASCII)
+DURATION = re.compile(r"([0-9]{1,10})([smhd])", re.ASCII)
 UNITS_MS = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 
 

@@ -112,7 +112,7 @@ def _cap(table: Table) -> float | None:
     points = cap.values.get("points")
     if is_number(points) and 0 < points <= LARGEST:
         return float(points)
-    cap.wrong("points", "a number above 0: the most points (of one sign) in one day")
+    cap.wrong("points", f"a number above 0, at most {LARGEST:g}: the most points (of one sign) in one day")
     return None
 
 

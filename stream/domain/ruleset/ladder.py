@@ -43,7 +43,7 @@ class _Asked:
     def _bound(self, table: Table, key: str) -> float | str | bool | None:
         value: Any = table.values[key]
         if key in self.numbers and not (is_number(value) and -LARGEST <= value <= LARGEST):
-            table.wrong(key, "a finite number")
+            table.wrong(key, f"a finite number from -{LARGEST:g} to {LARGEST:g}")
         elif key == "identified" and not isinstance(value, bool):
             table.wrong(key, "true or false")
         elif key == "grade" and value not in self.grades:

@@ -52,10 +52,6 @@ def load(text: bytes, name: str = "ruleset") -> Ruleset:
     return ruleset
 
 
-DEEPEST = 10_000
-"""How many idle periods may lie between no interest and the floor: each is looked at when a crossing is sought."""
-
-
 def _read(root: Table, text: bytes) -> Ruleset:
     head, decay, identity = root.table("ruleset"), root.table("decay"), root.table("identity")
     head.only("id", "timezone")
@@ -77,8 +73,6 @@ def _read(root: Table, text: bytes) -> Ruleset:
     stages = read_stages(root, letters)
     zone = _zone(head)
     floor, idle = read_floor(root), read_idle(root)
-    if idle is not None and floor < DEEPEST * idle.points:
-        root.table("interest").wrong("floor", f"{DEEPEST * idle.points:g} or more: {DEEPEST} times the points of [idle]")
     fit, routes = read_fit(root), read_routes(root, (FIRST, *dict.fromkeys(stage.name for stage in stages)), letters)
     return Ruleset(
         id=head.text("id", "ruleset"),

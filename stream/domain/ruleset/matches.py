@@ -1,7 +1,7 @@
 """Reads `match` tables: which keys may stand in them, and what their values may be."""
 
-import math
 import string
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -141,4 +141,4 @@ def _range(table: Table) -> Wanted:
 
 
 def _finite(value: Any) -> bool:
-    return is_number(value) and -math.inf < value < math.inf
+    return is_number(value) and abs(value) <= sys.float_info.max
