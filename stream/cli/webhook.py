@@ -13,14 +13,13 @@ from yarl import URL
 from stream.cli.connections import admin_client, require_topic, run
 from stream.errors import NegativeAnswerError, UsageError
 from stream.outbound.delivering import Gone
-from stream.outbound.letters import NAME, letters_topic
 from stream.outbound.meter import Meter
 from stream.outbound.pages import answering
 from stream.outbound.posting import Poster
 from stream.outbound.service import Outbound, Plan
 from stream.outbound.signing import read_secret
 from stream.outbound.target import Guard
-from stream.runtime.topics import create_missing
+from stream.runtime.topics import create_missing, letters_topic
 from stream.settings import PREFIX, Settings, load
 
 T = TypeVar("T")
@@ -86,7 +85,7 @@ def _checked(name: str, read: Callable[[], T]) -> T:
 
 
 async def _deliver(settings: Settings, target: _Target, *, once: bool, letters: bool) -> None:
-    facts, dead = f"{settings.topic_prefix}stage-changes", f"{settings.topic_prefix}{NAME}"
+    facts, dead = f"{settings.topic_prefix}stage-changes", letters_topic(settings).name
     await _prepare(settings, facts)
     plan = Plan(
         topic=dead if letters else facts,

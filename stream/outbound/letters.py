@@ -1,23 +1,12 @@
-"""The topic of what nobody took."""
+"""What nobody took, put where it can be told again."""
 
-from datetime import timedelta
 from typing import Final
 
 from aiokafka import AIOKafkaProducer, ConsumerRecord
 
 from stream.outbound.meter import Meter
-from stream.runtime.topics import Topic
-from stream.settings import Settings
 
-NAME: Final = "outbound-dead-letters"
 _TOLD: Final = ("topic", "partition", "offset", "attempts", "message")
-
-
-def letters_topic(settings: Settings) -> Topic:
-    """Return the topic as it should be: of one partition, for few should ever lie there."""
-    kept_ms = settings.retention_dead_letters // timedelta(milliseconds=1)
-    config = {"cleanup.policy": "delete", "retention.ms": str(kept_ms)}
-    return Topic(settings.topic_prefix + NAME, 1, settings.replication, config)
 
 
 class TopicLetters:

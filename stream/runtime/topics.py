@@ -20,6 +20,9 @@ SOURCES = ("events", "wakes", "people", "members")
 FREE = ("stage-changes", "account-changes", "dead-letters")
 """What only goes out may have any number of partitions: nobody looks there for a key's newest record."""
 
+LETTERS = "outbound-dead-letters"
+"""Where facts lie that no webhook's receiver took; it exists only where webhooks are used."""
+
 RECORD_BYTES = 1_048_588  # Kafka's own default: what a record of `events` may take
 DEAD_LETTER_BYTES = RECORD_BYTES + 64 * 1024  # the largest record and the headers that say what was wrong with it
 
@@ -64,7 +67,7 @@ def topic_table(settings: Settings) -> tuple[Topic, ...]:
     logs["events"][OLDEST] = ANY_AGE
     compacted = {"lead-states": _compacted()} | {changelog(settings.app, table): _compacted() for table in TABLES}
     single = {"people", changelog(settings.app, "people")}
-    durable = {"min.insync.replicas": str(settings.min_insync_replicas)}
+    durable = _durable(settings)
     return tuple(
         Topic(
             name if name.endswith("-changelog") else settings.topic_prefix + name,
@@ -74,6 +77,12 @@ def topic_table(settings: Settings) -> tuple[Topic, ...]:
         )
         for name, config in (logs | compacted).items()
     )
+
+
+def letters_topic(settings: Settings) -> Topic:
+    """Return the topic that `leadstream webhook` makes: of one partition, for few should ever lie there."""
+    config = _log(settings.retention_dead_letters, LETTERS) | _durable(settings)
+    return Topic(settings.topic_prefix + LETTERS, 1, settings.replication, config)
 
 
 def sources(settings: Settings) -> set[str]:
@@ -86,8 +95,12 @@ def changelog(app: str, table: str) -> str:
     return f"{app}-{table}-changelog"
 
 
+def _durable(settings: Settings) -> dict[str, str]:
+    return {"min.insync.replicas": str(settings.min_insync_replicas)}
+
+
 def _log(retention: timedelta, name: str) -> dict[str, str]:
-    size = DEAD_LETTER_BYTES if name == "dead-letters" else RECORD_BYTES
+    size = DEAD_LETTER_BYTES if name in {"dead-letters", LETTERS} else RECORD_BYTES
     return {
         "cleanup.policy": "delete",
         "retention.ms": _ms(retention),

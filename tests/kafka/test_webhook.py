@@ -165,3 +165,26 @@ def test_a_wrong_setting_is_one_line_and_exit_2(installation: Installation, sett
     assert done.returncode == 2
     assert line in done.stderr
     assert "geheim" not in done.stderr
+
+
+def test_topics_check_looks_at_its_topic_where_there_is_one(on_kafka: Installation) -> None:
+    assert on_kafka.run("topics").returncode == 0
+    assert on_kafka.run("topics", "--check").stdout == "11 topics are as they should be\n"
+    admin = AdminClient({"bootstrap.servers": on_kafka.broker.address, "log_level": 0})
+    as_before = {"cleanup.policy": "delete", "retention.ms": "1209600000"}
+    former = NewTopic(on_kafka.topic("outbound-dead-letters"), 1, 1, config=as_before)
+    admin.create_topics([former])[former.topic].result(30)
+
+    check = on_kafka.run("topics", "--check")
+
+    assert check.returncode == 1
+    assert f"{former.topic}: segment.ms is 604800000, should be 86400000\n" in check.stdout
+
+
+def test_its_topic_is_made_as_topics_check_wants_it(on_kafka: Installation) -> None:
+    secret = "whsec_" + base64.b64encode(NEW).decode()
+    on_kafka.settings |= {"WEBHOOK_SECRETS": secret, "WEBHOOK_NETWORKS": "127.0.0.0/8", "WEBHOOK_URL": "http://127.0.0.1:9/"}
+    assert on_kafka.run("topics").returncode == 0
+    assert on_kafka.run("webhook", "--once").returncode == 0
+
+    assert on_kafka.run("topics", "--check").stdout == "12 topics are as they should be\n"

@@ -12,8 +12,7 @@ import pytest
 
 from schemas import generate, ruleset
 from schemas.compatibility import breaks
-from stream.outbound.letters import letters_topic
-from stream.runtime.topics import topic_table
+from stream.runtime.topics import letters_topic, topic_table
 from stream.settings import Settings
 from tests.unit.test_schemas_stage_change import EXAMPLE
 

@@ -1,15 +1,20 @@
 """The topics of an installation: names, partitions, how long and how large."""
 
+import re
 from datetime import timedelta
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from stream.runtime.topics import ANY_AGE, OLDEST, Topic, create_missing, topic_table
+from stream.runtime.topics import ANY_AGE, OLDEST, Topic, create_missing, letters_topic, topic_table
 from stream.settings import Settings
 
 DAY_MS = 86_400_000
+PRIVACY = (Path(__file__).parents[2] / "docs" / "privacy.md").read_text("utf-8")
+KEPT = dict(re.findall(r"^\| `([^`]+)`[^|]* \|[^|]*\| ([^|]+) \|$", PRIVACY, re.MULTILINE))
+"""How long the page on privacy says that a topic's records lie there."""
 
 
 def _topics(**chosen: object) -> dict[str, Topic]:
@@ -61,6 +66,35 @@ def test_logs_are_kept_for_days(name: str, days: int) -> None:
     config = _topics()[name].config
 
     assert (config["cleanup.policy"], config["retention.ms"]) == ("delete", str(days * DAY_MS))
+
+
+def _every_topic(**chosen: object) -> dict[str, Topic]:
+    """Return the topics by the names on that page, that of the webhooks among them."""
+    made = (*topic_table(Settings(**chosen)), letters_topic(Settings(**chosen)))
+    return {topic.name.replace("leadstream-", "<APP>-"): topic for topic in made}
+
+
+def test_the_page_on_privacy_lists_every_topic() -> None:
+    assert set(KEPT) == set(_every_topic())
+
+
+@pytest.mark.parametrize(("name", "days"), KEPT.items())
+def test_nothing_lies_longer_than_the_page_on_privacy_says(name: str, days: str) -> None:
+    config = _every_topic()[name].config
+
+    if days.endswith(" days + 1"):  # Kafka deletes whole segments
+        told_ms = int(days.removesuffix(" days + 1")) * DAY_MS
+        assert (config["cleanup.policy"], config["retention.ms"], config["segment.ms"]) == ("delete", str(told_ms), str(DAY_MS))
+    else:
+        assert (config["cleanup.policy"], config["max.compaction.lag.ms"]) == ("compact", str(2 * DAY_MS))
+
+
+def test_what_no_webhook_took_is_kept_as_every_other_dead_letter_is() -> None:
+    topics = _every_topic(replication=3, topic_prefix="eu.", retention_dead_letters=timedelta(hours=2))
+
+    assert topics["eu.outbound-dead-letters"].config == topics["eu.dead-letters"].config
+    assert topics["eu.outbound-dead-letters"].config["segment.ms"] == "7200000"
+    assert (topics["eu.outbound-dead-letters"].replication, topics["eu.outbound-dead-letters"].partitions) == (3, 1)
 
 
 def test_retention_is_a_setting() -> None:
