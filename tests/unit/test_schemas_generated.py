@@ -1,4 +1,4 @@
-"""The generated files are current, hang together, and still accept what the last commits' accepted."""
+"""The generated files are current, hang together, and still accept what those of version 1 and the last commits' accepted."""
 
 import json
 import shutil
@@ -17,6 +17,8 @@ from stream.settings import Settings
 from tests.unit.test_schemas_stage_change import EXAMPLE
 
 ROOT = Path(__file__).parents[2]
+RELEASED = {path.name.removesuffix(".schema.json"): path for path in Path(__file__).with_name("released").glob("*.schema.json")}
+"""The schemas of version 1 as they were when it was frozen: nobody generates or edits them."""
 
 
 def published(name: str) -> dict[str, Any]:
@@ -96,6 +98,16 @@ def test_a_reader_with_the_schema_accepts_the_example_and_members_added_later() 
     jsonschema.validate(later, schema)
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate({**json.loads(EXAMPLE), "sequence": "3"}, schema)
+
+
+def test_every_schema_of_version_1_is_still_published() -> None:
+    assert len(RELEASED) == 16
+    assert sorted(RELEASED.keys() - generate.MODELS) == []
+
+
+@pytest.mark.parametrize("name", sorted(RELEASED))
+def test_the_schemas_accept_what_those_of_version_1_accepted(name: str) -> None:
+    assert breaks(json.loads(RELEASED[name].read_text("utf-8")), published(name)) == []
 
 
 @pytest.mark.parametrize("revision", ["HEAD", "HEAD~1"])
