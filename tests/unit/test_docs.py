@@ -21,6 +21,8 @@ from stream.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
+LENT = "LEADSTREAM" + "_SHARED_DATA"
+"""Stands in the tests that are skipped where data from outside is not at hand."""
 TEST = re.compile(r"`(tests/[\w/]+\.py)(?:::(\w+))?`")
 
 
@@ -113,6 +115,14 @@ def test_every_promise_names_a_test() -> None:
 
     assert promises
     assert [row for row in promises if not TEST.search(row)] == []
+
+
+def test_no_promise_rests_on_data_that_lies_outside_of_the_repository_alone() -> None:
+    rows = re.findall(r"^\|(.*)\|$", (ROOT / "docs/guarantees.md").read_text("utf-8"), re.MULTILINE)
+    skipped = {str(file.relative_to(ROOT)) for file in (ROOT / "tests").rglob("test_*.py") if LENT in file.read_text("utf-8")}
+
+    assert skipped == {"tests/unit/test_lookups_maxmind.py", "tests/kafka/test_journeys_of_real_input.py"}
+    assert [row for row in rows if (tests := TEST.findall(row)) and {file for file, _ in tests} <= skipped] == []
 
 
 def test_the_ruleset_that_the_readme_shows_is_the_shipped_one() -> None:

@@ -20,7 +20,8 @@ SHARED = Path(os.environ.get("LEADSTREAM_SHARED_DATA", Path(__file__).parents[3]
 MAXMIND = SHARED / "maxmind"
 
 with_databases = pytest.mark.skipif(
-    not MAXMIND.is_dir(), reason=f"MaxMind's test databases are not in {MAXMIND} (LEADSTREAM_SHARED_DATA says where)"
+    not MAXMIND.is_dir(),
+    reason=f"MaxMind's test databases are not in {MAXMIND} (LEADSTREAM_SHARED_DATA says where): no promise rests on them alone",
 )
 
 ENTERPRISE, ISP, DOMAIN, ASN, ANONYMOUS = (
