@@ -193,6 +193,7 @@ def test_the_ledger_sums_to_the_total(reader: Reader, seed: int) -> None:
     scores = [(lead["explain"], lead["score"]["total"]) for lead in document["leads"]]
     scores += [(visitor["explain"], visitor["interest"]) for visitor in document["visitors"]]
     scores += [(f["data"]["explain"], f["data"]["score"]["total"]) for f in document["stageChanges"] if "explain" in f["data"]]
+    assert scores
     for rows, total in scores:
         assert sum(row["points"] for row in rows) == pytest.approx(total, abs=1e-6)
     assert differences(document, json.loads(json.dumps(document))) == []
