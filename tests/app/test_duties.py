@@ -2,14 +2,20 @@
 
 import asyncio
 from collections.abc import Sequence
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from mode import Service
 
+from stream.app import create
 from stream.runtime import duties as module
 from stream.runtime.duties import Duties
 from stream.runtime.work import Part
+from stream.settings import Settings
+
+WITHIN_S = 2.0
+"""So soon after an event its account's row must be durable."""
 
 
 class Flow:
@@ -48,6 +54,34 @@ async def test_what_is_wanted_soon_is_written_without_waiting_for_the_next_check
     await duties.stop()
 
     assert set(flow.written) == {"accounts-3"}
+
+
+def test_it_is_the_rows_of_accounts_that_a_worker_wants_soon() -> None:
+    app = create(Settings(app="soon"))
+    unchanged, changed = (SimpleNamespace(has_changed=has) for has in (False, True))
+    accounts: Any = app.leadstream.accounts_log
+    accounts.table.parts |= {0: unchanged, 3: changed}
+
+    assert app.duties._soon() == [changed]
+
+
+async def test_it_is_looked_for_often_enough_to_be_there_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+    waited: list[float] = []
+
+    class Hasty(Duties):
+        async def sleep(self, n: Any, **_: Any) -> None:
+            waited.append(n)
+            await asyncio.sleep(0)
+
+    flow, soon = Flow(), list[Any](["accounts-3"])
+    duties: Any = Hasty(flow, "events", lambda _tp, _until: None, soon=lambda: soon)  # type: ignore[arg-type]  # as much as is used
+    looking = asyncio.ensure_future(duties._writes_soon.fun(duties))
+    async with asyncio.timeout(10):
+        await flow.heard.wait()
+    looking.cancel()
+
+    assert 0 < max(waited) <= WITHIN_S / 8
 
 
 def _revoke(flow: Flow) -> None:

@@ -232,6 +232,18 @@ def test_the_command_shows_it_and_says_what_it_does_not_know(journey: Journey) -
     assert journey.asked(f"/v1/accounts/{ACME}?at={write(0)}")[0] == 400
 
 
+def test_an_accounts_row_is_in_its_changelog_soon_after_the_event(journey: Journey) -> None:
+    """Within 2 s, as `benchmarks.accounts` measures; five times that beside other tests."""
+    installation = journey.installation
+    journey.send("user::soon", type="identify", userId="soon", traits={"email": "boss@soon.example"})
+
+    def is_there() -> bool:
+        rows = installation.read(f"{installation.app}-accounts-changelog")
+        return any(row.key == b"a:account::soon.example" for row in rows)
+
+    wait_until(is_there, 10, "the account's row")
+
+
 def test_all_of_it_is_what_the_logs_say_from_scratch(journey: Journey) -> None:
     for worker in journey.workers:
         worker.process.stop()
