@@ -5,7 +5,7 @@ import signal
 import pytest
 
 from tests.brokers import Installation, Process, wait_until
-from tests.kafka.group import committed, wait_until_read
+from tests.kafka.group import committed, ends, wait_until_read
 from tests.kafka.replay import Verdict, verify
 from tests.kafka.traffic import traffic
 
@@ -38,7 +38,7 @@ def test_a_quiet_run_is_exact_and_repeats_nothing(installed: Installation) -> No
     assert len(installed.read("dead-letters")) == verdict.counts["dead letter"]
 
 
-@pytest.mark.parametrize("step", ["outputs", "changelog", "commit", "done"])
+@pytest.mark.parametrize("step", ["outputs", "changelog", "appended", "commit", "done"])
 def test_a_kill_9_at_each_step_of_a_checkpoint(installed: Installation, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
     installed.produce("events", traffic(2, COUNT))
     monkeypatch.setenv("_LEADSTREAM_FAULT", f"{step}:2:kill")
@@ -75,7 +75,9 @@ def test_kill_9_again_and_again_in_mid_stream(installed: Installation, monkeypat
         before = sum(committed(installed, "events").values())
         sent += installed.produce("events", traffic(10 + round_, COUNT))
         _wait_for_progress(installed, worker, before)
+        sent += installed.produce("events", traffic(20 + round_, COUNT))
         worker.kill()
+        assert sum(committed(installed, "events").values()) < sum(ends(installed, "events").values()), "it died at work"
     verdict = finish(installed, sent)
     assert verdict.events >= sent
 
