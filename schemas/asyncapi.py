@@ -36,18 +36,17 @@ class Channel:
     partitions: int | None = None
 
 
-FORWARDED: Final = {
+ON_EVENTS: Final = {
+    "leadstream-trust": "browser or server: who vouches for it, as the collector saw; without it: somebody inside",
+    "leadstream-company": "the company that the collector found by the address it then cut, as JSON; null: none",
     "leadstream-forwarded-from": "PARTITION:OFFSET a misplaced record was found at",
     "leadstream-replayed": "TOPIC:PARTITION:OFFSET of the dead letter this is a replay of",
     "leadstream-history": "1: history that is being loaded (send --as-recorded)",
 }
-CLOUD_EVENT: Final = {
-    "content-type": "application/cloudevents+json",
-    "leadstream-lag-ms": "how late the worker was, in milliseconds",
-}
-OWN: Final = {"leadstream-internal": "the kind of this record of the app's own; others skip it"}
+TYPED: Final = {"content-type": "application/cloudevents+json"}
+CLOUD_EVENT: Final = {**TYPED, "leadstream-lag-ms": "how late the worker was, in milliseconds"}
 UNTOLD: Final = {
-    "content-type": "application/cloudevents+json",
+    **TYPED,
     "leadstream-topic": "where the fact was",
     "leadstream-partition": "its partition",
     "leadstream-offset": "its offset",
@@ -60,31 +59,31 @@ def _fact(name: str, summary: str, key: str = "lead id") -> Message:
     return Message(name, summary, key, name, CLOUD_EVENT, content_type="application/cloudevents+json")
 
 
-def _own(name: str, summary: str, key: str) -> Message:
-    return Message(name, summary, key, headers=OWN if name == "own" else None, content_type="application/octet-stream")
+def _own(name: str, summary: str, key: str, kinds: str = "") -> Message:
+    headers = {"leadstream-internal": f"{kinds}: the kind of this record of the app's own"} if kinds else None
+    return Message(name, summary, key, headers=headers, content_type="application/octet-stream")
 
 
-STAGE_CHANGE: Final = _fact("stage-change", "A lead entered another stage")
 CHANNELS: Final = (
     Channel(
         "events",
         "What visitors, leads and the CRM did, one event a record",
         (
-            Message("event", "One event", "the event's key identity, kind:scope:value", "event", FORWARDED),
-            _own("own", "Erasures and rulesets: the app's own records", "free"),
+            Message("event", "One event", "the event's key identity, kind:scope:value", "event", ON_EVENTS),
+            _own("own", "The app's own records: others skip them", "none", "erase, sweep, ruleset or resync"),
         ),
         "receive",
     ),
     Channel(
         "wakes",
         "Somebody listens to this source identity now",
-        (_own("wake", "One wake", "source identity"),),
+        (_own("wake", "One wake", "source identity", "wake"),),
         "receive",
     ),
     Channel(
         "people",
         "The one ordered log that decides about people",
-        (_own("decision", "A snapshot, a tick, an operator's word or a ruleset", "none"),),
+        (_own("decision", "A snapshot, a tick, an operator's word or a ruleset", "none", "resync, where one wrote it"),),
         "receive",
         partitions=1,
     ),
@@ -98,7 +97,7 @@ CHANNELS: Final = (
         "stage-changes",
         "What the CRM reads",
         (
-            STAGE_CHANGE,
+            _fact("stage-change", "A lead entered another stage"),
             _fact("lead-merged", "Two leads became one; the subject is the one that ends"),
             _fact("lead-unmerged", "A lead is on its own again"),
             _fact("lead-erased", "A lead was erased"),
@@ -117,7 +116,16 @@ CHANNELS: Final = (
     Channel(
         "lead-states",
         "Per lead the bytes of its newest stage change, null after a merge or an erasure",
-        (STAGE_CHANGE,),
+        (
+            Message(
+                "lead-state",
+                "A lead's newest stage change, as in stage-changes; null: it has none any more",
+                "lead id",
+                "stage-change",
+                TYPED,  # none on a null
+                content_type="application/cloudevents+json",
+            ),
+        ),
         "send",
         cleanup="compact",
         retention_days=None,
@@ -128,7 +136,7 @@ CHANNELS: Final = (
         (
             Message(
                 "dead-letter",
-                "The original value of one refused record",
+                "The original value of one refused record, whose other headers stay",
                 "as the source's",
                 headers_from="dead-letter",
                 content_type="application/octet-stream",
