@@ -53,6 +53,7 @@ def test_every_service_runs_as_the_file_says(own_kafka: Broker, tmp_path: Path) 
     port = str(free_port())
     collector = _process("collector", services["collector"], own_kafka, tmp_path, LEADSTREAM_COLLECTOR_PORT=port)
     tail = _process("stage-changes", services["stage-changes"], own_kafka, tmp_path)
+    assert services.keys() == {"kafka", "topics", "worker", "collector", "stage-changes"}, "own_kafka and these four"
     journey = Installation(own_kafka, tmp_path, prefix="", settings={"APP": "leadstream", "PARTITIONS": "8"})
     try:
         assert topics.start().wait() == 0, topics.output
