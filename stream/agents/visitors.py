@@ -18,6 +18,7 @@ from stream.agents.rules import RULESET_KEY, RulesInForce
 from stream.agents.topics import Topics
 from stream.domain import log
 from stream.domain.editions import Edition
+from stream.domain.ruleset.model import Ruleset
 from stream.domain.visitor import Visitor, remember, seems_forgotten, wake
 from stream.ops.metrics import Metrics
 from stream.runtime.batches import Batch, Record
@@ -197,6 +198,10 @@ class Visitors:
         ):  # fmt: skip
             if counts[what]:
                 counter.inc(counts[what])
+
+    def ruleset(self, partition: int) -> Ruleset:
+        """Return the ruleset in force in a partition; it was read when it came."""
+        return self._judging.in_force(self.table.open(partition))
 
 
 def _let_go(_tp: TP, _canary: str) -> None:

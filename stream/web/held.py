@@ -5,10 +5,8 @@ import time
 from faust.types import TP
 
 from stream.agents.leadstream import Leadstream
-from stream.agents.rules import RULESET_KEY
 from stream.domain import visitor
 from stream.domain.accounts.fold import Accounts
-from stream.domain.editions import loaded, read
 from stream.domain.people import People
 from stream.domain.ruleset.model import Ruleset
 from stream.domain.state import State
@@ -60,10 +58,9 @@ class Held:
     def row(self, node: str) -> tuple[Visitor, Ruleset] | None:
         """Return the whole row of an identity that is held here, and the rules it is seen under."""
         data = self._worker.row_of(node)
-        if data is None or self._worker.visitors is None:
+        if data is None:
             return None
-        part = self._worker.visitors.table.open(self._worker.partition_of(node))
-        return visitor.decode(data), loaded(read(part.stored[RULESET_KEY]).newest.text)
+        return visitor.decode(data), self._worker.visitors.ruleset(self._worker.partition_of(node))
 
     @property
     def people(self) -> People | None:
@@ -80,8 +77,7 @@ class Held:
 
     def accounts(self, tp: TP) -> Accounts | None:
         """Return the accounts of a partition, where this worker may answer for them; to read only."""
-        log = self._worker.accounts_log
-        return log.table.open(tp.partition).fold if log is not None and self.holds(tp) else None
+        return self._worker.accounts_log.table.open(tp.partition).fold if self.holds(tp) else None
 
     def rows(self) -> dict[str, int]:
         """Return how many rows of each table are here, the rows being restored included."""

@@ -102,6 +102,7 @@ async def test_each_record_is_judged_by_what_holds_where_it_stands() -> None:
     assert [round(points(worker, cookie)) for cookie in "abc"] == [101, 1, 100]
     held = editions.read(worker.rows()[RULESET_KEY]).held
     assert [(one.place, one.since) for one in held] == [(0, 0), (3, 1), (8, 4)]
+    assert worker.visitors.ruleset(0).text == held[-1].text, "whoever asks from outside sees it by the newest, too"
     assert worker.counted() == {"own": 2, "applied": 4, "events": 6}
 
 

@@ -92,7 +92,8 @@ class StandingWorker(Leadstream):
         self.standing.progress = {tp: Progress(0) for tp in running}
         super().__init__(chosen, cast("Any", self.standing), topics, Metrics())
         part = SimpleNamespace(bytes_of=stored.get, stored=stored)
-        self.visitors = cast("Any", SimpleNamespace(table=SimpleNamespace(open=lambda _: part)))
+        table = SimpleNamespace(open=lambda _: part)
+        self.visitors = cast("Any", SimpleNamespace(table=table, ruleset=lambda _: RULES))
         self.people_log = cast("Any", SimpleNamespace(table=SimpleNamespace(open=lambda _: SimpleNamespace(fold=self.fold))))
 
     @property
