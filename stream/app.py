@@ -190,9 +190,10 @@ def _store(app: App, name: str, partitions: int) -> Callable[[], PartStore]:
 
 def _in_force(state: Leadstream, rules: RulesInForce, tp: TP, offset: int) -> tuple[str, int]:
     """Return the hash and the place of the ruleset in force once a source is read up to an offset."""
-    readers = {state.topics.people: state.people_log, state.topics.members: state.accounts_log}
-    reader = readers.get(tp.topic, state.visitors)
-    edition = None if reader is None else reader.in_force(tp, offset)
+    readers: dict[str, PeopleLog | AccountsLog] = {
+        state.topics.people: state.people_log, state.topics.members: state.accounts_log,
+    }  # fmt: skip
+    edition = readers.get(tp.topic, state.visitors).in_force(tp, offset)
     return ("", 0) if edition is None else (rules.of(edition).hash, edition.place)
 
 

@@ -24,15 +24,17 @@ MakeService = Callable[["Leadstream"], ServiceT]
 class Leadstream:
     """What the pages, the API and the commands may ask of a worker; `app.leadstream`.
 
-    `services` are made when the app starts, before anything is restored, and end with it: append to the list.
+    `services` are made when the app starts, before anything is restored, and end with it: append to the list. The agents' work is
+    set by who makes the app.
     """
+
+    visitors: "Visitors"
+    people_log: "PeopleLog"
+    accounts_log: "AccountsLog"
 
     def __init__(self, settings: Settings, flow: Flow, topics: Topics, metrics: Metrics) -> None:
         self.settings, self.flow, self.topics, self.metrics = settings, flow, topics, metrics
         self.services: list[MakeService] = []
-        self.visitors: Visitors | None = None
-        self.people_log: PeopleLog | None = None
-        self.accounts_log: AccountsLog | None = None
 
     @property
     def ready(self) -> bool:
@@ -60,13 +62,13 @@ class Leadstream:
     def row_of(self, node: str) -> bytes | None:
         """Return the row of an identity as of now, unwritten changes included; None: not here or never seen."""
         partition = self.partition_of(node)
-        if self.visitors is None or not self.owns(partition):
+        if not self.owns(partition):
             return None
         return self.visitors.table.open(partition).bytes_of(node.encode())
 
     @property
     def people(self) -> People | None:
         """The people, where they are held here; to read, not to change."""
-        if self.people_log is None or not self.owns_people:
+        if not self.owns_people:
             return None
         return self.people_log.table.open(0).fold

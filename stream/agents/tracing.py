@@ -35,10 +35,9 @@ def tracer(app: str) -> Any:
 def trace(worker: Leadstream, spans: Any) -> Callable[[list[Work], float], None]:
     """Let each batch that is applied make a span; return what makes one of a checkpoint."""
     group = worker.settings.app
-    visitors, people = worker.visitors, worker.people_log
-    if visitors is not None and people is not None:
-        for agent, name in ((visitors, "take_events"), (visitors, "take_wakes"), (people, "take")):
-            setattr(agent, name, _traced(spans, group, getattr(agent, name)))
+    visitors, people, accounts = worker.visitors, worker.people_log, worker.accounts_log
+    for agent, name in ((visitors, "take_events"), (visitors, "take_wakes"), (people, "take"), (accounts, "take")):
+        setattr(agent, name, _traced(spans, group, getattr(agent, name)))
 
     def checkpoint(works: list[Work], seconds: float) -> None:
         end = time.time_ns()

@@ -144,7 +144,7 @@ async def test_the_front_page_goes_on_where_it_ended(monkeypatch: pytest.MonkeyP
 async def test_a_bug_of_ours_is_told_and_the_next_request_is_answered(caplog: pytest.LogCaptureFixture) -> None:
     worker = StandingWorker(buyer())
     async with TestClient(TestServer(Web(worker).application())) as client:
-        worker.visitors.table.open(0).stored[b"anon::9f2c"] = b"\x09damaged"  # type: ignore[union-attr]
+        worker.visitors.table.open(0).stored[b"anon::9f2c"] = b"\x09damaged"
         async with client.get("/v1/visitors/anon::9f2c") as answer:
             assert answer.status == 500
             assert await answer.json() == {"error": "this worker met a bug: see its log"}
