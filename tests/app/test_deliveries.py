@@ -137,6 +137,13 @@ async def _at_once() -> None:
     pass
 
 
+async def nobody_is_at_work() -> None:
+    """Wait until no task is left that could still put something."""
+    async with asyncio.timeout(10):
+        while left := asyncio.all_tasks() - {asyncio.current_task()}:
+            await asyncio.wait(left)
+
+
 async def test_a_batch_waits_for_room() -> None:
     one = Handing(room=1)
     assert await one.hand_on(1)
@@ -156,7 +163,7 @@ async def test_what_waits_for_room_while_the_queue_is_cleared_does_not_come_behi
     one.flow_control.suspend()
     one.flow_control.clear()
     assert not await waiting
-    await asyncio.sleep(0.02)
+    await nobody_is_at_work()
     assert one.queue.empty()
 
 
@@ -174,7 +181,7 @@ async def test_what_had_no_room_when_the_flow_ended_is_never_handed_on(end: str)
     else:
         assert not await waiting
     await one.queue.get()
-    await asyncio.sleep(0.02)
+    await nobody_is_at_work()
     assert one.queue.empty()
 
 

@@ -26,6 +26,7 @@ class Broker:
     def __init__(self) -> None:
         self.requests: list[dict[str, int]] = []
         """The topics of each, with how many bytes."""
+        self.asked = asyncio.Event()
         self.cluster = SimpleNamespace(leader_for_partition=lambda _: 1)
         self._accumulator = MessageAccumulator(self.cluster, LIMIT, 0, 10)
         self.sender = Sender(
@@ -35,6 +36,7 @@ class Broker:
 
     async def send(self, _node: int, request: Any) -> None:
         self.requests.append({topic: sum(len(data) for _, data in parts) for topic, parts in request._topics})
+        self.asked.set()
         await self.answer
 
     def _ensure_producer(self) -> "Broker":
@@ -141,7 +143,8 @@ async def test_a_changelog_goes_in_pieces_so_that_others_go_with_them(broker: Br
     producer: Any = broker
     rows = [(str(number).encode(), bytes(1000)) for number in range(500)]
     sending = asyncio.ensure_future(BatchProducer.send_many(producer, "rows", 0, rows, 0))
-    await asyncio.sleep(0.01)
+    await asyncio.wait_for(broker.asked.wait(), 10)
+    await asyncio.sleep(0.01)  # in which a second request could leave
     assert [[*topics] for topics in broker.requests] == [["rows"]]
     assert PIECE_BYTES / 2 < broker.requests[0]["rows"] <= PIECE_BYTES < LIMIT / 4
     sending.cancel()
@@ -153,5 +156,5 @@ async def test_a_cut_is_one_batch_however_long(broker: Broker) -> None:
     rows = [(str(number).encode(), bytes(1000)) for number in range(500)]
     sent = await BatchProducer.send_many(producer, "rows", 0, rows, 0, whole=True)
     assert [count for _, count, _ in sent] == [500]
-    await asyncio.sleep(0.01)
+    await asyncio.wait_for(broker.asked.wait(), 10)
     assert broker.requests[0]["rows"] > 500_000

@@ -1,6 +1,7 @@
 """A log that ends before what was committed of it: recreated, or its tail was lost. Nobody reads there, and nothing is well."""
 
-import asyncio
+import time
+from types import SimpleNamespace
 
 import pytest
 from aiokafka import TopicPartition
@@ -22,15 +23,26 @@ EVENTS, FACTS = TopicPartition("events", 0), TopicPartition("stage-changes", 0)
 def kafka(monkeypatch: pytest.MonkeyPatch) -> StandingKafka:
     made = an_installation_that_is_well(monkeypatch)
     made.commits[APP][EVENTS], made.commits["crm"] = 11, {FACTS: 11}
-    monkeypatch.setattr("stream.ops.reader.CUT_MS", 50)
     return made
 
 
+class Clock:
+    """Goes when it is told to."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.at_s = float(int(time.time()))
+        monkeypatch.setattr("stream.ops.meter.time", SimpleNamespace(time=lambda: self.at_s, monotonic=time.monotonic))
+
+    def goes_on(self, span_ms: int) -> None:
+        self.at_s += span_ms / 1000
+
+
 @pytest.mark.usefixtures("kafka")
-async def test_it_has_stopped_once_two_looks_say_so_and_the_line_names_the_way_on() -> None:
+async def test_it_has_stopped_once_two_looks_say_so_and_the_line_names_the_way_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock(monkeypatch)
     async with LagMeter(Settings()) as meter:
         first = await meter.measure()
-        await asyncio.sleep(0.06)
+        clock.goes_on(CUT_MS)
         report = await meter.measure()
     (ours,) = (one for one in report.lags if (one.topic, one.partition) == EVENTS)
     (theirs,) = report.others[0].lags
@@ -45,6 +57,7 @@ async def test_it_has_stopped_once_two_looks_say_so_and_the_line_names_the_way_o
 @pytest.mark.usefixtures("kafka")
 def test_the_command_looks_twice_before_it_says_that_all_is_well(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(command, "COMMIT_MS", 50)
+    monkeypatch.setattr("stream.ops.reader.CUT_MS", 50)
     done = CliRunner().invoke(command.lag, ["--json"])
 
     assert f"events-0: {CUT}; {OUR_WAY}\n" in done.stderr
