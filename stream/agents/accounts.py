@@ -3,9 +3,9 @@
 import time
 from functools import partial
 
-import orjson
 from faust.types import TP
 
+from stream.agents.counting import count_move
 from stream.agents.headers import CONTENT_TYPE, LAG
 from stream.agents.parts import in_parts
 from stream.agents.topics import Topics
@@ -72,9 +72,7 @@ class AccountsLog:
             headers = [CONTENT_TYPE, (LAG, str(max(0, now - out.cause_ms)).encode())]
             acknowledged = self._flow.put(self._changes, out.key, Message(out.key, out.value, headers))
             part.sent(acknowledged)
-            fact = orjson.loads(out.value or b"{}")["data"]
-            stage = fact["stage"]
-            self._metrics.account_changes.labels(stage["from"]["name"], stage["to"]["name"], fact["reason"]["code"]).inc()
+            count_move(self._metrics.account_changes, out.value or b"")
             acknowledged.add_done_callback(partial(self._observe, out.cause_ms))
 
     def _observe(self, cause_ms: int, _: object) -> None:

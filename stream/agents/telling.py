@@ -5,8 +5,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
+from stream.agents.counting import count_move
 from stream.agents.headers import CONTENT_TYPE, INTERNAL, LAG
 from stream.agents.topics import Topics
 from stream.domain.leads import Out
@@ -19,33 +18,6 @@ if TYPE_CHECKING:
     from stream.runtime.flow import Flow
 
 FACTS, STATES, WAKES = "stage-changes", "lead-states", "wakes"
-
-
-class _Stage(msgspec.Struct):
-    name: str
-
-
-class _Stages(msgspec.Struct, rename={"from_": "from"}):
-    from_: _Stage
-    to: _Stage
-
-
-class _Reason(msgspec.Struct):
-    code: str
-
-
-class _Data(msgspec.Struct):
-    stage: _Stages | None = None
-    reason: _Reason | None = None
-
-
-class _Fact(msgspec.Struct):
-    """As much of a fact as is counted; the rest is passed over, which takes a fifth of reading it."""
-
-    data: _Data
-
-
-_fact = msgspec.json.Decoder(_Fact)
 
 
 class Telling:
@@ -64,7 +36,7 @@ class Telling:
             shares.setdefault(to, []).append(_message(out, now))
             if out.topic == FACTS:
                 causes.setdefault(to, []).append(out.cause_ms)
-                self._count(out.value or b"")
+                count_move(self._metrics.stage_changes, out.value or b"")
         for to, messages in shares.items():
             acknowledged = self._flow.outbox.put(*to, messages)
             part.sent(acknowledged)
@@ -78,11 +50,6 @@ class Telling:
     def _observe(self, causes: Sequence[int], _: object) -> None:
         now = time.time()
         self._metrics.stage_change_latency.observe_many([max(0.0, now - cause / 1000) for cause in causes])
-
-    def _count(self, fact: bytes) -> None:
-        told = _fact.decode(fact).data
-        if told.stage is not None and told.reason is not None:
-            self._metrics.stage_changes.labels(told.stage.from_.name, told.stage.to.name, told.reason.code).inc()
 
 
 def _message(out: Out, now: int) -> Message:
