@@ -64,6 +64,7 @@ def test_once_shows_the_story_with_reasons_and_ends_by_itself(start: Start, tmp_
         r"▼ Dora Lindqvist \(Tessel Logistics\): mql → lead .*\(decay; ",
         r"▲ Emil Sato: lead → mql interest reached [\d.]+ \(needs 60\)",
         r"⇄ lead_\w+ is the same person as lead_\w+",
+        r"◌ somebody at Halcyon Oil \(anon::\w+\): ",
         r"http://127\.0\.0\.1:\d+/v1/leads",
     ):
         assert re.search(wanted, demo.output), wanted
