@@ -16,6 +16,7 @@ from stream.domain.ruleset.ladder import ACCOUNT_NUMBERS, NUMBERS, OWNERS
 from stream.domain.ruleset.load import ACCOUNT_KINDS
 from stream.domain.ruleset.matches import EVENT_KEYS, FIT_KEYS, INTENTS, JOURNEYS, Keys, route_keys
 from stream.domain.ruleset.profile import BANT, GRADES, ROUTES
+from stream.domain.ruleset.table import LARGEST
 
 FILE: Final = Path(__file__).parent / "ruleset.schema.json"
 
@@ -66,7 +67,7 @@ def _ref(name: str, description: str) -> Schema:
 
 
 def _number(description: str, **more: Any) -> Schema:
-    return {"type": "number", "description": description, **more}
+    return {"type": "number", "description": description, "minimum": -LARGEST, "maximum": LARGEST, **more}
 
 
 def _words(description: str, words: Iterable[str]) -> Schema:
@@ -76,7 +77,7 @@ def _words(description: str, words: Iterable[str]) -> Schema:
 _VALUE: Final[Schema] = {"type": ["string", "number", "boolean"]}
 _RANGE: Final = _table(
     "A range of numbers, both ends belong to it.",
-    {"gte": _number("At least."), "lte": _number("At most.")},
+    {"gte": {"type": "number", "description": "At least."}, "lte": {"type": "number", "description": "At most."}},
     minProperties=1,
 )
 _HALF_LIFE: Final[Schema] = {
@@ -142,7 +143,11 @@ def _what_earns_points() -> Schema:
         "weight": _number("Factor of the topics' weight, default 1.0."),
         "points": _number("Points of interest, default 0; negative ones have no half-life of their own."),
         **_HALF_LIFE,
-        "cap": _table("Most points in one day.", {"points": {"type": "number", "exclusiveMinimum": 0}}, required=["points"]),
+        "cap": _table(
+            "Most points in one day.",
+            {"points": {"type": "number", "exclusiveMinimum": 0, "maximum": LARGEST}},
+            required=["points"],
+        ),
         "intent": _words("direct: wants to buy. contextual (default): shows interest.", INTENTS),
         "journey": _words("How far the buyer is; adds the points of [timing].", JOURNEYS),
     }

@@ -118,7 +118,7 @@ class Simulation:
         self.changes.sort(key=lambda change: (parse(change["time"]), change["subject"], change["sequence"]))
         return {
             "visitors": list(self.visitors.documents(at, self._lead_of)),
-            "leads": [documents.lead(self.people.leads.view(p), at, at, decided=False) for p in leads],
+            "leads": [documents.lead(self.people.leads, p, at, at, decided=False) for p in leads],
             "stageChanges": self.changes,
             "deadLetters": self.lines.rejected,
         }

@@ -163,7 +163,7 @@ class Log:
 
     def document(self, node: str, at: int) -> dict[str, Any]:
         """Return the lead document of an identity's person as of `at`."""
-        return documents.lead(self.people.leads.view(self.person(node)), at, at, decided=False)
+        return documents.lead(self.people.leads, self.person(node), at, at, decided=False)
 
 
 def facts_in(out: Iterable[Out]) -> list[dict[str, Any]]:

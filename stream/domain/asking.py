@@ -101,11 +101,11 @@ def lead(people: People, key: str, now: int, at: int | None = None) -> dict[str,
         return None
     fold = copy.fold(person)
     if at is None:
-        return documents.lead(fold.leads.view(person), max(now, person.as_of), person.as_of, decided=True)
+        return documents.lead(fold.leads, person, max(now, person.as_of), person.as_of, decided=True)
     if at < person.as_of:
         raise documents.TooEarly(at, person.as_of)
     fold.leads.advance(person, at, 0)
-    return documents.lead(fold.leads.view(person), at, at, decided=False)
+    return documents.lead(fold.leads, person, at, at, decided=False)
 
 
 def visitor(name: str, state: State, rules: Ruleset, of_lead: str | None, now: int, at: int | None = None) -> dict[str, Any]:

@@ -6,7 +6,8 @@ from stream.domain import decay, facts, outcomes, scoring
 from stream.domain.event import Company
 from stream.domain.instants import EARLIEST
 from stream.domain.instants import write as to_text
-from stream.domain.person import stage_named
+from stream.domain.leads import Leads
+from stream.domain.person import Person, stage_named
 from stream.domain.ruleset.model import Ruleset
 from stream.domain.state import NEVER, State
 from stream.domain.view import View, heaviest, points_rows
@@ -53,9 +54,10 @@ def company_block(company: Company) -> dict[str, Any]:
     }
 
 
-def lead(view: View, at: int, as_of: int, *, decided: bool) -> dict[str, Any]:
+def lead(leads: Leads, person: Person, at: int, as_of: int, *, decided: bool) -> dict[str, Any]:
     """Return a lead's document with sums as of `at` (ms), shown as of `as_of`; `decided`: the route as last decided."""
-    person, look = view.person, view.outlook(person_base(view, at))
+    view = leads.view(person)
+    look = view.outlook(person_base(view, at))
     stage, told = stage_named(view.rules, person.stage), outcomes.together(state.outcomes for state in view.states)
     return {
         "id": person.id,
@@ -73,7 +75,7 @@ def lead(view: View, at: int, as_of: int, *, decided: bool) -> dict[str, Any]:
         "tags": facts.tags_block(view.tags(at)),
         "account": view.profile.account(as_of),
         "explain": facts.explain_block(view.explain(at)),
-        **facts.next_block(view, look),
+        **facts.next_block(view, look, leads.in_force.after(person, look.base)),
         "ruleset": {"id": view.rules.id, "hash": view.rules.hash},
         "owner": outcomes.owner_of(told),
         "outcomes": outcomes.document(told),

@@ -9,7 +9,7 @@ from typing import Final
 
 import msgspec
 
-from stream.domain import facts, graves, words
+from stream.domain import facts, graph, graves, words
 from stream.domain.event import Link
 from stream.domain.graves import Grave
 from stream.domain.ids import kind_of, value_of
@@ -201,10 +201,13 @@ class Erasures:
         """Take a shared device from whom it gave its past to."""
         identity = self.rows.identity(node)
         owner = self.rows.person(identity.person) if identity is not None else None
-        if owner is None or node not in owner.members:
+        if identity is None or owner is None or node not in owner.members:
             return
         self.leads.advance(owner, cause.r, cause.offset)
         owner.members.remove(node)
+        left = [one for n in owner.members if (one := self.rows.identity(n)) is not None]
+        graph.forget_links(left, [identity])
+        self.rows.keep(*left)
         self.leads.told_anew(owner)
         self.rows.keep(owner)
         if owner.identified:
@@ -218,7 +221,9 @@ class Erasures:
         lead.as_of = max(lead.as_of, cause.r)
         stage = stage_named(self.leads.rules, lead.stage)
         move = Move(stage, lead.as_of, "unmerge")
+        joined = lead.joined
         self.leads.enter(self.leads.view(lead), move, "an identity that it had was erased", cause, lead.entered_at)
+        lead.joined = joined
 
     def _bury(self, node: str, number: int, cause: Cause) -> None:
         key, before = node.encode(), self.grave(node)

@@ -55,7 +55,7 @@ def stage_changed(app: str, view: View, change: Change, offset: int) -> bytes:
         "account": view.profile.account(person.as_of),
         "stage": stage_block(change),
         "reason": {"code": change.code, "ruleId": change.rule, "text": change.text},
-        "score": {**score_block(look, person.as_of), **next_block(view, look)},
+        "score": {**score_block(look, person.as_of), **next_block(view, look, look.base)},
         "explain": explain_block(view.explain(person.as_of)),
         "tags": tags_block(view.tags(person.as_of)[:TAGS]),
         "route": person.route,
@@ -156,9 +156,9 @@ def score_block(look: Outlook, at: int) -> dict[str, Any]:
     return {**parts, "grade": look.grade}
 
 
-def next_block(view: View, look: Outlook) -> dict[str, Any]:
-    """Return when the stage changes next if nothing happens, and to which."""
-    due = view.next_due(look, look.base)
+def next_block(view: View, look: Outlook, after: int) -> dict[str, Any]:
+    """Return when the stage changes next, after an instant (ms), if nothing happens, and to which."""
+    due = view.next_due(look, after)
     return {"nextCrossingAt": to_text(due.at) if due else None, "nextStageIfIdle": due.to.name if due else None}
 
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from stream.domain import stages
 from stream.domain.editions import KEPT, Edition, Editions, left_behind, loaded, standing_in
+from stream.domain.person import Person
 from stream.domain.ruleset.model import Ruleset
 from stream.domain.stages import Move
 from stream.domain.view import View
@@ -28,6 +29,8 @@ class InForce:
         rules = known if known.text == newest.text else loaded(newest.text)
         self.rules = replace(rules, gone=standing_in(rules.stages, editions.gone))
         self.place, self.since = newest.place, newest.since
+        self.weak_email = any(loaded(one.text).typed_email == "C" for one in editions.held)
+        """Whether an address is, or was when it came, a device that tells nothing before it is woken."""
 
     def followed_by(self, text: bytes, place: int, clock: int) -> "InForce":
         """Return what is in force once a text comes at a place in the log, at which the people's clock says `clock` (ms)."""
@@ -38,9 +41,12 @@ class InForce:
 
     def next_due(self, view: View) -> Move | None:
         """Return what changes for a lead if no event comes."""
-        person = view.person
-        after = person.as_of if person.rules == self.place else max(person.as_of, self.since - 1)
-        return view.next_due(view.outlook(person.as_of), after)
+        base = view.person.as_of
+        return view.next_due(view.outlook(base), self.after(view.person, base))
+
+    def after(self, person: Person, base: int) -> int:
+        """Return the instant (ms) after which a lead may move by time alone: by new rules not before they came into force."""
+        return base if person.rules == self.place else max(base, self.since - 1)
 
     def reason(self, view: View, move: Move) -> str:
         """Return the code of why the engine moves a lead: `ruleset_change` where the former ruleset would not have moved it."""

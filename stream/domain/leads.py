@@ -142,9 +142,10 @@ class Leads:
             view = self._views[person.id] = View(person, members, self.rules)
         return view
 
-    def is_read(self, person: Person) -> bool:
-        """Tell whether nothing new was told of a person since it was read."""
-        return person.id in self._views
+    def has_earned(self, person: Person) -> bool:
+        """Tell whether a lead has the bonuses of all that its members told, by the ruleset in force."""
+        view = self._views.get(person.id)
+        return view is not None and view.earned
 
     def told_anew(self, person: Person) -> None:
         """Forget what was read of a person: something else is known of a member now."""

@@ -4,6 +4,7 @@ Class A: two values of one kind never meet in one person. A refused link changes
 shared from then on: what it gave stays with its person, its later events are nobody's. The lead identified first goes on.
 """
 
+from collections.abc import Iterable
 from hashlib import blake2b
 
 from stream.domain import apart, facts, graph, graves, joining
@@ -39,6 +40,8 @@ class Links:
                 if code:
                     self._refuse(key, other, code, cause)
                 continue
+            if theirs is not None and theirs is not person:  # what was due before does not know what is told now
+                self._let_time_pass((person, theirs), cause)
             graph.note(key, other, joins=theirs is not person)
             self._named(other, link, snap, cause, place)
             if theirs is None:
@@ -138,15 +141,16 @@ class Links:
         """Take in an identity that nobody has."""
         ours.members.append(other.node)
         self.leads.belong(other, ours)
-        if class_of(kind_of(other.node), self.leads.rules.typed_email) == "C":
+        kind = kind_of(other.node)
+        slept = kind == "email" and other.version < 0 and self.leads.in_force.weak_email
+        if slept or class_of(kind, self.leads.rules.typed_email) == "C":
             self.leads.wake(other.node, cause)
         return self.leads.identify(ours, cause)
 
     def unite(self, ours: Person, theirs: Person, cause: Cause) -> Person:
         """Make two persons one: the lead identified first goes on, a person that is no lead joins."""
         first, last = (ours, theirs) if _age(ours) <= _age(theirs) else (theirs, ours)
-        for lead in (first, last):
-            self.leads.advance(lead, cause.r, cause.offset)
+        self._let_time_pass((first, last), cause)
         for node in last.members:
             self.leads.belong(self.rows.identity(node) or Identity(node), first)
         first.members += last.members
@@ -155,6 +159,10 @@ class Links:
         if last.identified:
             self._merge(first, last, cause)
         return first
+
+    def _let_time_pass(self, leads: Iterable[Person], cause: Cause) -> None:
+        for lead in leads:
+            self.leads.advance(lead, cause.r, cause.offset)
 
     def _merge(self, first: Person, last: Person, cause: Cause) -> None:
         leads = self.leads

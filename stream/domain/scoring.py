@@ -81,6 +81,8 @@ class Outlook:
     def only_falls(self) -> bool:
         """Whether the score can but fall: no negative part fades before a positive one."""
         parts = [*self.interest.items(), *self.timing.items()]
+        if any(v < 0 for v in self.timing.values()) or (self.rules.floor < 0 and any(v < 0 for v in self.interest.values())):
+            return False  # a sum below nothing rises again
         soonest = min([h for h, v in parts if v < 0], default=None)
         return soonest is None or all(h <= soonest for h, v in parts if v > 0)
 

@@ -88,7 +88,7 @@ class Snapshots:
             return
         if snap.judged:
             person.as_of = max(person.as_of, snap.r)
-            if not self._leads.is_read(person):
+            if not self._leads.has_earned(person):
                 self._leads.earn(person)
             if self._leads.settling:
                 hear_again(self._leads, person, snap)

@@ -108,7 +108,8 @@ class Unlinking:
 
     def _enter(self, person: Person, stages: list[Stood], text: str, cause: Cause) -> None:
         move = Move(stage_named(self.leads.rules, stages[-1].stage), person.as_of, "unmerge")
-        self.leads.enter(self.leads.view(person), move, text, cause, stages[-1].entered_at)
+        since = stages[-1].entered_at
+        self.leads.enter(self.leads.view(person), move, text, cause, None if since == NEVER else since)
         joining.stand(person, stages)
 
     def _judge(self, person: Person, cause: Cause) -> None:

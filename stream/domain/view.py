@@ -30,6 +30,8 @@ class View:
         self._standing: Standing | None = None
         self._due: tuple[Outlook, int, Standing, Move | None] | None = None
         """What was found last to be due, and of what: at a change of stage it is asked for twice."""
+        self.earned = False
+        """Whether bonuses were given for what is read here."""
         self.refresh()
 
     @property
@@ -114,6 +116,7 @@ class View:
 
     def earn_bonuses(self) -> None:
         """Give each sequence's bonus that the members' behaviours have completed, once."""
+        self.earned = True
         done = {step for state in self.states for step in state.times}
         for sequence in self.rules.sequences.values():
             if sequence.name in self.person.bonuses or not done.issuperset(sequence.steps):

@@ -74,7 +74,7 @@ def wrong_people(told: Told, people: People, at: int) -> Iterator[str]:
         told.due(person, at)
         people.leads.advance(ours[id_], at, 0)
         found: list[str] = []
-        document = documents.lead(people.leads.view(ours[id_]), at, at, decided=False)
+        document = documents.lead(people.leads, ours[id_], at, at, decided=False)
         compare(f"lead {id_}", lead_document(person, lead, told.rules, at), orjson.loads(orjson.dumps(document)), found)
         yield from found
 

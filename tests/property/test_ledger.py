@@ -26,7 +26,7 @@ def test_a_lead_is_explained_at_any_later_instant(story: list[Event], later: int
     for person in log.people.rows.persons():
         if person.identified:
             at = person.as_of + later
-            document = documents.lead(log.people.leads.view(person), at, at, decided=False)
+            document = documents.lead(log.people.leads, person, at, at, decided=False)
             score = document["score"]
             check(score["total"], document["explain"])
             assert abs(score["fit"] + score["interest"] + score["timing"] - score["total"]) <= 1e-9

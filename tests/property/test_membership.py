@@ -90,7 +90,7 @@ class World(Log):
         found: dict[str, float] = defaultdict(float)
         for person in self.people.rows.persons():
             if person.identified:
-                shown = documents.lead(self.people.leads.view(person), at, at, decided=False)
+                shown = documents.lead(self.people.leads, person, at, at, decided=False)
                 if shown["account"] is not None:
                     found[shown["account"]["id"]] += shown["score"]["total"]
         for node, row in self.visitors.items():

@@ -122,11 +122,10 @@ def test_the_route(title: str, at: int, expected: str) -> None:
 def test_the_route_as_last_decided_is_kept() -> None:
     log = Log(rules(BEHAVIOURS + ROUTES.replace(', grade = "C"', "") + LADDER))
     log.add(happened("Asked", USER, START))
-    view = log.people.leads.view(log.person(USER))
-    at = START + 90 * DAY
+    decided = documents.lead(log.people.leads, log.person(USER), START + 90 * DAY, START, decided=True)
 
-    assert documents.lead(view, at, START, decided=True)["route"] == "sales"
-    assert documents.lead(view, at, START, decided=True)["asOf"] == "2026-01-05T00:00:00.000Z"
+    assert decided["route"] == "sales"
+    assert decided["asOf"] == "2026-01-05T00:00:00.000Z"
 
 
 def test_points_of_a_behaviour_that_the_ruleset_no_longer_has_show_no_intent() -> None:

@@ -19,8 +19,15 @@ ACROSS_TABLES = {
     *("two stages of one name", "dwell steps that fall", "dwell steps twice the same", "a range upside down"),
     *("an unknown time zone", "a time zone that is a folder", "a time zone outside", "a type that no event has"),
     *("an unknown kind of e-mail", "tags from nowhere", "an empty id", "a half-life of nothing"),
-    *("another comparison, no quotes", "a range of texts", "a range to nowhere", "no TOML", "no end", "a section twice"),
-    *("a floor that no lead could reach", "a horizon nearer than a duplicate", "a horizon before all has faded"),
+    *(
+        "another comparison, no quotes",
+        "a range of texts",
+        "a range to nowhere",
+        "no TOML",
+        "no end",
+        "a section twice",
+    ),
+    *("a range of numbers that no event can hold", "a horizon nearer than a duplicate", "a horizon before all has faded"),
     *("a stage of accounts that everybody has", "a wanted role that nobody can have", "a title of signs only"),
     *("too deep", "tables in tables", "a number as long as a book", "points that are no number", "a weight without end"),
 }

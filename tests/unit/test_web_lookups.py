@@ -185,7 +185,6 @@ async def test_leads_are_picked_by_stage_and_route(client: Client) -> None:
     assert (await get(client, "/v1/leads?stage=unheard-of"))["leads"] == []
     left_out = (await get(client, "/v1/leads?stage=&route=&after=&limit="))["leads"]
     assert [lead["id"] for lead in left_out] == [lead["id"] for lead in everybody]
-    assert (await client.get("/v1/accounts?stage=&limit=&now=")).status == 200
 
 
 async def test_the_people_may_go_on_while_a_page_is_read(worker: StandingWorker, client: Client) -> None:
