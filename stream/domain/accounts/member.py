@@ -7,6 +7,7 @@ from hashlib import blake2b
 from typing import NamedTuple
 
 from stream.domain.claims import Claim
+from stream.domain.claims import account_of as of_company
 from stream.domain.curves import Curve
 from stream.domain.freshness import ALWAYS, counts_until
 from stream.domain.log import Member
@@ -41,13 +42,10 @@ def alone_id(node: str) -> str:
 
 def account_of(state: State) -> str:
     """Return the id of the account that a visitor alone counts for: a group's, else its address block's; "" for none."""
-    company = state.account
-    if company is None and not state.groups:
-        return ""
-    group = state.group()
-    if group is not None or company is None:
-        return f"account:group:{group[0] if group is not None else ''}"
-    return f"account::{company.domain.lower()}" if company.domain else f"account:name:{company.name.lower()}"
+    group = state.group() if state.groups else None
+    if group is not None:
+        return f"account:group:{group[0]}"
+    return "" if state.account is None else of_company(state.account)
 
 
 def visitor_member(id_: str, state: State, version: int, floor: float, past: State | None = None) -> Member:
