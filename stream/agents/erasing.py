@@ -8,7 +8,8 @@ from stream.agents.latch import FLAGS
 from stream.agents.rules import FORMATS
 from stream.domain import graves, visitor
 from stream.domain.event import Event, Link
-from stream.domain.log import FORMAT, Buried, Erase, Remembered, Unreadable, decode
+from stream.domain.head import head_at
+from stream.domain.log import Buried, Erase, Remembered, Unreadable, decode
 from stream.domain.visitor import Visitor
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ class Graveyard:
         """
         if not self.salt:
             self.salt = told.salt
-            self._part.put_raw(graves.SALT, FORMAT + position.to_bytes(8, "big") + told.salt)
+            self._part.put_raw(graves.SALT, head_at(position) + told.salt)
         found = sum([self._bury(node.encode(), own, told, position) for node in told.nodes])
         self._disown(told.nodes, position)
         return Buried(told.place, partition, found)

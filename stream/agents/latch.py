@@ -1,9 +1,10 @@
 """One flag of a visitor's row never goes back: that somebody listens. It is taken from any row of the key."""
 
 from stream.domain.graves import GRAVE
+from stream.domain.head import LENGTH
 
-FLAGS = 9
-"""Where the flags byte stands in a row: behind format and position."""
+FLAGS = LENGTH
+"""Where the flags byte stands in a row: behind its head."""
 
 
 def keep_flags(key: bytes, counts: bytes, other: bytes) -> bytes:

@@ -7,9 +7,10 @@ from faust.types import TP
 
 from stream.domain import editions
 from stream.domain.editions import Edition, Editions, loaded
+from stream.domain.head import EPOCH_BITS
 from stream.domain.ownrows import RULESET
 from stream.ops.survey import Looked, Survey
-from stream.runtime.resume import EPOCH_BITS, Mark
+from stream.runtime.resume import Mark
 
 
 class Turn(NamedTuple):

@@ -15,6 +15,7 @@ from stream.cli.lost_tables import empty
 from stream.cli.unread import unread
 from stream.domain import editions, log
 from stream.domain.editions import Edition
+from stream.domain.head import OFFSETS
 from stream.errors import UsageError
 from stream.ops import group
 from stream.ops.crm_moves import Moves
@@ -22,7 +23,6 @@ from stream.ops.lead_states import newest_numbers, refused, restored
 from stream.ops.survey import Looked, Survey, let_go_on, require_no_worker
 from stream.runtime.adopting import OF_PEOPLE, held, turned
 from stream.runtime.misfits import RECORD_FORMAT, misfit
-from stream.runtime.resume import OFFSETS
 from stream.runtime.topics import changelog, create_missing, topic_table
 from stream.settings import Settings, load
 

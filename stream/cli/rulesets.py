@@ -12,12 +12,13 @@ from aiokafka.admin import AIOKafkaAdminClient
 from stream.cli.connections import admin_client, consumer_client, producer_client, read_to_end, require_topic
 from stream.domain import editions
 from stream.domain.editions import MAX_TEXT, Edition, loaded
+from stream.domain.head import EPOCH_BITS, OFFSETS
 from stream.domain.log import Deployment, decode, encode, is_deployment
 from stream.domain.ownrows import RULESET
 from stream.domain.ruleset.model import Ruleset
 from stream.errors import UsageError
 from stream.ops import group
-from stream.runtime.resume import EPOCH_BITS, MARK_KEY, OFFSETS, Mark, read_mark, read_mark_row
+from stream.runtime.resume import MARK_KEY, Mark, read_mark, read_mark_row
 from stream.runtime.topics import changelog
 from stream.settings import Settings
 

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from stream.domain import documents, ids
-from stream.domain.log import FORMAT
+from stream.domain.head import LENGTH
 from stream.domain.people import People
 from stream.domain.person import Identity, Person
 from stream.domain.ruleset.model import Ruleset
@@ -17,7 +17,6 @@ LEAD_ID = re.compile(r"lead_[0-9a-f]{16}")
 LEAD_NODE = "lead::"
 LEADS = b"p:lead_"
 
-_HEAD = len(FORMAT) + 8
 _identity = msgspec.msgpack.Decoder(Identity).decode
 _person = msgspec.msgpack.Decoder(Person).decode
 
@@ -80,7 +79,7 @@ class Copy:
         if data is None:
             return None
         self.rows[key] = data
-        return memoryview(data)[_HEAD:]
+        return memoryview(data)[LENGTH:]
 
 
 def lead_of(people: People, key: str) -> str | None:

@@ -6,7 +6,8 @@ from math import inf
 
 import msgspec
 
-from stream.domain.log import FORMAT, Unreadable
+from stream.domain.head import FORMAT, LENGTH, head_at
+from stream.domain.log import Unreadable
 from stream.domain.ruleset.load import load
 from stream.domain.ruleset.mistakes import RulesetError
 from stream.domain.ruleset.model import Ruleset, Stage
@@ -15,7 +16,6 @@ KEPT = 4
 """How many editions are remembered, the newest among them."""
 MAX_TEXT = 200_000
 """Bytes of a ruleset's text: a row of `KEPT` of them is a record that Kafka takes."""
-_HEAD = len(FORMAT) + 8
 
 
 class Edition(msgspec.Struct, array_like=True, frozen=True, gc=False):
@@ -81,7 +81,7 @@ def body(editions: Editions) -> bytes:
 
 def row(editions: Editions) -> bytes:
     """Return the row of a partition of `events`: its position is that of the newest edition."""
-    return FORMAT + editions.newest.since.to_bytes(8, "big") + _encode(editions)
+    return head_at(editions.newest.since) + _encode(editions)
 
 
 def read(data: bytes) -> Editions:
@@ -89,7 +89,7 @@ def read(data: bytes) -> Editions:
     if data[:1] != FORMAT:
         raise Unreadable(f"ruleset row of format {data[:1].hex() or 'none'}: this release reads format {FORMAT.hex()}")
     try:
-        return _decode(memoryview(data)[_HEAD:])
+        return _decode(memoryview(data)[LENGTH:])
     except msgspec.MsgspecError as error:
         raise Unreadable(f"ruleset row cannot be read: {error}") from error
 

@@ -7,6 +7,7 @@ import orjson
 
 from stream.domain.accounts.account import Account
 from stream.domain.accounts.score import AccountScore
+from stream.domain.head import OFFSETS
 from stream.domain.instants import write as to_text
 from stream.domain.person import Person
 from stream.domain.ruleset.model import Stage
@@ -15,8 +16,6 @@ from stream.domain.stages import Move
 from stream.domain.state import NEVER
 from stream.domain.view import View
 
-OFFSETS = (1 << 48) - 1
-"""Above it stands the epoch of a `people` log that was recreated."""
 TAGS = 10
 """How many tags a stage change shows."""
 

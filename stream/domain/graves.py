@@ -10,13 +10,14 @@ from typing import Final
 
 import msgspec
 
+from stream.domain.head import LENGTH, body_of, order_of
+
 SALT: Final = b"\x00salt"
 """The key of the row that holds a table's salt."""
 GRAVE: Final = b"\x00grave\x00"
 """Before the hash, in the key of a grave."""
 HASH_BYTES: Final = 16
 SALT_BYTES: Final = 16
-_HEAD: Final = 9
 
 
 class Grave(msgspec.Struct, array_like=True):
@@ -33,10 +34,10 @@ class Grave(msgspec.Struct, array_like=True):
 _graves = msgspec.msgpack.Decoder(Grave)
 
 
-def found(body_of: Callable[[bytes], bytes | None], node: str) -> Grave | None:
-    """Return the grave of an identity among people; `body_of` gives the body of a row."""
-    salt = body_of(SALT)
-    body = body_of(key_of(salt, node.encode())) if salt else None
+def found(body_at: Callable[[bytes], bytes | None], node: str) -> Grave | None:
+    """Return the grave of an identity among people; `body_at` gives the body of a row."""
+    salt = body_at(SALT)
+    body = body_at(key_of(salt, node.encode())) if salt else None
     return None if body is None else read(body)
 
 
@@ -53,7 +54,7 @@ def key_of(salt: bytes, node: bytes) -> bytes:
 def salt_of(rows: Mapping[bytes, bytes]) -> bytes:
     """Return a table's salt; empty where nothing was ever erased."""
     row = rows.get(SALT)
-    return b"" if row is None else row[_HEAD:]
+    return b"" if row is None else body_of(row)
 
 
 class Sift:
@@ -78,10 +79,10 @@ class Sift:
         salt, changed = salt_of(rows), set()
         for key, row in undone.items():
             since = self._counts_since(rows, salt, key)
-            if since is not None and row[1:_HEAD] >= since and row[1:_HEAD] > rows.get(key, b"")[1:_HEAD]:
+            if since is not None and order_of(row) >= since and order_of(row) > order_of(rows.get(key, b"")):
                 rows[key] = row
                 changed.add(key)
-        for key in [key for key, row in rows.items() if row[1:_HEAD] < (self._counts_since(rows, salt, key) or b"")]:
+        for key in [key for key, row in rows.items() if row[1:LENGTH] < (self._counts_since(rows, salt, key) or b"")]:
             del rows[key]
             changed.add(key)
         return changed
@@ -99,12 +100,12 @@ def visitor_of(key: bytes) -> bytes | None:
 
 def of_visitor(grave: bytes) -> bytes:
     """Return from where on a visitor's row counts: the erasure's record is the grave's own position."""
-    return grave[1:_HEAD]
+    return order_of(grave)
 
 
 def of_identity(grave: bytes) -> bytes:
     """Return from where on a row of `people` counts: the word's place, for the grave may have been written later."""
-    return read(grave[_HEAD:]).place.to_bytes(8, "big")
+    return read(body_of(grave)).place.to_bytes(8, "big")
 
 
 def identity_of(key: bytes) -> bytes | None:

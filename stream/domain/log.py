@@ -4,10 +4,9 @@ import msgspec
 
 from stream.domain.event import Link
 from stream.domain.freshness import ALWAYS
+from stream.domain.head import FORMAT
 from stream.domain.person import Cut
 from stream.domain.state import NEVER, State
-
-FORMAT = b"\x01"
 
 
 class Unreadable(Exception):  # noqa: N818 - the word for it

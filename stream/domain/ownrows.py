@@ -7,7 +7,8 @@ import msgspec
 
 from stream.domain import editions
 from stream.domain.editions import Edition, Editions
-from stream.domain.log import FORMAT, Unreadable
+from stream.domain.head import FORMAT, LENGTH, head_at
+from stream.domain.log import Unreadable
 from stream.domain.state import NEVER
 
 T = TypeVar("T")
@@ -15,8 +16,6 @@ META: Final = b"\x00log"
 """The key of the log's own row."""
 RULESET: Final = b"\x00ruleset"
 """The key of the row that holds the ruleset in force and those before it."""
-HEAD: Final = len(FORMAT) + 8
-"""A row begins with its format and its position in the log, big endian."""
 CUT_BYTES: Final = 512 * 1024
 """A cut is appended whole or not at all, so it must fit one record batch: this, and what one more record changes."""
 NEW_ROW: Final = 512
@@ -92,7 +91,7 @@ class OwnRows:
         data = self.stored.get(META)
         return LogRow() if data is None else self.decoded(_logs, data)
 
-    def decoded(self, decoder: "msgspec.msgpack.Decoder[T]", data: bytes, at: int = HEAD) -> T:
+    def decoded(self, decoder: "msgspec.msgpack.Decoder[T]", data: bytes, at: int = LENGTH) -> T:
         """Return what a row holds from a byte on; raises `Unreadable`."""
         if data[:1] != FORMAT:
             found = data[:1].hex() or "none"
@@ -105,15 +104,10 @@ class OwnRows:
     def cut_own(self, log: LogRow) -> list[tuple[bytes, bytes]]:
         """Return the rulesets' row where it changed, and the log's own, which is the last of a cut."""
         changed, self._editions = self._editions, None
-        rulesets = [] if changed is None else [(RULESET, head_of(log) + editions.body(changed))]
+        rulesets = [] if changed is None else [(RULESET, head_at(log.next) + editions.body(changed))]
         return [*rulesets, (META, log_row(log))]
 
 
 def log_row(log: LogRow) -> bytes:
     """Return the bytes of a log's own row."""
-    return head_of(log) + _encoder.encode(log)
-
-
-def head_of(log: LogRow) -> bytes:
-    """Return what each row of a cut begins with."""
-    return FORMAT + log.next.to_bytes(8, "big")
+    return head_at(log.next) + _encoder.encode(log)

@@ -8,8 +8,8 @@ from collections.abc import Iterator, MutableMapping
 
 import msgspec
 
-from stream.domain.log import FORMAT
-from stream.domain.ownrows import LogRow, OwnRows, head_of
+from stream.domain.head import LENGTH, head_at
+from stream.domain.ownrows import LogRow, OwnRows
 from stream.domain.person import Identity, Person
 from stream.domain.state import State
 
@@ -107,12 +107,12 @@ class Rows(OwnRows):
         if key in self._others:
             return self._others[key]
         row = self.stored.get(key)
-        return None if row is None else row[9:]
+        return None if row is None else row[9:]  # head.body_of without its call: asked for whoever comes, once somebody is erased
 
     def keep_other(self, key: bytes, body: bytes) -> None:
         """Remember a row of another kind as changed."""
         self._others[key] = body
-        self.size += len(key) + len(body) + 9
+        self.size += len(key) + len(body) + LENGTH
 
     def drop(self, key: bytes) -> None:
         """Remove a row; the next cut says so by a null."""
@@ -146,7 +146,7 @@ class Rows(OwnRows):
     def bytes_of(self, key: bytes) -> bytes | None:
         """Return a row's bytes as of now, uncut changes included; their position is that of the next cut, so 0."""
         changed = self._changed.get(key)
-        return self.stored.get(key) if changed is None else FORMAT + bytes(8) + _body(key, changed)
+        return self.stored.get(key) if changed is None else head_at(0) + _body(key, changed)
 
     def keys(self) -> Iterator[bytes]:
         """Yield the key of every row, uncut ones included; the rows may change meanwhile."""
@@ -155,7 +155,7 @@ class Rows(OwnRows):
 
     def cut(self, log: LogRow) -> list[tuple[bytes, bytes | None]]:
         """Return the changed rows as bytes, None for one that is gone, the log's own last."""
-        head = head_of(log)
+        head = head_at(log.next)
         gone = [key for key, body in self._others.items() if body is None and key not in self._changed]
         rows = [(key, head + _body(key, row)) for key, row in self._changed.items()]
         rows += [(key, head + body) for key, body in self._others.items() if body is not None]

@@ -8,6 +8,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, OffsetAndMetadata, Topi
 from aiokafka.admin import AIOKafkaAdminClient
 from faust.types import TP
 
+from stream.domain.head import order_of, position_of
 from stream.domain.ownrows import META
 from stream.errors import UsageError
 from stream.ops import group
@@ -89,7 +90,7 @@ class Survey:
             state = rows.get(META) if place.topic in self._cut else None
             found = Found(
                 tp, None if at is None else at.offset, None if at is None else read_mark(at.metadata),
-                None if stored is None else read_mark_row(stored), None if state is None else _head(state),
+                None if stored is None else read_mark_row(stored), None if state is None else position_of(state),
                 first[place], ends[place], sum(place.topic == other.topic for other in places),
                 ends.get(TopicPartition(*log), 0) - 1, first.get(TopicPartition(*log), 0), fold,
             )  # fmt: skip
@@ -146,7 +147,7 @@ class Survey:
                         rows = heads.setdefault(TP(*place), {})
                         if not value:
                             rows.pop(key, None)
-                        elif value[1:9] >= rows.get(key, b"")[1:9]:
+                        elif order_of(value) >= order_of(rows.get(key, b"")):
                             rows[key] = value
         return heads
 
@@ -168,7 +169,3 @@ async def let_go_on(
         await committer.commit(offsets)
     finally:
         await committer.stop()
-
-
-def _head(row: bytes) -> int:
-    return int.from_bytes(row[1:9], "big")

@@ -4,9 +4,10 @@ from dataclasses import replace
 
 import msgspec
 
+from stream.domain.head import EPOCH_BITS
 from stream.runtime.fatal import Misfit
 from stream.runtime.misfits import CHANGELOG_CUT, CHANGELOG_LOST, FOLD_CUT, FOLD_LOST, FOLD_UNDONE, OTHER_RECORD, RECREATED
-from stream.runtime.resume import EPOCH_BITS, UNMET, Found, Mark, Resume, furthest, last_known, resume
+from stream.runtime.resume import UNMET, Found, Mark, Resume, furthest, last_known, resume
 
 OF_PEOPLE = frozenset({FOLD_LOST, FOLD_CUT, FOLD_UNDONE})
 """What `leadstream resync` mends."""

@@ -1,7 +1,4 @@
-"""The table store: one dict of rows a partition. Registered as `part://`.
-
-A row is bytes: a format byte, its position (8 bytes, big endian), the rest.
-"""
+"""The table store: one dict of rows a partition, bytes behind a `stream.domain.head`. Registered as `part://`."""
 
 # ruff: noqa: FBT001, FBT002 - Faust's and aiokafka's own methods and members, pinned by tests/contract
 
@@ -11,12 +8,11 @@ from typing import Any, Protocol
 from faust.stores import base
 from faust.types import TP
 
+from stream.domain.head import FORMAT, order_of
 from stream.runtime.batches import Record
 from stream.runtime.fatal import Misfit
 from stream.runtime.misfits import ROW_FORMAT, misfit
 
-FORMAT = b"\x01"
-"""The first byte of every row that this release reads."""
 Rows = dict[bytes, bytes]
 Merge = Callable[[bytes, bytes, bytes], bytes]
 
@@ -30,15 +26,6 @@ class Sift(Protocol):
 
     def __call__(self, rows: Rows, undone: Mapping[bytes, bytes], /) -> set[bytes]:
         """Put the rows right and return the keys to be written again; `undone` are rows that a null removed."""
-
-
-def position_of(row: bytes) -> bytes:
-    r"""Return the position part of a row; positions compare as bytes.
-
-    >>> position_of(bytes([1]) + (7).to_bytes(8, "big") + b"body")
-    b'\x00\x00\x00\x00\x00\x00\x00\x07'
-    """
-    return row[1:9]
 
 
 class PartStore(base.Store[bytes, bytes]):
@@ -101,7 +88,7 @@ class PartStore(base.Store[bytes, bytes]):
             if value[:1] != FORMAT:
                 raise self._unknown(partition, record)
             old = rows[key]
-            newer = value[1:9] >= old[1:9]
+            newer = value[1:9] >= old[1:9]  # head.order_of: a recovery does this for nearly every row
             counts, other = (value, old) if newer else (old, value)
             kept = counts if self.merge is None else self.merge(key, counts, other)
             rows[key] = kept
@@ -114,7 +101,7 @@ class PartStore(base.Store[bytes, bytes]):
     def _undo(self, partition: int, key: bytes, row: bytes) -> None:
         """Remember the newest row that a null removed: a null has no position, and may be older than the row."""
         undone = self._undone.setdefault(partition, {})
-        undone[key] = max(row, undone.get(key, b""), key=position_of)
+        undone[key] = max(row, undone.get(key, b""), key=order_of)
 
     def settle(self, partition: int) -> None:
         """Put a partition's rows right, once after it was loaded; may take a second a million rows, and a thread of its own."""

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 import msgspec
 from faust.types import TP
 
+from stream.domain.head import EPOCH_BITS
 from stream.runtime.misfits import OTHER_PREFIX, PARTITIONS, misfit
 from stream.runtime.resume import (
-    EPOCH_BITS,
     MARK_KEY,
     Found,
     Mark,

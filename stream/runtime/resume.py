@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from stream.domain.head import EPOCH_BITS, OFFSETS, body_of, head_at, position_of
 from stream.runtime.misfits import (
     CHANGELOG_CUT,
     CHANGELOG_LOST,
@@ -22,9 +23,6 @@ from stream.runtime.misfits import (
 if TYPE_CHECKING:  # a worker asks whose its topics are while Faust is still imported
     from faust.types import TP
 
-EPOCH_BITS = 48
-"""A position in rows is `epoch << 48 | offset`: what a recreated topic holds is newer than all that was read before."""
-OFFSETS = (1 << EPOCH_BITS) - 1
 UNMET = 1 << 62
 """A changelog offset that none has: under a mark that says so no worker reads on."""
 
@@ -69,8 +67,6 @@ def read_mark(metadata: str) -> Mark | None:
 
 MARK_KEY = b"\x00mark:"
 """Before the source's name: the key of the row that repeats the commit in the table, behind the rows it stands for."""
-_FORMAT = b"\x01"
-_HEAD = 9
 
 
 def mark_row(position: int, mark: Mark) -> bytes:
@@ -78,12 +74,12 @@ def mark_row(position: int, mark: Mark) -> bytes:
 
     Of several the greatest counts: an operator's turn goes before all positions.
     """
-    return _FORMAT + (mark.turn << EPOCH_BITS | position).to_bytes(8, "big") + _encode(mark)
+    return head_at(mark.turn << EPOCH_BITS | position) + _encode(mark)
 
 
 def read_mark_row(row: bytes) -> tuple[int, Mark]:
     """Return the position and the mark of such a row."""
-    return int.from_bytes(row[1:_HEAD], "big") & OFFSETS, _decode(row[_HEAD:])
+    return position_of(row) & OFFSETS, _decode(body_of(row))
 
 
 def other_source(keys: Collection[bytes], own: Iterable[str]) -> str | None:

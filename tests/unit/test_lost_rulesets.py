@@ -8,9 +8,10 @@ from faust.types import TP
 from stream.cli.lost_rulesets import Turn, holding, judged_by
 from stream.domain import editions
 from stream.domain.editions import Edition, Editions
+from stream.domain.head import EPOCH_BITS
 from stream.domain.ruleset.load import load
 from stream.ops.survey import Looked
-from stream.runtime.resume import EPOCH_BITS, Found, Mark
+from stream.runtime.resume import Found, Mark
 
 OLD, NEW = b'[ruleset]\nid = "old"\n', b'[ruleset]\nid = "new"\n'
 FIRST, SECOND = Edition(0, 0, OLD), Edition(9, 700, NEW)

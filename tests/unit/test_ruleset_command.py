@@ -7,9 +7,10 @@ import pytest
 from stream.cli import main
 from stream.cli.rulesets import Commits, offset_of
 from stream.domain.editions import MAX_TEXT, Edition
+from stream.domain.head import EPOCH_BITS
 from stream.domain.ruleset.load import load
 from stream.rulesets import default_text
-from stream.runtime.resume import EPOCH_BITS, Mark
+from stream.runtime.resume import Mark
 
 
 def run(*arguments: str) -> int:

@@ -5,7 +5,8 @@ from typing import Any
 
 from stream.domain import facts
 from stream.domain.accounts.account import Account
-from stream.domain.facts import OFFSETS, Change
+from stream.domain.facts import Change
+from stream.domain.head import OFFSETS
 from stream.domain.instants import write as to_text
 
 PEOPLE = 1_000

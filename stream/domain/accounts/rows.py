@@ -10,15 +10,16 @@ import msgspec
 
 from stream.domain.accounts.account import Account
 from stream.domain.accounts.sums import is_plain
+from stream.domain.head import LENGTH, head_at
 from stream.domain.log import Member
-from stream.domain.ownrows import HEAD, LogRow, OwnRows, head_of
+from stream.domain.ownrows import LogRow, OwnRows
 from stream.domain.stages import VISITOR
 
 LEAD, CHANGING = 1, 2
 """Flags of a member's row: it is a lead's; it will count otherwise at some instant."""
 STANDING = 1
 """The flag of an account that stands in a stage."""
-_BODY = HEAD + 1
+_BODY = LENGTH + 1
 _encoder = msgspec.msgpack.Encoder()
 _accounts = msgspec.msgpack.Decoder(Account)
 _members = msgspec.msgpack.Decoder(Member)
@@ -39,8 +40,8 @@ class AccountRows(OwnRows):
         """The accounts that stand in a stage."""
         self._changed: dict[bytes, Account | Member] = {}
         for key, row in stored.items():
-            if row[HEAD:_BODY] > b"\x00" and key[:2] in (b"a:", b"m:"):
-                self._index(key, row[HEAD])
+            if row[LENGTH:_BODY] > b"\x00" and key[:2] in (b"a:", b"m:"):
+                self._index(key, row[LENGTH])
 
     def _index(self, key: bytes, flag: int) -> None:
         account, _, member = key[2:].decode().partition("\0")
@@ -101,7 +102,7 @@ class AccountRows(OwnRows):
 
     def cut(self, log: LogRow) -> list[tuple[bytes, bytes]]:
         """Return the changed rows as bytes, the log's own last; what was decoded is dropped."""
-        head = head_of(log)
+        head = head_at(log.next)
         rows = [(key, head + _body(row)) for key, row in self._changed.items()]
         rows += self.cut_own(log)
         self.stored.update(rows)
