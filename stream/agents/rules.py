@@ -2,12 +2,12 @@
 
 import logging
 
-from stream.domain import editions
+from stream.domain import editions, ownrows
 from stream.domain.editions import Edition, Editions, loaded
 from stream.domain.log import NewRuleset, Unreadable, decode
 from stream.domain.ruleset.model import Ruleset
 
-RULESET_KEY = b"\x00ruleset"
+RULESET_KEY = ownrows.RULESET
 REMEMBERED = 64
 FORMATS = 0x20
 """Format bytes are below it; what begins otherwise was never written by us."""

@@ -1,7 +1,6 @@
 """What is known of a visitor or a lead, asked from outside: of a copy, so that nothing is stored and nothing is emitted."""
 
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -10,12 +9,12 @@ from stream.domain import documents, ids
 from stream.domain.head import LENGTH
 from stream.domain.people import People
 from stream.domain.person import Identity, Person
+from stream.domain.rows import IDENTITY, PERSON, SUMS
 from stream.domain.ruleset.model import Ruleset
 from stream.domain.state import State
 
 LEAD_ID = re.compile(r"lead_[0-9a-f]{16}")
 LEAD_NODE = "lead::"
-LEADS = b"p:lead_"
 
 _identity = msgspec.msgpack.Decoder(Identity).decode
 _person = msgspec.msgpack.Decoder(Person).decode
@@ -51,7 +50,7 @@ class Copy:
         """
         if LEAD_ID.fullmatch(key) is not None:
             return self._survivor(key)
-        identity = self._row(b"i:" + key.encode())
+        identity = self._row(IDENTITY + key.encode())
         if identity is None and key.startswith(LEAD_NODE):
             id_ = key.removeprefix(LEAD_NODE)
             return self._survivor(id_) if LEAD_ID.fullmatch(id_) is not None else None
@@ -61,12 +60,12 @@ class Copy:
     def fold(self, person: Person) -> People:
         """Return a fold that holds nothing but this person and its members."""
         for member in person.members:
-            self._row(b"i:" + member.encode())
-            self._row(b"s:" + member.encode())
+            self._row(IDENTITY + member.encode())
+            self._row(SUMS + member.encode())
         return People(self.rows, 1, self._people.leads.app, self._people.in_force)
 
     def _survivor(self, id_: str) -> Person | None:
-        while (row := self._row(b"p:" + id_.encode())) is not None:
+        while (row := self._row(PERSON + id_.encode())) is not None:
             person = _person(row)
             if not person.into:
                 return person
@@ -114,10 +113,3 @@ def visitor(name: str, state: State, rules: Ruleset, of_lead: str | None, now: i
     if at is not None:
         return documents.visitor(name, state, rules, of_lead, at, at)
     return documents.visitor(name, state, rules, of_lead, max(now, state.as_of), state.as_of)
-
-
-def lead_ids(people: People) -> Iterator[str]:
-    """Yield the id of every lead there ever was, merged ones included, in no order; the fold may go on meanwhile."""
-    for key in people.rows.keys():  # noqa: SIM118 -- no mapping
-        if key.startswith(LEADS):
-            yield key[2:].decode()

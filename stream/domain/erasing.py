@@ -17,6 +17,7 @@ from stream.domain.leads import Cause, Leads, Out
 from stream.domain.log import BY_ERASURE, Buried, Erase, Erasing, Remembered, Sweep, encode
 from stream.domain.ownrows import LogRow
 from stream.domain.person import Person, stage_named
+from stream.domain.rows import IDENTITY, PERSON, SUMS
 from stream.domain.stages import Move
 from stream.domain.state import NEVER
 
@@ -188,7 +189,7 @@ class Erasures:
             known = self.rows.stub(id_)
             numbers[f"lead::{id_}"] = 0 if known is None else known.sequence
         for id_ in (person.id, *person.previous):
-            self.rows.drop(b"p:" + id_.encode())
+            self.rows.drop(PERSON + id_.encode())
         leads.told_anew(person)
         return numbers
 
@@ -229,7 +230,7 @@ class Erasures:
         key, before = node.encode(), self.grave(node)
         grave = Grave(cause.offset + 1, cause.r, max(number, 0 if before is None else before.sequence))
         self.rows.keep_other(graves.key_of(self.salt, key), _encoder.encode(grave))
-        for prefix in (b"i:", b"s:", b"p:~"):
+        for prefix in (IDENTITY, SUMS, PERSON + b"~"):
             self.rows.drop(prefix + key)
 
     def _pass_on(self, going: Going, nodes: list[str], cause: Cause) -> None:

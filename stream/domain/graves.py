@@ -11,6 +11,7 @@ from typing import Final
 import msgspec
 
 from stream.domain.head import LENGTH, body_of, order_of
+from stream.domain.rows import IDENTITY, PERSON, SUMS
 
 SALT: Final = b"\x00salt"
 """The key of the row that holds a table's salt."""
@@ -110,10 +111,10 @@ def of_identity(grave: bytes) -> bytes:
 
 def identity_of(key: bytes) -> bytes | None:
     """Return the identity that a row of `people` is about: itself, its sums, the person it was first, or a lead's by its id."""
-    if key.startswith((b"i:", b"s:")):
+    if key.startswith((IDENTITY, SUMS)):
         return key[2:]
-    if key.startswith(b"p:"):
-        return key[3:] if key.startswith(b"p:~") else b"lead::" + key[2:]
+    if key.startswith(PERSON):
+        return key[3:] if key.startswith(PERSON + b"~") else b"lead::" + key[2:]
     return None
 
 

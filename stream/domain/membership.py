@@ -193,8 +193,7 @@ class Membership:
             return told
         began, _, last = (told or f"{cause.offset + 1}:").partition(":")
         if self._walk is None or not told:  # it may begin anew in the middle
-            ids = (key[2:].decode() for key in self.rows.keys() if key.startswith(b"p:lead_"))  # noqa: SIM118 - no mapping
-            self._walk = sorted((id_ for id_ in ids if id_ > last), reverse=True)
+            self._walk = sorted((id_ for id_ in self.rows.lead_ids() if id_ > last), reverse=True)
         self._now = cause.r
         room = WALK
         while self._walk and room > 0:

@@ -13,6 +13,9 @@ from stream.domain.ownrows import LogRow, OwnRows
 from stream.domain.person import Identity, Person
 from stream.domain.state import State
 
+IDENTITY, SUMS, PERSON = b"i:", b"s:", b"p:"
+"""What keys begin with; what is done at every snapshot spells them out, for a name costs a look-up each time."""
+LEAD = PERSON + b"lead_"
 KEPT_BYTES = 2 * 1024 * 1024
 """Rows of so many bytes may stay decoded behind a cut; as objects they take six times as much."""
 
@@ -74,11 +77,17 @@ class Rows(OwnRows):
 
     def persons(self) -> Iterator[Person]:
         """Return every person that was not merged away."""
-        ids = [key[2:].decode() for key in self.stored if key.startswith(b"p:")]
+        ids = [key[2:].decode() for key in self.stored if key.startswith(PERSON)]
         for id_ in dict.fromkeys([*ids, *self._persons]):
             person = self.person(id_)
             if person is not None and person.id == id_:
                 yield person
+
+    def lead_ids(self) -> Iterator[str]:
+        """Yield the id of every lead there ever was, merged ones included, in no order; the rows may change meanwhile."""
+        for key in self.keys():
+            if key.startswith(LEAD):
+                yield key[2:].decode()
 
     def keep(self, *changed: Identity | Person) -> None:
         """Remember rows as changed since the last cut."""

@@ -144,7 +144,7 @@ class Lookups:
 
     async def _ids(self, people: People) -> list[str]:
         ids: list[str] = []
-        for n, id_ in enumerate(asking.lead_ids(people)):
+        for n, id_ in enumerate(people.rows.lead_ids()):
             ids.append(id_)
             if n % IDS == IDS - 1:
                 await self._breathe(people)

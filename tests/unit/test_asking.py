@@ -45,7 +45,7 @@ def test_one_merged_away_answers_as_the_survivor() -> None:
     document = asking.lead(fold, gone, NOW)
     assert document is not None
     assert document["id"] == LEAD
-    assert gone in set(asking.lead_ids(fold))
+    assert gone in set(fold.rows.lead_ids())
 
 
 def test_without_an_instant_sums_are_of_now_and_the_stage_is_as_decided(worker: StandingWorker) -> None:
