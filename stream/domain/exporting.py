@@ -5,11 +5,13 @@ from typing import Any
 
 from stream.domain import asking, documents
 from stream.domain.instants import write as to_text
+from stream.domain.packed import split
 from stream.domain.people import People
 from stream.domain.person import Identity, Person
 from stream.domain.ruleset.model import Ruleset
 from stream.domain.state import NEVER, State, Trait
 from stream.domain.visitor import Visitor
+from stream.domain.visitor.rule import ID_BYTES
 
 
 def visitor(node: str, row: Visitor, rules: Ruleset, now: int) -> dict[str, Any]:
@@ -23,7 +25,7 @@ def visitor(node: str, row: Visitor, rules: Ruleset, now: int) -> dict[str, Any]
         "named": row.links or {},
         "behaviourTimes": {name: [to_text(t) for t in times] for name, times in state.times.items()},
         "capsUsed": {name: {str(day): points for day, points in days.items()} for name, days in row.caps.items()},
-        "messageHashes": [row.recent[at : at + 6].hex() for at in range(0, len(row.recent), 6)],
+        "messageHashes": [message.hex() for message in split(row.recent, ID_BYTES)],
         "listened": row.listened,
         "erasedBefore": None if row.erased is None else to_text(row.erased[1]),
     }

@@ -9,6 +9,7 @@ from functools import lru_cache
 from hashlib import blake2b
 from typing import Final
 
+from stream.domain.packed import holds, split
 from stream.domain.person import Identity
 
 MARK: Final = 8
@@ -32,9 +33,8 @@ def note(one: Identity, other: Identity, *, joins: bool = True) -> None:
     """
     new = mark(other.node)
     at = one.linked.find(new)
-    while at % MARK and at > 0:  # bytes that lie across two marks
-        at = one.linked.find(new, at + 1)
-    if at < 0 and (joins or len(one.linked) < KEPT * MARK):
+    known = at >= 0 and (at % MARK == 0 or holds(one.linked, new))
+    if not known and (joins or len(one.linked) < KEPT * MARK):
         one.linked += new
 
 
@@ -54,18 +54,14 @@ def forget_links(some: Sequence[Identity], others: Iterable[Identity]) -> None:
     gone = {mark(one.node) for one in others}
     for one in some:
         if one.linked:
-            one.linked = b"".join(known for known in _marks(one) if known not in gone)
-
-
-def _marks(one: Identity) -> list[bytes]:
-    return [one.linked[at : at + MARK] for at in range(0, len(one.linked), MARK)]
+            one.linked = b"".join(known for known in split(one.linked, MARK) if known not in gone)
 
 
 def _neighbours(members: Sequence[Identity]) -> Mapping[str, set[str]]:
     named = {mark(one.node): one.node for one in members}
     links: dict[str, set[str]] = {one.node: set() for one in members}
     for one in members:
-        for other in (named[known] for known in _marks(one) if known in named):
+        for other in (named[known] for known in split(one.linked, MARK) if known in named):
             links[one.node].add(other)
             links[other].add(one.node)
     return links

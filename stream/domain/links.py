@@ -12,12 +12,14 @@ from stream.domain.event import Link
 from stream.domain.ids import class_of, kind_of
 from stream.domain.leads import Cause, Leads
 from stream.domain.log import Snapshot
+from stream.domain.packed import holds
 from stream.domain.person import Identity, Person, stage_named
 from stream.domain.stages import Move
 
 REFUSED = 256
-"""How many refused nodes an identity remembers, each in `MARK` bytes."""
-MARK = 6
+"""How many refused nodes an identity remembers."""
+REFUSED_BYTES = 6
+"""Of the hash by which it remembers one."""
 
 
 class Links:
@@ -105,7 +107,7 @@ class Links:
 
     def remember(self, key: Identity, other: Identity) -> None:
         """Remember that a pair was refused."""
-        key.refused = (key.refused + self._mark(other.node))[-REFUSED * MARK :]
+        key.refused = (key.refused + self._mark(other.node))[-REFUSED * REFUSED_BYTES :]
         self.rows.keep(key)
 
     def share(self, *pair: Identity) -> None:
@@ -129,13 +131,13 @@ class Links:
 
     def _was_told(self, key: Identity, other: Identity) -> bool:
         """Tell whether the pair was refused before, in either order."""
-        return self._mark(other.node) in _marks(key) or self._mark(key.node) in _marks(other)
+        return holds(key.refused, self._mark(other.node)) or holds(other.refused, self._mark(key.node))
 
     def _mark(self, node: str) -> bytes:
         """Return what stands for an identity among those refused; one that was erased since is another."""
         grave = graves.found(self.rows.other, node)
         life = b"" if grave is None else grave.place.to_bytes(8, "big")
-        return blake2b(node.encode(), digest_size=MARK, key=life).digest()
+        return blake2b(node.encode(), digest_size=REFUSED_BYTES, key=life).digest()
 
     def join(self, ours: Person, other: Identity, cause: Cause) -> Person:
         """Take in an identity that nobody has."""
@@ -181,10 +183,6 @@ class Links:
             move = Move(stage_named(leads.rules, last.stage), first.as_of, "merge")
             leads.enter(leads.view(first), move, text, cause, last.entered_at)
             joining.stand(first, over)
-
-
-def _marks(identity: Identity) -> set[bytes]:
-    return {identity.refused[at : at + MARK] for at in range(0, len(identity.refused), MARK)}
 
 
 def _age(person: Person) -> tuple[bool, int, int]:
