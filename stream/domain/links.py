@@ -9,7 +9,7 @@ from hashlib import blake2b
 
 from stream.domain import apart, facts, graph, graves, joining
 from stream.domain.event import Link
-from stream.domain.ids import class_of, kind_of
+from stream.domain.ids import class_of, is_device, kind_of
 from stream.domain.leads import Cause, Leads
 from stream.domain.log import Snapshot
 from stream.domain.packed import holds
@@ -113,7 +113,7 @@ class Links:
     def share(self, *pair: Identity) -> None:
         """Let the devices of a pair be nobody's from now on."""
         for one in pair:
-            if class_of(kind_of(one.node), self.leads.rules.typed_email) == "C":
+            if is_device(one.node, self.leads.rules.typed_email):
                 one.shared = True
                 self.rows.keep(one)
 
@@ -143,9 +143,8 @@ class Links:
         """Take in an identity that nobody has."""
         ours.members.append(other.node)
         self.leads.belong(other, ours)
-        kind = kind_of(other.node)
-        slept = kind == "email" and other.version < 0 and self.leads.in_force.weak_email
-        if slept or class_of(kind, self.leads.rules.typed_email) == "C":
+        slept = kind_of(other.node) == "email" and other.version < 0 and self.leads.in_force.weak_email
+        if slept or is_device(other.node, self.leads.rules.typed_email):
             self.leads.wake(other.node, cause)
         return self.leads.identify(ours, cause)
 

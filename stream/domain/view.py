@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from stream.domain import curves, decay, scoring, stages
-from stream.domain.ids import class_of, kind_of
+from stream.domain.ids import is_identifying
 from stream.domain.person import Bonus, Identity, Person, stage_named
 from stream.domain.profile import Profile
 from stream.domain.ruleset.fitting import remember
@@ -26,7 +26,7 @@ class View:
     def __init__(self, person: Person, members: Sequence[Identity], rules: Ruleset) -> None:
         self.person, self.members, self.rules = person, members, rules
         self._profile: Profile | None = None
-        self.identified = any(class_of(kind_of(m.node), rules.typed_email) in ("A", "B") for m in members)
+        self.identified = any(is_identifying(m.node, rules.typed_email) for m in members)
         self._standing: Standing | None = None
         self._due: tuple[Outlook, int, Standing, Move | None] | None = None
         """What was found last to be due, and of what: at a change of stage it is asked for twice."""
