@@ -49,7 +49,7 @@ from stream.runtime.memory import reuse_buffers
 from stream.runtime.partstore import Merge, PartStore, Sift
 from stream.runtime.reaching import end, reaching
 from stream.runtime.rows import RowTable
-from stream.runtime.topics import changelog, create_missing, is_embedded, topic_table
+from stream.runtime.topics import TABLES, changelog, create_missing, is_embedded, sources, topic_table
 from stream.runtime.work import Work
 from stream.settings import PREFIX, Settings
 from stream.settings import load as load_settings
@@ -57,7 +57,6 @@ from stream.web.opening import Opening
 
 GC_THRESHOLD = (20_000, 20, 1000)
 """Rows are bytes and untracked structs: the collector finds nothing, but looks at everything while a table is restored."""
-TABLES = ("visitors", "people", "accounts")
 Done = Callable[[list[Work], float], None]
 """Hears of a checkpoint: what it wrote, and how long it took (s)."""
 
@@ -148,15 +147,9 @@ def _tend_memory() -> None:
 
 def _flow(app: App, topics: Topics, rules: RulesInForce, done: Done) -> Flow:
     settings = app.settings
-    visitors, people, accounts = (changelog(settings.app, name) for name in TABLES)
     flow = Flow(
         app,
-        sources={
-            topics.events: (visitors, settings.partitions),
-            topics.wakes: (visitors, settings.partitions),
-            topics.people: (people, 1),
-            topics.members: (accounts, settings.partitions),
-        },
+        sources={topic: (log, 1 if topic == topics.people else settings.partitions) for topic, log in sources(settings).items()},
         outputs=(topics.stage_changes, topics.lead_states, topics.account_changes, topics.dead_letters),
         limit_s=settings.session_timeout.total_seconds() / 2,
         rules=lambda tp, offset: _in_force(app.leadstream, rules, tp, offset),

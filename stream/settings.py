@@ -223,6 +223,10 @@ class Settings(BaseModel):
             raise UsageError(f"{PREFIX}KAFKA_CA, _CERT, _KEY: {error} ({files}): name readable PEM files") from error
         return context
 
+    def topic(self, name: str) -> str:
+        """Return what one of our topics is called here."""
+        return self.topic_prefix + name
+
     def client(self) -> dict[str, Any]:
         """Return what every aiokafka client takes to connect."""
         chosen: dict[str, Any] = {

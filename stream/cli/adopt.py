@@ -61,13 +61,13 @@ class Adoption:
 
     async def go_on(self, turns: Sequence[Turn]) -> list[Turn]:
         """Let sources go on; return them with the marks that were written."""
-        prefix, app = self.settings.topic_prefix, self.settings.app
-        newest = in_force(self.survey, TP(changelog(app, "people"), 0))
-        accounts = [turn for turn in turns if turn.looked.found.tp.topic == f"{prefix}members"]
+        topic = self.settings.topic
+        newest = in_force(self.survey, TP(changelog(self.settings.app, "people"), 0))
+        accounts = [turn for turn in turns if turn.looked.found.tp.topic == topic("members")]
         await self._make_accounts_anew([turn for turn in accounts if is_torn(turn.looked)], newest)
         if accounts:
-            await self.producer.send_and_wait(f"{prefix}people", encode(TellAgain()), partition=0)
-        events = f"{prefix}events"
+            await self.producer.send_and_wait(topic("people"), encode(TellAgain()), partition=0)
+        events = topic("events")
         marked = [await self._judged(turn, newest) if turn.looked.found.tp.topic == events else turn for turn in turns]
         await let_go_on(self.settings, self.producer, marked)
         return marked
@@ -75,7 +75,7 @@ class Adoption:
     async def _make_accounts_anew(self, torn: Sequence[Turn], newest: Edition | None) -> None:
         if not torn:
             return
-        facts = f"{self.settings.topic_prefix}account-changes"
+        facts = self.settings.topic("account-changes")
         number = await greatest_number(self.admin, self.consumer, facts)
         for turn in torn:
             table = turn.looked.changelog

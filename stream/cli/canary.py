@@ -58,7 +58,7 @@ def canary(*, url: str | None, write_key: str, patience_s: float, as_json: bool)
 
 
 async def _fly(settings: Settings, url: str | None, write_key: str, patience_s: float) -> list[Flight]:
-    events, wakes = (settings.topic_prefix + name for name in ("events", "wakes"))
+    events, wakes = settings.topic("events"), settings.topic("wakes")
     async with AsyncExitStack() as stack:
         admin = await stack.enter_async_context(admin_client(settings))
         for topic in (events, wakes):

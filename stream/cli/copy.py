@@ -47,7 +47,7 @@ def copy(prefix: str) -> None:
 
 
 async def _copy(settings: Settings, source: str) -> Counter[str]:
-    target, done = f"{settings.topic_prefix}events", Counter[str]()
+    target, done = settings.topic("events"), Counter[str]()
     async with AsyncExitStack() as stack:
         admin = await stack.enter_async_context(admin_client(settings))
         for topic in (source, target):

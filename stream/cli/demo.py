@@ -148,7 +148,7 @@ def _introduce(console: Screen, settings: Settings, sample: Sample) -> None:
     """Print where to look while it runs."""
     page = settings.web_url
     visitor = quote(next(iter(busiest(sample.events)), ""), safe="")
-    console.print(f"Kafka           {','.join(settings.kafka)}, topic {settings.topic_prefix}stage-changes")
+    console.print(f"Kafka           {','.join(settings.kafka)}, topic {settings.topic('stage-changes')}")
     console.print(f"pages           {page}/")
     console.print(f"leads           {page}/v1/leads")
     console.print(f"a visitor       {page}/v1/visitors/anon::{visitor}")
@@ -160,11 +160,11 @@ def _introduce(console: Screen, settings: Settings, sample: Sample) -> None:
 async def _play(settings: Settings, sample: Sample, tally: Tally, console: Screen, children: list[Service]) -> None:
     """Replay the sample and show what comes out, until it is over, interrupted, or a child has ended."""
     topics = {topic.name: topic.partitions for topic in topic_table(settings)}
-    name = f"{settings.topic_prefix}stage-changes"
+    name = settings.topic("stage-changes")
     async with consumer_client(settings) as consumer, producer_client(settings) as producer:
         watch = Watch(consumer, name, topics[name], tally, console)
         await watch.begin()
-        topic = f"{settings.topic_prefix}events"
+        topic = settings.topic("events")
         replay = Replay(producer, topic, sample.rate, sample.run, tally, console, settings.phone_region)
         with _status(console, sample, tally):
             await _first_of(guard(children), watch.show(), _replay(settings, sample, replay, watch))

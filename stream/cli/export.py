@@ -68,12 +68,12 @@ async def _add_records(settings: Settings, document: dict[str, Any], *, events: 
     nodes = [row["id"] for row in document["visitors"]]
     async with admin_client(settings) as admin, consumer_client(settings) as consumer:
         read = partial(read_whole, admin, consumer)
-        facts = [record.value async for record in _of(read(f"{settings.topic_prefix}stage-changes"), leads)]
+        facts = [record.value async for record in _of(read(settings.topic("stage-changes")), leads)]
         document["stageChanges"] = [orjson.loads(value) for value in facts if value is not None]
         if not events:
             return
         for name, topic in (("events", "events"), ("deadLetters", "dead-letters")):
-            document[name] = [_raw(record) async for record in _of(read(f"{settings.topic_prefix}{topic}"), nodes)]
+            document[name] = [_raw(record) async for record in _of(read(settings.topic(topic)), nodes)]
 
 
 async def _of(records: AsyncIterator[Any], keys: list[str]) -> AsyncIterator[Any]:

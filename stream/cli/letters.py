@@ -98,9 +98,9 @@ def filters(command: Any) -> Any:
 @asynccontextmanager
 async def reading(settings: Settings) -> AsyncIterator[tuple[AIOKafkaConsumer, str, int]]:
     """Connect a consumer; yields it with the topic of the letters and its number of partitions."""
-    topic = f"{settings.topic_prefix}dead-letters"
+    topic = settings.topic("dead-letters")
     async with admin_client(settings) as admin:
-        await require_topic(admin, f"{settings.topic_prefix}events")
+        await require_topic(admin, settings.topic("events"))
         partitions = await partitions_of(admin, topic)
     async with consumer_client(settings) as consumer:
         yield consumer, topic, partitions

@@ -55,7 +55,7 @@ def networks(people: int, since: str | None, no_header: bool, url: str | None, a
 
 
 async def _read(settings: Settings, sightings: Any, since_ms: int | None) -> None:
-    topic = f"{settings.topic_prefix}events"
+    topic = settings.topic("events")
     async with admin_client(settings) as admin:
         partitions = await partitions_of(admin, topic)
     async with consumer_client(settings) as consumer:

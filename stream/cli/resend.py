@@ -94,7 +94,7 @@ class Resend:
 
     async def _put(self, producer: AIOKafkaProducer, few: Sequence[ConsumerRecord]) -> list[ConsumerRecord]:
         """Send letters; return those that Kafka took."""
-        topic, taken = f"{self._settings.topic_prefix}events", []
+        topic, taken = self._settings.topic("events"), []
         for record, acknowledged in [(record, await _leave(producer, topic, record)) for record in few]:
             try:
                 await acknowledged

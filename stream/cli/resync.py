@@ -63,7 +63,7 @@ async def _resync(settings: Settings) -> None:
             await require_no_worker(admin, settings)
             lost = _lost(await survey.look())
         if lost is None:
-            people = TopicPartition(f"{settings.topic_prefix}people", 0)
+            people = TopicPartition(settings.topic("people"), 0)
             await _append(producer, people, [log.Settling(name, anew=False)], RESYNC)
             await _ask_visitors(settings, kafka, name)
         else:
@@ -112,9 +112,8 @@ def _tell(records: Sequence[log.Record], words: Sequence[log.Record]) -> None:
 
 async def _people_again(settings: Settings, kafka: Clients, rules: Edition | None, name: str) -> list[log.Record]:
     """Return what the people log has to say so that its fold, empty, goes on: the ruleset that visitors know, and the leads."""
-    prefix = settings.topic_prefix
-    facts = [record.value async for record in kafka.read(f"{prefix}stage-changes")]
-    states = {record.key.decode(): record.value async for record in kafka.read(f"{prefix}lead-states")}
+    facts = [record.value async for record in kafka.read(settings.topic("stage-changes"))]
+    states = {record.key.decode(): record.value async for record in kafka.read(settings.topic("lead-states"))}
     standing = {id_: value for id_, value in states.items() if value is not None}
     again: list[log.Record] = [] if rules is None else [log.Deployment(rules.text)]
     leads = restored(standing, newest_numbers([*facts, *standing.values()]))
@@ -148,7 +147,7 @@ async def _append(
 
 async def _ask_visitors(settings: Settings, kafka: Clients, name: str) -> None:
     """Append to every partition that `events` has what lets its linked visitors send their sums."""
-    events = f"{settings.topic_prefix}events"
+    events = settings.topic("events")
     for partition in range(await partitions_of(kafka.admin, events)):
         for part in range(PARTS):
             value = log.encode(log.Resync(name, part, PARTS))

@@ -106,12 +106,12 @@ class Rulesets:
 
     @property
     def _people(self) -> TopicPartition:
-        return TopicPartition(f"{self.settings.topic_prefix}people", 0)
+        return TopicPartition(self.settings.topic("people"), 0)
 
     async def commits(self) -> Commits:
         """Ask what the group committed."""
         if not self._places:
-            events = f"{self.settings.topic_prefix}events"
+            events = self.settings.topic("events")
             for topic in (events, self._people.topic):
                 await require_topic(self.admin, topic)
             self._places = await group.partitions(self.admin, (events, self._people.topic))

@@ -120,13 +120,13 @@ class Tally:
 
 async def _require_events(settings: Settings) -> None:
     async with admin_client(settings) as admin:
-        await require_topic(admin, f"{settings.topic_prefix}events")
+        await require_topic(admin, settings.topic("events"))
 
 
 async def _send(
     settings: Settings, files: tuple[str, ...], standard_input: IO[bytes] | None, layout: str, *, as_recorded: bool
 ) -> Tally:  # fmt: skip
-    topic, tally = f"{settings.topic_prefix}events", Tally()
+    topic, tally = settings.topic("events"), Tally()
     recorder = Recorder(settings.phone_region) if as_recorded else None
     async with producer_client(settings) as producer:
         outbox = _Outbox(producer, topic, [HISTORY] if as_recorded else [], tally)

@@ -85,7 +85,7 @@ def _checked(name: str, read: Callable[[], T]) -> T:
 
 
 async def _deliver(settings: Settings, target: _Target, *, once: bool, letters: bool) -> None:
-    facts, dead = f"{settings.topic_prefix}stage-changes", letters_topic(settings).name
+    facts, dead = settings.topic("stage-changes"), letters_topic(settings).name
     await _prepare(settings, facts)
     plan = Plan(
         topic=dead if letters else facts,

@@ -70,7 +70,7 @@ async def _append(settings: Settings, record: "Record") -> int:
     from stream.cli.connections import admin_client, producer_client, require_topic
     from stream.domain.log import encode
 
-    topic = f"{settings.topic_prefix}people"
+    topic = settings.topic("people")
     async with admin_client(settings) as admin:
         await require_topic(admin, topic)
     async with producer_client(settings) as producer:

@@ -72,7 +72,7 @@ class Sender:
         self._loop = asyncio.get_running_loop()
         self._nothing_waits = asyncio.Event()
         self.failed: asyncio.Future[str] = self._loop.create_future()
-        self._topic = f"{settings.topic_prefix}events"
+        self._topic = settings.topic("events")
         self._producer = Producer(
             client(settings)
             | {
@@ -175,7 +175,7 @@ def find_kafka(settings: Settings) -> bool:
 
     Raises UnreachableError, UsageError.
     """
-    topic = f"{settings.topic_prefix}events"
+    topic = settings.topic("events")
     settings.ssl_context()  # says which PEM file cannot be read
     try:
         found = Producer(client(settings)).list_topics(timeout=CONNECT_S)

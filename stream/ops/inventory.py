@@ -11,11 +11,11 @@ from aiokafka.errors import KafkaError
 from stream.ops import group
 from stream.ops.lag import Copies
 from stream.runtime.settled import COMMITS
-from stream.runtime.topics import is_embedded, topic_table
+from stream.runtime.topics import is_embedded, sources, topic_table
 from stream.settings import Settings, no_topic
 
-SOURCES, MORE_SOURCES = ("events", "wakes", "people"), ("members",)
-"""What a worker reads; of the second only what it has begun with."""
+LATER = "members"
+"""What a worker may not have begun to read yet."""
 NOTES = "-replay"
 """The group whose commits are a replay's notes, and no reader's."""
 COPYING = "leadstream copy"
@@ -44,8 +44,8 @@ class Inventory:
 
     async def refresh(self) -> None:
         """Look."""
-        present, prefix = set(await group.anyone(self._admin.list_topics)), self._settings.topic_prefix
-        missing = [prefix + name for name in SOURCES if prefix + name not in present]
+        present, later = set(await group.anyone(self._admin.list_topics)), self._settings.topic(LATER)
+        missing = [name for name in sources(self._settings) if name not in present and name != later]
         if missing:
             raise no_topic(missing[0])
         self.embedded = await group.anyone(lambda: is_embedded(self._admin))
@@ -88,8 +88,8 @@ class Inventory:
 
     def read_by_us(self, committed: Iterable[TopicPartition]) -> list[TopicPartition]:
         """Return what the installation itself reads, topic by topic."""
-        prefix, begun = self._settings.topic_prefix, {tp.topic for tp in committed}
-        names = [prefix + name for name in SOURCES] + [prefix + name for name in MORE_SOURCES if prefix + name in begun]
+        later, begun = self._settings.topic(LATER), {tp.topic for tp in committed}
+        names = [name for name in sources(self._settings) if name != later or later in begun]
         return [tp for name in names for tp in self.places if tp.topic == name]
 
     async def _others(self, known: set[str]) -> list[str]:

@@ -206,11 +206,11 @@ class LagMeter:
         return then.get((tp, at_ms), self._known.ends[tp].end_at(at_ms))
 
     async def _read_clock(self) -> Clock:
-        people = TopicPartition(self._settings.topic_prefix + "people", 0)
+        people = TopicPartition(self._settings.topic("people"), 0)
         if people not in self._ends:
             return Clock()
         if self._clock_reader is None:
-            partitions = sum(tp.topic == self._settings.topic_prefix + "events" for tp in self._there.places)
+            partitions = sum(tp.topic == self._settings.topic("events") for tp in self._there.places)
             self._clock_reader = ClockReader(await self._connect(), people, partitions)
         return await self._clock_reader.read(self._first[people], self._ends[people])
 

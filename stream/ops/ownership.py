@@ -10,7 +10,7 @@ from stream.errors import UsageError
 from stream.ops import group
 from stream.runtime.misfits import OTHER_APP, OTHER_PREFIX, misfit
 from stream.runtime.resume import read_mark
-from stream.runtime.topics import SOURCES, changelog, sources
+from stream.runtime.topics import TABLE_OF, changelog, sources
 from stream.settings import Settings
 
 OWN_S, OTHERS_S = 30.0, 5.0
@@ -26,8 +26,8 @@ async def require_own(admin: AIOKafkaAdminClient, settings: Settings) -> None:
     Raises KafkaError where Kafka cannot tell what our own group has committed: no word is not "nothing".
     """
     names = await group.anyone(admin.list_topics)
-    places = await group.partitions(admin, [name for name in names if name.endswith(tuple(SOURCES))])
-    own, read = sources(settings), await _read_by(admin, settings.app, places, OWN_S)
+    places = await group.partitions(admin, [name for name in names if name.endswith(tuple(TABLE_OF))])
+    own, read = set(sources(settings)), await _read_by(admin, settings.app, places, OWN_S)
     if own & read:
         return
     if read:

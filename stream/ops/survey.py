@@ -19,7 +19,7 @@ from stream.runtime.fatal import Misfit
 from stream.runtime.hangup import hangs_up
 from stream.runtime.misfits import OTHER_PREFIX, OTHER_RECORD, misfit
 from stream.runtime.resume import MARK_KEY, Found, Mark, mark_row, other_source, read_mark, read_mark_row, write_mark
-from stream.runtime.topics import changelog, is_embedded
+from stream.runtime.topics import is_embedded, sources
 from stream.settings import Settings
 
 Heads = dict[TP, dict[bytes, bytes]]
@@ -61,11 +61,9 @@ class Survey:
 
     def __init__(self, settings: Settings, admin: AIOKafkaAdminClient, consumer: AIOKafkaConsumer) -> None:
         self._settings, self._admin, self._consumer = settings, admin, consumer
-        visitors, people = changelog(settings.app, "visitors"), changelog(settings.app, "people")
-        prefix = settings.topic_prefix
-        self.sources = {f"{prefix}events": visitors, f"{prefix}wakes": visitors, f"{prefix}people": people}
-        self.sources[f"{prefix}members"] = changelog(settings.app, "accounts")
-        self._fold, self._cut = f"{prefix}people", {f"{prefix}people", f"{prefix}members"}
+        self.sources = sources(settings)
+        self._fold = settings.topic("people")
+        self._cut = {self._fold, settings.topic("members")}
         self._heads: Heads = {}
 
     async def look(self) -> list[Looked]:

@@ -13,9 +13,9 @@ from stream.errors import UnreachableError, UsageError
 from stream.runtime.embedded import CLUSTER_ID
 from stream.settings import Settings
 
-TABLES = ("visitors", "people", "accounts")
-SOURCES = ("events", "wakes", "people", "members")
-"""What workers read."""
+TABLE_OF = {"events": "visitors", "wakes": "visitors", "people": "people", "members": "accounts"}
+"""What workers read, and the table that is made from it."""
+TABLES = tuple(dict.fromkeys(TABLE_OF.values()))
 
 FREE = ("stage-changes", "account-changes", "dead-letters")
 """What only goes out may have any number of partitions: nobody looks there for a key's newest record."""
@@ -70,7 +70,7 @@ def topic_table(settings: Settings) -> tuple[Topic, ...]:
     durable = _durable(settings)
     return tuple(
         Topic(
-            name if name.endswith("-changelog") else settings.topic_prefix + name,
+            name if name.endswith("-changelog") else settings.topic(name),
             1 if name in single else settings.partitions,
             settings.replication,
             config | durable,
@@ -82,12 +82,12 @@ def topic_table(settings: Settings) -> tuple[Topic, ...]:
 def letters_topic(settings: Settings) -> Topic:
     """Return the topic that `leadstream webhook` makes: of one partition, for few should ever lie there."""
     config = _log(settings.retention_dead_letters, LETTERS) | _durable(settings)
-    return Topic(settings.topic_prefix + LETTERS, 1, settings.replication, config)
+    return Topic(settings.topic(LETTERS), 1, settings.replication, config)
 
 
-def sources(settings: Settings) -> set[str]:
-    """Name the topics that tables are made from."""
-    return {settings.topic_prefix + name for name in SOURCES}
+def sources(settings: Settings) -> dict[str, str]:
+    """Name the topics that tables are made from, and the changelog of each one's table."""
+    return {settings.topic(name): changelog(settings.app, table) for name, table in TABLE_OF.items()}
 
 
 def changelog(app: str, table: str) -> str:
