@@ -17,6 +17,7 @@ from schemas.event_times import recorded_at
 from schemas.keys import identities
 from schemas.plain_event import read_plain
 from schemas.raw_event import RawEvent
+from stream.domain import outcomes
 
 __all__ = ["EventModel", "RawEvent", "Rejected", "decode", "decode_read", "identities", "is_echo", "partition_key", "recorded_at"]
 
@@ -24,7 +25,7 @@ MAX_BYTES: Final = 262_144
 MAX_DEPTH: Final = 32
 MAX_MEMBERS: Final = 1_000
 
-LEAD_STAGE_CHANGED: Final = "Lead Stage Changed"
+LEAD_STAGE_CHANGED: Final = outcomes.STAGE
 OURSELVES: Final = "leadstream"
 VISITOR: Final = "visitor"
 _STAGE_EVENT: Final = ("track", LEAD_STAGE_CHANGED)

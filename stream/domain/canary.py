@@ -6,6 +6,7 @@ reads it in `events` passes a record into `people`, and the fold passes that on 
 
 from typing import Any
 
+from stream.domain import outcomes
 from stream.domain.log import Canary
 
 PREFIX = "leadstream-canary-"
@@ -20,7 +21,7 @@ def event_of(name: str) -> dict[str, Any]:
     """
     return {
         "type": "track",
-        "event": "Lead Stage Changed",
+        "event": outcomes.STAGE,
         "messageId": PREFIX + name,
         "anonymousId": PREFIX + name,
         "properties": {"changedBy": "leadstream", "stage": "visitor"},

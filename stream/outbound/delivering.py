@@ -13,6 +13,7 @@ from typing import Protocol
 
 from aiokafka import ConsumerRecord
 
+from stream.agents.headers import CONTENT_TYPE
 from stream.outbound.posting import Fact, Failed, parse_id
 from stream.outbound.progress import Progress
 from stream.outbound.schedule import next_delay_s
@@ -20,7 +21,6 @@ from stream.outbound.schedule import next_delay_s
 logger = logging.getLogger(__name__)
 
 Post = Callable[[Fact], Awaitable[Failed | None]]
-CONTENT_TYPE = "application/cloudevents+json"
 
 
 class Letters(Protocol):
@@ -106,6 +106,6 @@ class Delivering:
 
 def _fact(record: ConsumerRecord) -> Fact:
     headers = dict(record.headers)
-    kind = headers.get("content-type", CONTENT_TYPE.encode()).decode("latin-1")
+    kind = headers.get(*CONTENT_TYPE).decode("latin-1")
     fallback = f"{record.topic}-{record.partition}-{record.offset}"
     return Fact(parse_id(record.value, fallback), kind, record.value, record.timestamp)

@@ -9,6 +9,7 @@ from jsonschema import Draft202012Validator
 from schemas import openapi
 from stream.collector import first_fetches, insights
 from stream.collector.app import READERS
+from stream.collector.limits import LIMITS
 from stream.collector.personalising import Personalising
 from stream.collector.service import own_pages
 from stream.settings import Settings
@@ -33,6 +34,10 @@ def test_every_reference_leads_somewhere() -> None:
         place: Any = DOCUMENT
         for part in name.split("/"):
             place = place[part]
+
+
+def test_the_most_events_of_a_batch_are_what_the_collector_takes() -> None:
+    assert LIMITS.events == openapi.MOST_EVENTS
 
 
 async def test_it_is_served() -> None:
