@@ -267,6 +267,15 @@ def at(host: str, port: int) -> str:
     return f"[{host}]:{port}" if ":" in host and not host.startswith("[") else f"{host}:{port}"
 
 
+def without_port(host: str) -> str:
+    """Return what a Host header names.
+
+    >>> without_port("127.0.0.1:6066"), without_port("[::1]:6066"), without_port("localhost")
+    ('127.0.0.1', '[::1]', 'localhost')
+    """
+    return host[: host.index("]") + 1] if host.startswith("[") and "]" in host else host.partition(":")[0]
+
+
 def is_loopback(host: str) -> bool:
     """Tell whether a host name or address can only mean this machine."""
     host = host.strip("[]").lower()

@@ -3,10 +3,10 @@
 from typing import Any, Final
 
 import aiohttp
-import orjson
 from yarl import URL
 
 from stream.settings import Settings
+from stream.web.answers import document_in
 from stream.web.signin import credentials
 
 PATIENCE_S: Final = 1.0
@@ -34,7 +34,7 @@ class Worker:
             raise OSError(f"{self._base}: {error}") from error
         if answer.status == 404:
             return None
-        document = _object(body) if answer.status == 200 else None
+        document = document_in(body) if answer.status == 200 else None
         if document is None:
             raise OSError(f"{self._base} answers {answer.status}")
         return document
@@ -42,11 +42,3 @@ class Worker:
     async def close(self) -> None:
         """Close the connections."""
         await self._session.close()
-
-
-def _object(body: bytes) -> dict[str, Any] | None:
-    try:
-        document = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        return None
-    return document if isinstance(document, dict) else None

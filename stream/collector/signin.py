@@ -10,7 +10,7 @@ from typing import Final
 
 from stream.collector.client_ip import HEADERS, load
 from stream.collector.request import Refused, Request
-from stream.settings import PREFIX, Settings, is_loopback
+from stream.settings import PREFIX, Settings, is_loopback, without_port
 
 _FOREIGN: Final = (*(name.encode() for name in HEADERS), b"via", b"origin")
 """What a proxy adds, or a browser for a page of another host."""
@@ -36,5 +36,4 @@ def _is_here(request: Request) -> bool:
         return False
     if request.headers.get(b"sec-fetch-site", b"none") not in _OWN_PAGES:
         return False
-    host = request.header(b"host") or ""
-    return is_loopback(host[: host.index("]") + 1] if host.startswith("[") and "]" in host else host.partition(":")[0])
+    return is_loopback(without_port(request.header(b"host") or ""))

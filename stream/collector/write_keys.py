@@ -22,6 +22,7 @@ from stream.collector.request import Refused
 from stream.domain.ruleset.mistakes import RulesetError
 from stream.errors import UsageError
 from stream.settings import PREFIX, Settings, is_loopback
+from stream.stamps import stamp_of
 
 logger = logging.getLogger(__name__)
 
@@ -83,7 +84,7 @@ class WriteKeys:
         self.version = 0
         self._common = common
         self._path = path
-        self._seen = _stamp(path)
+        self._seen = stamp_of(path)
         self._any = None if keys is not None else WriteKey(ANY_NAME, common)
         self._keys = self._completed(keys or {})
 
@@ -119,7 +120,7 @@ class WriteKeys:
 
     def reload(self) -> bool:
         """Read the file again if it changed; tell whether another table holds. A wrong file leaves the old one in force."""
-        stamp = _stamp(self._path)
+        stamp = stamp_of(self._path)
         if self._path is None or stamp == self._seen:
             return False
         self._seen = stamp
@@ -165,12 +166,3 @@ def _read(path: Path) -> Mapping[str, WriteKey]:
     from stream.collector.key_file import read_text  # noqa: PLC0415 - it makes what is defined here
 
     return read_text(path.read_bytes(), str(path))
-
-
-def _stamp(path: Path | None) -> tuple[int, int, int] | None:
-    """Return what changes when the file does."""
-    try:
-        status = path.stat() if path else None
-    except OSError:
-        return None
-    return status and (status.st_mtime_ns, status.st_size, status.st_ino)

@@ -16,6 +16,7 @@ from stream.lookups.networks import NetworkTable
 from stream.lookups.ranges import read_ranges
 from stream.lookups.robots import Robots
 from stream.lookups.words import WordLists
+from stream.stamps import stamp_of
 
 if TYPE_CHECKING:
     from stream.domain.event import Company
@@ -49,7 +50,7 @@ class Lookups:
         self._databases = [self._database(Path(path)) for path in mmdb]
         self._asn = self._asn_table(Path(asn)) if asn else None
         self._ranges_path = Path(ranges) if ranges else None
-        self._ranges_seen = self._ranges_stamp()
+        self._ranges_seen = stamp_of(self._ranges_path)
         self.company: Callable[[str], Company | None] = self._read_companies().find if self._named else _nobody
         """Gives the company behind an address as a client or proxy wrote it; None where nothing names one."""
 
@@ -67,7 +68,7 @@ class Lookups:
         A file that cannot be used leaves the old table and a line in the log. The new table is put in place in one
         step: a thread may reload while another looks up.
         """
-        stamp = self._ranges_stamp()
+        stamp = stamp_of(self._ranges_path)
         if stamp == self._ranges_seen:
             return False
         self._ranges_seen = stamp
@@ -89,16 +90,6 @@ class Lookups:
     def _read_companies(self) -> Companies:
         ranges: NetworkTable[Company] = read_ranges(self._ranges_path) if self._ranges_path else NetworkTable()
         return Companies(ranges, self._databases, self._asn, self._networks)
-
-    def _ranges_stamp(self) -> tuple[int, int, int] | None:
-        """Return what changes when the file does; taken before a read, so that a write during it shows later."""
-        if self._ranges_path is None:
-            return None
-        try:
-            status = self._ranges_path.stat()
-        except OSError:
-            return None
-        return status.st_mtime_ns, status.st_size, status.st_ino
 
     def _database(self, path: Path) -> MaxmindFile:
         return MaxmindFile(path, is_private=self._mailboxes.is_private, is_hosting=self._hosting_asns.__contains__)

@@ -1,6 +1,7 @@
 """What is answered: a document as JSON, or `{"error": text}` with its status."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import orjson
 from aiohttp import web
@@ -11,6 +12,15 @@ RETRY_AFTER_S = 1
 def as_json(document: object, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
     """Return a document as it is answered."""
     return web.Response(status=status, body=orjson.dumps(document), content_type="application/json", headers=headers)
+
+
+def document_in(body: bytes) -> dict[str, Any] | None:
+    """Return the document that somebody answered; None: it is no JSON object."""
+    try:
+        document = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return None
+    return document if isinstance(document, dict) else None
 
 
 class Refused(Exception):  # noqa: N818 -- an answer, not a fault

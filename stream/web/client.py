@@ -7,10 +7,9 @@ from urllib.error import HTTPError, URLError
 from urllib.parse import quote, urlsplit
 from urllib.request import ProxyHandler, Request, build_opener
 
-import orjson
-
 from stream.errors import NegativeAnswerError, UnreachableError, UsageError
 from stream.settings import PREFIX, Settings
+from stream.web.answers import document_in
 from stream.web.signin import credentials
 
 PATIENCE_S = 10.0
@@ -105,7 +104,7 @@ def _get(address: str, base: str, settings: Settings) -> tuple[int, dict[str, An
         status, body = _answer(request)
     except (OSError, HTTPException) as error:
         raise _silent(base, error.reason if isinstance(error, URLError) else repr(error)) from error
-    document = _object(body)
+    document = document_in(body)
     if status == 200 and document is None:
         raise _silent(base, "what answers is no JSON object")
     return status, _problem(document, status) if document is None or status != 200 else document
@@ -124,14 +123,6 @@ def _silent(base: str, reason: object) -> UnreachableError:
     return UnreachableError(
         f"no worker answers at {base} ({reason}): start `leadstream worker`, or set --url or {PREFIX}WEB_PORT"
     )  # fmt: skip
-
-
-def _object(body: bytes) -> dict[str, Any] | None:
-    try:
-        document = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        return None
-    return document if isinstance(document, dict) else None
 
 
 def _problem(document: dict[str, Any] | None, status: int) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from aiohttp import web
 
-from stream.settings import PREFIX, Settings, is_loopback
+from stream.settings import PREFIX, Settings, is_loopback, without_port
 from stream.web.answers import NotSignedIn, WrongHost
 
 OPEN = "/health/"
@@ -37,10 +37,6 @@ def credentials(settings: Settings) -> Mapping[str, str]:
 
 def _check_host(settings: Settings, host: str) -> None:
     """Refuse a foreign name that was made to point to loopback: DNS rebinding."""
-    if is_loopback(_name(host)) or host == settings.advertised:
+    if is_loopback(without_port(host)) or host == settings.advertised:
         return
     raise WrongHost(f"{host!r} is not this machine: without {PREFIX}WEB_TOKEN only 127.0.0.1 and localhost answer")
-
-
-def _name(host: str) -> str:
-    return host[: host.index("]") + 1] if host.startswith("[") and "]" in host else host.partition(":")[0]
