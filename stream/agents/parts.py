@@ -16,7 +16,12 @@ async def _turn() -> None:
 
 
 async def in_parts(
-    flow: Flow, delivered: Batch | Unread, take: Take, limit: int, between: Callable[[], Awaitable[Any]] = _turn
+    flow: Flow,
+    delivered: Batch | Unread,
+    take: Take,
+    limit: int,
+    between: Callable[[], Awaitable[Any]] = _turn,
+    before: Callable[[Batch], Awaitable[bool]] | None = None,
 ) -> None:
     """Apply a batch as long as it is this worker's; the rest is read again by who has it.
 
@@ -26,9 +31,12 @@ async def in_parts(
         take: applies a part, and returns what is left.
         limit: so many rows or cuts may be unwritten before the next part.
         between: what is done between two parts.
+        before: is told what is to be applied next; where it says False, the batch is this worker's no more.
     """
     rest = flow.accept(delivered)
     while rest is not None:
+        if before is not None and not await before(rest):
+            break
         part, rest = take(rest)
         await flow.room(part, limit)
         if rest is not None:

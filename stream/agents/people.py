@@ -5,6 +5,7 @@ import time
 
 from faust.types import TP
 
+from stream.agents.parts import in_parts
 from stream.agents.telling import Telling
 from stream.agents.to_accounts import ToAccounts
 from stream.agents.topics import Topics
@@ -33,18 +34,12 @@ class PeopleLog:
 
     async def read(self, delivered: Batch) -> None:
         """Fold a delivered batch slice by slice, as long as the log is this worker's; the rest is read again by who has it."""
-        rest = self._flow.accept(delivered)
-        while rest is not None:
-            if rest.records and takes_long(rest.records[0].value or b"") and not await self._prepared(rest):
-                break
-            part, rest = self.take(rest)
-            await self._flow.room(part, MAX_CUTS)
-            if rest is not None:
-                await asyncio.sleep(0)
-                rest = self._flow.accept(rest) if self._flow.assigned else None
+        await in_parts(self._flow, delivered, self.take, MAX_CUTS, before=self._prepared)
 
     async def _prepared(self, batch: Batch) -> bool:
         """Set the timers of all leads for a ruleset to come, while others work; tell whether the log is still this worker's."""
+        if not batch.records or not takes_long(batch.records[0].value or b""):
+            return True
         record = batch.records[0]
         offset = self._flow.base(batch.tp) + record.offset
         try:
