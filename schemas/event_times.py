@@ -15,8 +15,10 @@ def happened_at(raw: RawEvent, r: int) -> int:
     BadInstant where a field that is used is no instant, or the result is before 2000.
     """
     t = r
-    if raw.timestamp is not None or raw.original_timestamp is not None:
-        t = min(_told(raw, r), r)
+    if raw.timestamp is not None:
+        t = min(parse(raw.timestamp), r)
+    elif raw.original_timestamp is not None:
+        t = min(_told(raw.original_timestamp, raw.sent_at, r), r)
     if t < YEAR_2000:
         raise BadInstant(f"{t} ms is before the year 2000")
     return t
@@ -35,11 +37,7 @@ def has_own_time(raw: RawEvent) -> bool:
     return raw.timestamp is not None or raw.original_timestamp is not None
 
 
-def _told(raw: RawEvent, r: int) -> int:
+def _told(original_timestamp: str, sent_at: str | None, r: int) -> int:
     """Return the event time before it is clamped; of a sender's clock that is wrong only differences count."""
-    if raw.timestamp is not None:
-        return parse(raw.timestamp)
-    if raw.original_timestamp is None:
-        return r
-    original = parse(raw.original_timestamp)
-    return original if raw.sent_at is None else r - (parse(raw.sent_at) - original)
+    original = parse(original_timestamp)
+    return original if sent_at is None else r - (parse(sent_at) - original)

@@ -1,7 +1,6 @@
 """What an installation can choose: `LEADSTREAM_…` in the environment or in a `.env` file."""
 
 import ipaddress
-import os
 import re
 import socket
 import ssl
@@ -19,7 +18,6 @@ from stream.errors import UsageError
 from stream.regions import region
 
 PREFIX = "LEADSTREAM_"
-os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # to look for some in all that is installed takes 10 ms of a start
 
 
 def _positive(value: timedelta) -> timedelta:
