@@ -58,12 +58,12 @@ def decode(value: bytes | None, stages: Collection[str] | None = None) -> RawEve
     return document if isinstance(document, Rejected) else _accept(document, stages)
 
 
-def decode_read(document: Any, value: bytes, stages: Collection[str] | None = None) -> RawEvent | Rejected:
-    """Do what `decode` does with `value`, whose JSON was read already."""
+def decode_read(document: Any, value: bytes) -> RawEvent | Rejected:
+    """Do what `decode` does with `value`, whose JSON was read already, before a ruleset is known."""
     if len(value) > MAX_BYTES:
         return Rejected("too_large", f"{len(value)} bytes, {MAX_BYTES} are allowed", "decode")
     bounded = _bounded(document, value)
-    return bounded if isinstance(bounded, Rejected) else _accept(bounded, stages)
+    return bounded if isinstance(bounded, Rejected) else _accept(bounded, None)
 
 
 def partition_key(event: Mapping[str, Any] | bytes, phone_region: str | None = None) -> str | None:

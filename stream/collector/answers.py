@@ -50,9 +50,9 @@ def json_answer(document: Any, status: int = 200, headers: Sequence[tuple[bytes,
     return Answer(status, [(b"content-type", _JSON), *headers], orjson.dumps(document))
 
 
-def text_answer(text: str, status: int = 200, kind: bytes = b"text/plain; charset=utf-8") -> Answer:
+def text_answer(text: str, kind: bytes = b"text/plain; charset=utf-8") -> Answer:
     """Return a text."""
-    return Answer(status, [(b"content-type", kind)], text.encode())
+    return Answer(200, [(b"content-type", kind)], text.encode())
 
 
 def refusal(refused: Refused) -> Answer:

@@ -10,7 +10,6 @@ from typing import Final
 PREFIX: Final = "whsec_"
 SHORTEST: Final = 24
 LONGEST: Final = 64
-TOLERANCE_S: Final = 300
 
 
 def read_secret(text: str) -> bytes:

@@ -44,9 +44,9 @@ def remember_exits(path: Path | None) -> Exits:
     return _exits[0]
 
 
-def die(cause: BaseException | None, code: int = BROKEN) -> NoReturn:
+def die(cause: BaseException | None) -> NoReturn:
     """Exit at once: a graceful way out would commit what was not finished."""
-    code = MISFIT if isinstance(cause, Misfit) else code
+    code = MISFIT if isinstance(cause, Misfit) else BROKEN
     telling = threading.Thread(target=_tell, args=(cause, code), daemon=True)
     telling.start()
     telling.join(TELL_S)
