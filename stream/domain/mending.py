@@ -11,10 +11,10 @@ from stream.domain.log import Linking, Said, Unlinking, encode
 from stream.domain.ownrows import LogRow
 from stream.domain.person import Identity, Person
 from stream.domain.state import NEVER
-from stream.domain.unlinking import Unlinking as Split
+from stream.domain.unlinking import Split
 
 
-class Refused(Exception):  # noqa: N818 - an answer, not a fault
+class NotDone(Exception):  # noqa: N818 - an answer, not a fault
     """Why an operator's word does nothing."""
 
 
@@ -31,15 +31,15 @@ class Mending:
             return
         try:
             text = self._do(said, offset, clock)
-        except Refused as refused:
-            words.decide(log, said.word, str(refused), done=False)
+        except NotDone as error:
+            words.decide(log, said.word, str(error), done=False)
         else:
             words.decide(log, said.word, text)
 
     def _do(self, said: Linking | Unlinking, offset: int, clock: int | None) -> str:
         one, other = self._named(said.one), self._named(said.other)
         if one.node == other.node:
-            raise Refused("nothing is done: both are the same identity")
+            raise NotDone("nothing is done: both are the same identity")
         return (self._link if isinstance(said, Linking) else self._unlink)(one, other, offset, clock)
 
     def _link(self, one: Identity, other: Identity, offset: int, clock: int | None) -> str:
@@ -50,10 +50,10 @@ class Mending:
         ours, theirs = self._owner(one) or Person(f"~{one.node}", offset + 1, members=[one.node]), self._owner(other)
         shared = [identity for identity in (one, other) if identity.shared]
         if ours is theirs and not shared:
-            raise Refused(f"nothing is done: they are one person already, {_name(ours)}")
+            raise NotDone(f"nothing is done: they are one person already, {_name(ours)}")
         code = self.links.clash(ours, theirs, other) if ours is not theirs else None
         if code is not None:
-            raise Refused(self._why(code, ours, theirs))
+            raise NotDone(self._why(code, ours, theirs))
         cause = self.leads.cause = Cause(offset, self._now(clock, ours, theirs))
         for device in shared:
             self._unshare(device, cause)
@@ -71,9 +71,9 @@ class Mending:
 
     def _require_linkable(self, identity: Identity) -> None:
         if identity.kind == "role":
-            raise Refused("refused: a role mailbox is many people's, it never links")
+            raise NotDone("refused: a role mailbox is many people's, it never links")
         if not identity.person and not is_device(identity.node, self.leads.rules.typed_email):
-            raise Refused(f"nothing is done: nobody is known under this {kind_of(identity.node)}: check the id")
+            raise NotDone(f"nothing is done: nobody is known under this {kind_of(identity.node)}: check the id")
 
     def _unite(self, one: Identity, other: Identity, ours: Person, theirs: Person | None, cause: Cause) -> Person:
         graph.note(one, other)
@@ -113,7 +113,7 @@ class Mending:
     def _unlink(self, one: Identity, other: Identity, offset: int, clock: int | None) -> str:
         person = self._owner(one)
         if person is None or person is not self._owner(other):
-            raise Refused("nothing is done: they are not one person")
+            raise NotDone("nothing is done: they are not one person")
         cause = self.leads.cause = Cause(offset, self._now(clock, person))
         split = self._split.split(person, one, other, cause)
         for side in (person, split):
@@ -138,7 +138,7 @@ class Mending:
         person = self.rows.person(lead)
         made_of = next((node for node in person.members if lead_id(node) == lead), None) if person is not None else None
         if made_of is None:
-            raise Refused("nothing is done: there is no lead of this id")
+            raise NotDone("nothing is done: there is no lead of this id")
         return self.rows.identity(made_of) or Identity(made_of)
 
     def _owner(self, identity: Identity) -> Person | None:

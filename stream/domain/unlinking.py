@@ -14,7 +14,7 @@ from stream.domain.stages import Move
 from stream.domain.state import NEVER
 
 
-class Unlinking:
+class Split:
     """Takes one person apart."""
 
     def __init__(self, leads: Leads) -> None:

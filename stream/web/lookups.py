@@ -7,7 +7,6 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from aiohttp import web
-from faust.types import TP
 
 from stream.domain import asking
 from stream.domain.documents import TooEarly
@@ -49,7 +48,7 @@ class Lookups:
             return await self._peers.pass_on(request, place)
         known = self._held.visitor(node, at)
         if known is None:
-            self._require_read(place)
+            self._held.require_read(place)
             raise Unknown(f"no visitor {node}: nothing was read under this id, or it is forgotten (idle_horizon of the ruleset)")
         lead = await self._lead_of(node)
         try:
@@ -68,7 +67,7 @@ class Lookups:
         except TooEarly as error:
             raise Malformed(str(error)) from error
         if document is None:
-            self._require_read(self._held.people_place)
+            self._held.require_read(self._held.people_place)
             raise Unknown(f"no lead {key}: nobody identified under this id, or a shared device")
         return as_json(document)
 
@@ -106,17 +105,13 @@ class Lookups:
     def _lead_here(self, people: People, node: str) -> str | None:
         lead = asking.lead_of(people, node)
         if lead is None:
-            self._require_read(self._held.people_place)
+            self._held.require_read(self._held.people_place)
         return lead
-
-    def _require_read(self, tp: TP) -> None:
-        """Raise `NotNow` as long as a worker that held a partition before may have known more than this one."""
-        self._held.require_read(tp)
 
     # -- pages
 
     async def _page(self, people: People, page: Page) -> dict[str, Any]:
-        self._require_read(self._held.people_place)
+        self._held.require_read(self._held.people_place)
         leads: list[dict[str, Any]] = []
         async for id_ in self._matching(people, page):
             if len(leads) == page.limit:

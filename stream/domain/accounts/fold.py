@@ -46,7 +46,7 @@ class Accounts:
         self._lives: dict[str, Live] = {}
         self._resting: set[str] = set()
         """Accounts of which no member will count otherwise: what was read of them is dropped at the next cut."""
-        self.timers = self._armed()
+        self._arm_all()
 
     @property
     def rules(self) -> Ruleset:
@@ -94,7 +94,7 @@ class Accounts:
         if followed is not self.in_force:
             self.in_force = followed
             self.rows.keep_editions(followed.editions)
-            self.timers = self._armed()
+            self._arm_all()
 
     def _change(self, offset: int, record: Members) -> None:
         id_ = record.account.replace("\0", " ")  # it ends an account's id in the keys of its members
@@ -191,14 +191,13 @@ class Accounts:
                 break
         return not self.timers.is_due(clock)
 
-    def _armed(self) -> Timers:
-        """Return the timers of all accounts that stand in a stage."""
+    def _arm_all(self) -> None:
+        """Set the timers of all accounts that stand in a stage, and no others."""
         self.timers = Timers()
         for id_ in sorted(self.rows.standing):
             account = cast("Account", self.rows.account(id_))
             self._arm(account, self.live(account))
             self._let_rest()
-        return self.timers
 
     def _arm(self, account: Account, live: Live) -> None:
         """Set the account's timer to when its stage may change next."""
