@@ -65,7 +65,7 @@ class LazyGroup(click.Group):
         """Name the commands that this installation has, in the order of the table."""
         return [name for name, module, _, _ in COMMANDS if _exists(module)]
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 -- likewise
         """Import one command."""
         if cmd_name not in _MODULES or not _exists(_MODULES[cmd_name]):
             return None

@@ -110,7 +110,7 @@ def _without_extras() -> Iterator[None]:
     aiohttp is wanted for the name of a type (the pages import it later), croniter for timers by crontab, yaml for a codec.
     """
     client, timer = ModuleType("aiohttp.client"), ModuleType("croniter.croniter")
-    client.ClientSession, timer.croniter = object, None  # type: ignore[attr-defined]
+    client.ClientSession, timer.croniter = object, None  # type: ignore[attr-defined]  # they are made here
     hidden = {
         "aiohttp": ModuleType("aiohttp"), client.__name__: client,
         "croniter": ModuleType("croniter"), timer.__name__: timer, "yaml": None,

@@ -88,7 +88,7 @@ class WholeProtocol(HttpToolsProtocol):
     _answered: RequestResponseCycle | None = None
     _dated: tuple[Any, bytes] = (None, b"")
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # uvicorn narrows it so
         """Take a connection."""
         super().connection_made(transport)
         self.flow: Flow = Flow(transport, self.pipeline)

@@ -80,7 +80,7 @@ class MaxmindFile:
         except _DAMAGE as error:
             if not self._complained:  # what the reader says has the address in it, which no log may hold
                 told = type(error).__name__
-                logger.error("%s: a record cannot be read (%s), its network counts as unknown", self._path, told)  # noqa: TRY400
+                logger.error("%s: a record cannot be read (%s), its network counts as unknown", self._path, told)  # noqa: TRY400 - so has a traceback
             self._complained = True
             return bits, Answer(NOTHING, "")
         # An IPv4 address in a tree without IPv4 is found above its own root.

@@ -114,7 +114,7 @@ class NetworkTable(Generic[T]):
         """Return this table with `join(value, over)` wherever the other says something too."""
         table: NetworkTable[T] = NetworkTable()
         table._v4 = self._v4.overlaid(other._v4, join)  # noqa: SLF001 - one class
-        table._v6 = self._v6.overlaid(other._v6, join)  # noqa: SLF001
+        table._v6 = self._v6.overlaid(other._v6, join)  # noqa: SLF001 - likewise
         return table
 
 

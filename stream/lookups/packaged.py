@@ -1,6 +1,6 @@
 """The word lists that well-kept packages carry; each package is imported when its list is read."""
 
-# ruff: noqa: PLC0415
+# ruff: noqa: PLC0415 - as the line above says
 
 from collections.abc import Callable, Iterator, Mapping
 
