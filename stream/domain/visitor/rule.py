@@ -9,6 +9,7 @@ import msgspec
 from stream.domain.event import Event, Link
 from stream.domain.ids import is_device
 from stream.domain.log import Said, Snapshot
+from stream.domain.packed import holds
 from stream.domain.ruleset.model import Ruleset
 from stream.domain.state import NEVER, State
 from stream.domain.visitor.earning import gather
@@ -51,7 +52,7 @@ def apply(
     elif event.r - row.state.as_of > rules.idle_horizon_ms and not row.listened:
         row = anew(row)
     recent, message = row.recent, event.message
-    if recent.find(message) >= 0 and _holds(recent, message):  # `in` costs twice as much: it tries it as a number first
+    if recent.find(message) >= 0 and holds(recent, message):  # `in` costs twice as much: it tries it as a number first
         return Outcome(row, "duplicate")
     if forwarded is not None or replayed is not None:
         if _came_before(row, forwarded, replayed):
@@ -98,16 +99,6 @@ def remember(row: Visitor, told: Said) -> bool:
     if told.linked:
         _remember_links(row, [Link(told.linked)])
     return True
-
-
-def _holds(recent: bytes, message: bytes) -> bool:
-    """Tell whether one of the packed hashes is `message`, not only bytes that lie across two of them."""
-    at = recent.find(message)
-    while at >= 0:
-        if at % ID_BYTES == 0:
-            return True
-        at = recent.find(message, at + 1)
-    return False
 
 
 def _came_before(row: Visitor, forwarded: tuple[int, int] | None, replayed: tuple[str, int, int] | None) -> bool:
