@@ -9,7 +9,8 @@ from stream.agents.rules import FORMATS
 from stream.domain import graves, visitor
 from stream.domain.event import Event, Link
 from stream.domain.head import head_at
-from stream.domain.log import Buried, Erase, Remembered, Unreadable, decode
+from stream.domain.ids import is_device
+from stream.domain.log import Buried, Disowned, Erase, Remembered, Unreadable, decode
 from stream.domain.visitor import Visitor
 
 if TYPE_CHECKING:
@@ -63,17 +64,18 @@ class Graveyard:
         graves = ((link, self.grave(link.node.encode())) for link in event.links)
         return tuple(link for link, grave in graves if grave is None or not visitor.is_erased(grave, event.t))
 
-    def erase(self, told: Erase, own: Collection[bytes], partition: int, position: int) -> Buried:
+    def erase(self, told: Erase, own: Collection[bytes], partition: int, position: int) -> Iterator[Buried | Disowned]:
         """Make graves of the identities; a repeat changes nothing. `own` are those whose rows are here.
 
-        The others' say from when on an event may name them.
+        The others' say from when on an event may name them. Yields what people must hear.
         """
         if not self.salt:
             self.salt = told.salt
             self._part.put_raw(graves.SALT, head_at(position) + told.salt)
         found = sum([self._bury(node.encode(), own, told, position) for node in told.nodes])
-        self._disown(told.nodes, position)
-        return Buried(told.place, partition, found)
+        for node in self._disown(told.nodes, position):
+            yield Disowned(node, position, told.r)
+        yield Buried(told.place, partition, found)
 
     def all(self) -> Iterator[Remembered]:
         """Yield every grave, for people that were lost."""
@@ -93,8 +95,12 @@ class Graveyard:
             self._part.drop(key)
         return row is not None and row.state.events > 0
 
-    def _disown(self, nodes: Iterable[str], position: int) -> None:
-        """Let rows forget that their events named somebody who is erased: devices that several people use, refused links."""
+    def _disown(self, nodes: Iterable[str], position: int) -> list[str]:
+        """Let rows forget that their events named somebody who is erased: devices that several people use, refused links.
+
+        Returns the devices among them.
+        """
+        forgot = []
         others, part = frozenset(nodes), self._part
         names = [node.encode() for node in others]
         for key, data in part.stored.items():
@@ -105,7 +111,9 @@ class Graveyard:
                     row = part.get(key)
                     if row is not None and visitor.disown(key.decode(), row, others, position):
                         part.put(key, row)
+                        forgot.append(key.decode())
                     break
         for key, row in part.changed.items():
-            if key[0]:
-                visitor.disown(key.decode(), row, others, position)
+            if key[0] and visitor.disown(key.decode(), row, others, position):
+                forgot.append(key.decode())
+        return [node for node in dict.fromkeys(forgot) if is_device(node)]

@@ -56,7 +56,8 @@ class OwnRecords:
             row = to.part.get(key)
             if row is not None and row.erased_at < told.place:
                 self._anonymous.let_go(to.part, key, told.r, log.BY_ERASURE)
-        to.say(to.graves.erase(told, own, to.partition, to.base + record.offset))
+        for said in to.graves.erase(told, own, to.partition, to.base + record.offset):
+            to.say(said)
 
 
 def _say_again(record: Record, to: Open) -> None:
@@ -69,11 +70,12 @@ def _say_again(record: Record, to: Open) -> None:
     if told.part == 0:
         for grave in to.graves.all():
             to.say(grave)
+    buried = max((grave.place for grave in to.graves.all()), default=0)
     for key in {**part.stored, **part.changed}:
         if key[:1] != RULESET_KEY[:1] and crc32(key) % told.parts == told.part and _is_listened(part, key):
             row = part.get(key)
             if row is not None:
-                to.say(say_again(row, key.decode()))
+                to.say(say_again(row, key.decode(), buried))
     if told.part == told.parts - 1:
         to.say(log.Settled(told.run, to.partition))
 

@@ -139,7 +139,11 @@ class Visitors:
 
     def _remember(self, told: log.Said, key: bytes, known: Visitor | None, part: RowPart[Visitor]) -> None:
         """Remember an operator's word in a row; one from before the identity's erasure was about somebody else."""
-        row = known or Graveyard(part).wake(key, told.place)
+        graves = Graveyard(part)
+        row = known or graves.wake(key, told.place)
+        grave = graves.grave(told.linked.encode()) if told.linked else None
+        if grave is not None and told.place <= grave.erased_at:
+            told.linked = ""
         if row is not None and (known is not None or row.erased is None) and remember(row, told):
             part.put(key, row)
 
@@ -168,7 +172,7 @@ class Visitors:
             if int.from_bytes(row[1:9], "big") < base + below and seems_forgotten(row, until, rules):
                 gone.append(key)
         for key in gone:
-            self._anonymous.let_go(part, key, until, log.BY_ITSELF)
+            self._anonymous.let_go(part, key, 0, log.BY_ITSELF)  # no clock of accounts runs by our housekeeping
             part.drop(key)
         return len(gone)
 

@@ -14,7 +14,7 @@ from stream.domain.event import Link
 from stream.domain.graves import Grave
 from stream.domain.ids import kind_of, value_of
 from stream.domain.leads import Cause, Leads, Out
-from stream.domain.log import BY_ERASURE, Buried, Erase, Erasing, Remembered, Sweep, encode
+from stream.domain.log import BY_ERASURE, Buried, Disowned, Erase, Erasing, Remembered, Sweep, encode
 from stream.domain.ownrows import LogRow
 from stream.domain.person import Person, stage_named
 from stream.domain.rows import IDENTITY, PERSON, SUMS
@@ -112,6 +112,27 @@ class Erasures:
             words.decide(self._log, going.word, _said(going), done=bool(going.lead or going.found), **_counted(going))
         self._keep_book()
 
+    def disown(self, told: Disowned, offset: int) -> None:
+        """Let a device forget, as its row did, what was told on it, maybe of who is erased; its lead is told without it."""
+        identity = self.rows.identity(told.node)
+        if identity is None or not 0 <= identity.version < told.version:
+            return
+        identity.version = told.version
+        self.rows.keep(identity)
+        if not identity.state.traits:
+            return
+        cause, self.leads.cause = Cause(offset, told.r), Cause(offset, told.r, BY_ERASURE)
+        person = self.rows.person(identity.person) if identity.person else None
+        if person is not None:
+            self.leads.advance(person, told.r, offset)
+            self.leads.told_anew(person)
+            self.rows.keep(person)
+        identity.state.traits = {}
+        self.rows.keep_sums(identity)
+        if person is not None and person.identified:
+            self._tell_again(person, cause)
+            self.leads.arm(person)
+
     def remember(self, told: Remembered) -> None:
         """Take in a grave again, after people were lost; whoever has the newer one keeps it."""
         if not self.salt:
@@ -147,9 +168,15 @@ class Erasures:
         grave = self.grave(node)
         return grave is not None and erased < grave.place
 
-    def made_since(self, links: Iterable[Link], t: int) -> list[Link]:
-        """Return the links of an event of `t` that no erasure of whom they name has ended."""
-        return [link for link in links if (grave := self.grave(link.node)) is None or t >= grave.r]
+    def made_since(self, links: Iterable[Link], t: int, buried: int | None = None) -> list[Link]:
+        """Return the links of an event of `t` that no erasure of whom they name has ended.
+
+        Of a row that is said again, whose partition has applied the erasures up to `buried`, no later one.
+        """
+        graves = ((link, self.grave(link.node)) for link in links)
+        if buried is not None:
+            return [link for link, grave in graves if grave is None or grave.place <= buried]
+        return [link for link, grave in graves if grave is None or t >= grave.r]
 
     def _who(self, id_: str) -> tuple[Person | None, list[str]]:
         """Return whom an id means, with all their identities; a visitor alone where nobody is meant; none for an unknown lead."""

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from stream.domain import stages
 from stream.domain.editions import KEPT, Edition, Editions, left_behind, loaded, standing_in
+from stream.domain.log import Unreadable
 from stream.domain.person import Person
 from stream.domain.ruleset.model import Ruleset
 from stream.domain.stages import Move
@@ -29,7 +30,7 @@ class InForce:
         rules = known if known.text == newest.text else loaded(newest.text)
         self.rules = replace(rules, gone=standing_in(rules.stages, editions.gone))
         self.place, self.since = newest.place, newest.since
-        self.weak_email = any(loaded(one.text).typed_email == "C" for one in editions.held)
+        self.weak_email = any(map(_may_be_weak, editions.held))
         """Whether an address is, or was when it came, a device that tells nothing before it is woken."""
 
     def followed_by(self, text: bytes, place: int, clock: int) -> "InForce":
@@ -59,3 +60,11 @@ class InForce:
         would = stages.judge(former.stages, before.standing(), before.outlook(view.person.as_of), move.at)
         promotes = move.code == "threshold_up"
         return move.code if would is not None and (would.code == "threshold_up") == promotes else "ruleset_change"
+
+
+def _may_be_weak(edition: Edition) -> bool:
+    """Tell whether addresses were devices by an edition; of one that only a newer release reads nobody knows."""
+    try:
+        return loaded(edition.text).typed_email == "C"
+    except Unreadable:
+        return True

@@ -145,7 +145,7 @@ class Leads:
     def has_earned(self, person: Person) -> bool:
         """Tell whether a lead has the bonuses of all that its members told, by the ruleset in force."""
         view = self._views.get(person.id)
-        return view is not None and view.earned
+        return not self.rules.sequences or (view is not None and view.earned)
 
     def told_anew(self, person: Person) -> None:
         """Forget what was read of a person: something else is known of a member now."""

@@ -4,7 +4,6 @@ Class A: two values of one kind never meet in one person. A refused link changes
 shared from then on: what it gave stays with its person, its later events are nobody's. The lead identified first goes on.
 """
 
-from collections.abc import Iterable
 from hashlib import blake2b
 
 from stream.domain import apart, facts, graph, graves, joining
@@ -43,7 +42,7 @@ class Links:
                     self._refuse(key, other, code, cause)
                 continue
             if theirs is not None and theirs is not person:  # what was due before does not know what is told now
-                self._let_time_pass((person, theirs), cause)
+                self.leads.advance(theirs, cause.r, cause.offset)
             graph.note(key, other, joins=theirs is not person)
             self._named(other, link, snap, cause, place)
             if theirs is None:
@@ -151,7 +150,8 @@ class Links:
     def unite(self, ours: Person, theirs: Person, cause: Cause) -> Person:
         """Make two persons one: the lead identified first goes on, a person that is no lead joins."""
         first, last = (ours, theirs) if _age(ours) <= _age(theirs) else (theirs, ours)
-        self._let_time_pass((first, last), cause)
+        for lead in (first, last):
+            self.leads.advance(lead, cause.r, cause.offset)
         for node in last.members:
             self.leads.belong(self.rows.identity(node) or Identity(node), first)
         first.members += last.members
@@ -160,10 +160,6 @@ class Links:
         if last.identified:
             self._merge(first, last, cause)
         return first
-
-    def _let_time_pass(self, leads: Iterable[Person], cause: Cause) -> None:
-        for lead in leads:
-            self.leads.advance(lead, cause.r, cause.offset)
 
     def _merge(self, first: Person, last: Person, cause: Cause) -> None:
         leads = self.leads

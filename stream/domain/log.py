@@ -31,6 +31,16 @@ class Snapshot(msgspec.Struct, array_like=True, tag="snapshot"):
     wake: bool = False
     judged: bool = True
     erased: int = 0
+    buried: int | None = None
+    """Of one that is said again: the place of the newest erasure its partition has applied; whom it names may be erased since."""
+
+
+class Disowned(msgspec.Struct, array_like=True, tag="disowned"):
+    """The row of a device forgot at `version` what was told on it while its events named somebody who is erased."""
+
+    node: str
+    version: int
+    r: int
 
 
 class Tick(msgspec.Struct, array_like=True, tag="tick"):
@@ -281,6 +291,7 @@ Record = (
     | GoOn
     | Said
     | TellAgain
+    | Disowned
 )
 
 _encoder = msgspec.msgpack.Encoder()

@@ -91,7 +91,7 @@ class Mending:
 
     def _unshare(self, device: Identity, cause: Cause) -> None:
         """Let what a device did, also meanwhile, be its person's again: it is asked for its sums."""
-        device.shared, device.version = False, device.version - 1
+        device.shared, device.asked = False, True
         self.rows.keep(device)
         self.leads.wake(device.node, cause)
 

@@ -14,6 +14,7 @@ from stream.domain.log import (
     Buried,
     Canary,
     Deployment,
+    Disowned,
     Erasing,
     GoOn,
     Linking,
@@ -152,6 +153,8 @@ class People:
                 self._decide(offset, record)
         elif isinstance(record, Buried):
             self.erasures.buried(record)
+        elif isinstance(record, Disowned):
+            self.erasures.disown(record, offset)
         elif isinstance(record, Remembered):
             self.erasures.remember(record)
         elif isinstance(record, Canary):

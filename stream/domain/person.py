@@ -50,6 +50,8 @@ class Identity(msgspec.Struct, array_like=True, gc=False):
     counted: str = ""
     linked: bytes = b""
     apart: list[Cut] = []
+    asked: bool = False
+    """Whether its sums are asked for once more: the answer counts under the version that is known already."""
 
     def name_at(self, t: int, offset: int, place: int = 0) -> None:
         """Remember that an event of `t` names it, at a place among its links; among equal times the later in the log counts."""

@@ -110,5 +110,6 @@ def _restore(leads: Leads, told: Restored, offset: int) -> None:
         if not identity.person:
             person.members.append(identity.node)
             leads.belong(identity, person)
-    for id_, sequence in previous.items():
-        rows.keep(Person(id_, born=offset + 1, into=told.lead, sequence=sequence))
+    for id_, sequence in told.previous.items():
+        if rows.stub(id_) is None:  # one that is on its own again is numbered on, too
+            rows.keep(Person(id_, born=offset + 1, into=told.lead if id_ in previous else "", sequence=sequence))

@@ -23,13 +23,13 @@ class Snapshots:
     def apply(self, offset: int, snap: Snapshot) -> None:
         """Apply the snapshot at `offset` of the log, if it is newer than what is known of its identity."""
         identity = self._rows.identity(snap.node) or Identity(snap.node)
-        if snap.version <= identity.version:
+        if snap.version <= identity.version and not _is_asked_for(snap, identity):
             return
         cause = self._caused_by(identity, snap, offset)
         if self._erasures.salt and self._is_erased(identity, snap):
             return
         returns = self._leads.settling and identity.version < 0 and bool(identity.person)
-        identity.version = snap.version
+        identity.version, identity.asked = snap.version, False
         self._rows.keep(identity)
         if identity.shared and not returns:
             owner = self._rows.person(identity.person)
@@ -65,7 +65,7 @@ class Snapshots:
         """Tell whether a snapshot is from before its identity's erasure; takes away those of its links that are."""
         if identity.version < 0 and self._erasures.is_before(snap.node, snap.erased):
             return True
-        snap.links = self._erasures.made_since(snap.links, snap.t)
+        snap.links = self._erasures.made_since(snap.links, snap.t, snap.buried)
         return False
 
     def _owner(self, identity: Identity, offset: int) -> Person | None:
@@ -98,6 +98,14 @@ class Snapshots:
                 person.crm_t = snap.t
                 self._leads.obey(person, snap.crm_stage, cause)
         self._leads.arm(person)
+
+
+def _is_asked_for(snap: Snapshot, identity: Identity) -> bool:
+    """Tell whether a snapshot answers who asked for what is known already; what it named when it was shared links nobody."""
+    if snap.version < identity.version or not (snap.wake and identity.asked):
+        return False
+    snap.links = []
+    return True
 
 
 def _news(new: State, old: State, offset: int) -> tuple[bool, bool]:

@@ -50,7 +50,8 @@ class Split:
                 identity.apart[-1].other = across.id if across.identified else ""
         if split.identified:
             split.as_of = max(split.as_of, person.as_of)
-            self._tell(split, person, cause)
+            if person.identified:
+                self._tell(split, person, cause)
             self._stand_again(split, back, roots, cause)
         if person.identified:
             self._give_back(person, {one.id for one in back}, cause)

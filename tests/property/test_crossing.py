@@ -186,7 +186,7 @@ def test_a_million_idle_periods_are_not_looked_at_one_by_one(monkeypatch: pytest
         return falls(*given)
 
     monkeypatch.setattr(Outlook, "falls", counted)
-    text = ladder(-1_000.0, -0.0001, {"interest": 1.0}, "1s")
+    text = ladder(0.0, -0.0001, {"interest": 1.0}, "1s")
     look = Outlook(0, rules(text), interest={1e15: 100.0, 1e6: -1.0}, active=0)
     found = look.first_fall({"interest": 40.0}, 0)
     assert found is not None

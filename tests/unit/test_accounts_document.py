@@ -8,10 +8,13 @@ from stream.domain.accounts.document import account
 from stream.domain.accounts.fold import Accounts
 from stream.domain.crossing import END
 from stream.domain.documents import TooEarly
+from stream.domain.event import Company, Link
 from stream.domain.freshness import counts_until
 from stream.domain.instants import write
 from stream.domain.log import Member, Members, encode
 from stream.domain.ruleset import load
+from tests.property.test_membership import World as Membership
+from tests.told import START, happened
 
 RULES = """
 [decay]
@@ -154,6 +157,15 @@ def test_each_piece_of_evidence_is_as_sure_as_when_it_was_told_last() -> None:
     assert [(one["source"], one["proof"], one["confidence"]) for one in told] == [
         ("email", "acme.example", 1.0), ("address", "192.0.2.0/24", 0.8), ("address", "198.51.100.0/24", 0.9),
     ]  # fmt: skip
+
+
+def test_an_address_that_is_less_sure_than_the_mail_stays_so() -> None:
+    isp = Company("Acme", "acme.example", "business", 0.7, "isp", "198.51.100.0/24", "")
+    world = Membership()
+    world.happen(happened("page", "user::1", START, company=isp, links=[Link("email::x@acme.example", "business")]))
+    told = account(world.accounts, "account::acme.example", START)
+    assert told is not None
+    assert [(one["source"], one["confidence"]) for one in told["evidence"]] == [("email", 1.0), ("address", 0.7)]
 
 
 def test_evidence_told_long_ago_is_less_sure_and_an_old_title_is_nobodys_role() -> None:

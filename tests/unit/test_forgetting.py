@@ -170,7 +170,7 @@ async def test_a_row_behind_the_horizon_leaves_memory_and_gets_a_null() -> None:
     assert not worker.part.owes
 
 
-async def test_it_leaves_its_account_by_time_alone_and_now() -> None:
+async def test_it_leaves_its_account_by_time_alone_and_lets_no_clock_run() -> None:
     row = seen()
     row.state.account = Company("Acme", "acme.example", "business", 1.0, "ranges", "192.0.2.0/24", "")
     worker = Worker(row)
@@ -178,7 +178,7 @@ async def test_it_leaves_its_account_by_time_alone_and_now() -> None:
     await worker.round()
 
     [left] = worker.visitors._anonymous._waiting[0].left
-    assert (left.account, left.r, left.code) == ("account::acme.example", START + HORIZON + 1, BY_ITSELF)
+    assert (left.account, left.r, left.code) == ("account::acme.example", row.state.as_of, BY_ITSELF)
 
 
 async def test_a_row_that_was_written_a_moment_ago_and_is_still_decoded_leaves_too() -> None:

@@ -169,7 +169,9 @@ def test_nobody_is_linked_to_a_shared_device_that_was_erased() -> None:
     log.add(happened("page", USER, START, links=[DEVICE]))
     log.tick(START + HOUR)
     assert graph.mark(DEVICE) in log.people.rows.identity("crm::9").linked  # type: ignore[union-attr]  # it is there
+    log.people.cut()
     log.append(Erasing("e1", DEVICE, b"s" * 16))
+    assert b"i:crm::9" in dict(log.people.cut()), "a restart would bring it back"
     assert graph.mark(DEVICE) not in log.people.rows.identity("crm::9").linked  # type: ignore[union-attr]  # it is there
 
 
@@ -195,3 +197,15 @@ def test_an_address_that_was_a_device_is_woken_where_it_is_one_no_more() -> None
             log.deploy(rules(second))
         log.add(happened("page", USER, START + HOUR, links=[MAIL]))
         assert log.document(USER, START + HOUR)["score"]["interest"] == pytest.approx(89.8, abs=0.1)
+
+
+def test_who_parts_from_nobodys_lead_is_told_of_by_its_stage_alone() -> None:
+    log = Story(BEHAVIOURS + LADDER + '[identity]\ntyped_email = "C"\n')
+    log.add(happened("page", "anon::a", START, links=[MAIL]))
+    log.tick(START + SECOND)
+    log.deploy(rules())
+    log.tick(START + 2 * SECOND)
+    log.append(Unlinking("u1", "anon::a", MAIL))
+    assert log.person(MAIL).identified
+    assert [fact["type"] for fact in log.facts if "unmerged" in fact["type"]] == []
+    assert b"anon::a" not in b"".join(out.value or b"" for out in log.out if out.topic == "stage-changes")

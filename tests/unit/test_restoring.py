@@ -25,7 +25,7 @@ from stream.domain.log import (
 from stream.domain.people import People
 from stream.domain.visitor import LINKS, say_again
 from stream.ops.lead_states import newest_numbers, restored
-from tests.told import DAY, HOUR, START, Log, happened, rules
+from tests.told import BEHAVIOURS, DAY, HOUR, LADDER, START, Log, happened, rules
 
 USER, OTHER, COOKIE, MAIL = "user::1", "user::2", "anon::a", "email::a@b.example"
 
@@ -238,3 +238,16 @@ def test_other_records_of_the_log_do_nothing_to_people() -> None:
     log.append(Wake(USER, 1))
     log.append(Deployment(rules().text))
     assert log.out == []
+
+
+def test_what_the_word_lists_say_of_an_address_comes_back() -> None:
+    free = '[fit.free]\nmatch = { email_kind = ["free", "disposable"] }\npoints = -20\n'
+    log = Log(rules(BEHAVIOURS + free + LADDER.replace("total = 120", "total = 70").replace("total = 90", "total = 60")))
+    log.add(asked(MAIL, node_kind="free"))
+    before = log.document(MAIL, START + HOUR)
+    again = lost(log)
+    say_all(again)
+    again.append(Settled("run", 0))
+    again.tick(START)
+    assert again.facts == []
+    assert again.document(MAIL, START + HOUR) == before

@@ -193,3 +193,18 @@ def test_of_rows_with_one_position_that_with_the_newest_word_counts() -> None:
 def test_a_record_comes_back_from_its_bytes() -> None:
     record = Said("user::1", 3, [Cut(3, left=True, size=2, other="lead_a")], 7, "anon::a")
     assert decode(encode(record)) == copied(record) == record
+
+
+def test_who_is_on_its_own_again_after_a_loss_is_numbered_on() -> None:
+    log = Log()
+    log.add(page("crm::9", START, MAIL), page(MAIL, START, DEVICE))
+    log.tick(START)
+    says(log, Unlinking, "crm::9", MAIL)
+    says(log, Unlinking, MAIL, DEVICE)
+    says(log, Linking, MAIL, "crm::9")
+    log.add(happened("Asked", "crm::9", START + HOUR))
+    log.tick(START + HOUR)
+    back = lost(log)
+    back.tick(START + HOUR + 1)
+    told = {fact["id"]: fact for fact in log.facts}
+    assert [fact["id"] for fact in back.facts if told.get(fact["id"], fact) != fact] == []

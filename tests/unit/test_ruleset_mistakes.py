@@ -12,6 +12,12 @@ STAGE = '[[stages]]\nname = "mql"\n'
 MISTAKES: dict[str, tuple[str, int, str, str]] = {
     "unknown section": ("[behaviors.a]", 1, "behaviors", "did you mean behaviours?"),
     "unknown key": (VIEWED + 'half_live = "1d"', 3, "behaviours.viewed.half_live", "did you mean half_life?"),
+    "a floor that no lead could reach": (
+        '[idle]\nafter = "1s"\npoints = -1\n[interest]\nfloor = -1e6',
+        5,
+        "interest.floor",
+        "-10000 or more: 10000 times the points of [idle]",
+    ),
     "unknown key with what is allowed": ("[interest]\nceiling = 1", 2, "interest.ceiling", "allowed: floor"),
     "unknown key below an inline table": (VIEWED + "cap = { point = 1, points = 2 }", 3, "behaviours.viewed.cap.point", ""),
     "unknown key of a condition": ("[where.a]\nmatch = { path = 1 }", 2, "where.a.match.path", "properties.NAME"),

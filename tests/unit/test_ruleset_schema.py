@@ -27,7 +27,12 @@ ACROSS_TABLES = {
         "no end",
         "a section twice",
     ),
-    *("a range of numbers that no event can hold", "a horizon nearer than a duplicate", "a horizon before all has faded"),
+    *(
+        "a range of numbers that no event can hold",
+        "a floor that no lead could reach",
+        "a horizon nearer than a duplicate",
+        "a horizon before all has faded",
+    ),
     *("a stage of accounts that everybody has", "a wanted role that nobody can have", "a title of signs only"),
     *("too deep", "tables in tables", "a number as long as a book", "points that are no number", "a weight without end"),
 }

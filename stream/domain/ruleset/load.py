@@ -52,6 +52,10 @@ def load(text: bytes, name: str = "ruleset") -> Ruleset:
     return ruleset
 
 
+DEEPEST = 10_000
+"""How many idle periods may lie between no interest and the floor: an account looks at each of its members'."""
+
+
 def _read(root: Table, text: bytes) -> Ruleset:
     head, decay, identity = root.table("ruleset"), root.table("decay"), root.table("identity")
     head.only("id", "timezone")
@@ -73,6 +77,8 @@ def _read(root: Table, text: bytes) -> Ruleset:
     stages = read_stages(root, letters)
     zone = _zone(head)
     floor, idle = read_floor(root), read_idle(root)
+    if idle is not None and idle.points < 0 and floor < DEEPEST * idle.points:
+        root.table("interest").wrong("floor", f"{DEEPEST * idle.points:g} or more: {DEEPEST} times the points of [idle]")
     fit, routes = read_fit(root), read_routes(root, (FIRST, *dict.fromkeys(stage.name for stage in stages)), letters)
     return Ruleset(
         id=head.text("id", "ruleset"),

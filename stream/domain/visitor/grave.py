@@ -33,8 +33,11 @@ def is_erased(row: Visitor, t: int) -> bool:
 def disown(node: str, row: Visitor, others: Collection[str], position: int) -> bool:
     """Let the row of `node` forget that its events named others, at the position of their erasure; tell whether they had.
 
-    What was told on a device while it named them goes, too: it may be about them.
+    What was told on a device while it named them goes, too: it may be about them. A row that has read on since did so before:
+    whom it names now, it named later.
     """
+    if row.position >= position:
+        return False
     named = [other for other in row.links or () if other in others]
     for other in named:
         del (row.links or {})[other]

@@ -30,6 +30,8 @@ class Visitor(Row):
     """The newest erasure it applied: the place of its word in `people`, and its instant (ms); what happened before is gone."""
     said: tuple[int, list[Cut], int] | None = None
     """What an operator's newest word left of it, as `log.Said`: its place, what keeps it apart, up to when it is unshared."""
+    kind: str = ""
+    """What the word lists said of it last (`email_kind` or `phone_kind`): a resync tells it again."""
 
     @property
     def erased_at(self) -> int:

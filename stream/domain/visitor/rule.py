@@ -63,6 +63,8 @@ def apply(
     state = row.state
     late = _seen(state, event)
     if not event.bot:
+        if event.node_kind:
+            row.kind = event.node_kind
         gather(row, event, rules.match(event), rules)
         if not row.listened and (event.links or not is_device(event.node, rules.typed_email)):
             row.listened = True
@@ -83,11 +85,13 @@ def wake(row: Visitor | None, node: str, r: int, rules: Ruleset) -> tuple[Visito
     )  # fmt: skip
 
 
-def say_again(row: Visitor, node: str) -> Snapshot:
+def say_again(row: Visitor, node: str, buried: int = 0) -> Snapshot:
     """Return all that a row did, and whom it named, for people that were lost."""
     links = [Link(other, kind) for other, kind in (row.links or {}).items()]
     state = row.state
-    return Snapshot(node, row.position, state.as_of, state.last_seen, state, links, wake=True, erased=row.erased_at)
+    return Snapshot(
+        node, row.position, state.as_of, state.last_seen, state, links, row.kind, wake=True, erased=row.erased_at, buried=buried
+    )  # fmt: skip
 
 
 def remember(row: Visitor, told: Said) -> bool:
