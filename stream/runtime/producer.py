@@ -9,6 +9,7 @@ from faust.transport.drivers import aiokafka as driver
 from stream.runtime.fatal import die
 from stream.runtime.hangup import hangs_up
 from stream.runtime.murmur import murmur2
+from stream.runtime.portions import in_portions
 from stream.runtime.quota import obeys
 from stream.runtime.reaching import reaching
 from stream.runtime.watchdog import Stale
@@ -44,7 +45,7 @@ class BatchProducer(driver.Producer):
         if self._producer is None:
             return  # asked to end meanwhile: the start is cancelled as soon as all has stopped
         flow: Flow = self.app.flow  # type: ignore[attr-defined]  # every app of ours has one
-        client, watchdog = hangs_up(self._producer).client, flow.watchdog
+        client, watchdog = hangs_up(in_portions(self._producer)).client, flow.watchdog
         send = client.send
 
         async def watched(node: Any, request: Any, **how: Any) -> Any:

@@ -111,6 +111,8 @@ PINNED: list[tuple[Any, str]] = [
     (GroupCoordinator.fetch_committed_offsets, "c83e0cafbf1e"),
     (GroupCoordinator._send_req, "ca4ba17474e1"),
     (MessageAccumulator.add_batch, "35870bc8e9eb"),
+    (MessageAccumulator.drain_by_nodes, "cc2f3eafe1e1"),
+    (MessageAccumulator._pop_batch, "6dc3d1b62145"),
     (MessageBatch.__init__, "ca0c32ee765b"),
     (BatchBuilder.append, "65992902ef83"),
     (BatchBuilder.close, "eeec9fe1220a"),

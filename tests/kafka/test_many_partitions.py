@@ -1,0 +1,40 @@
+"""A worker with hundreds of partitions: a broker that is well answers late where each of them is written for the first time."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from stream.runtime.topics import topic_table
+from stream.settings import Settings
+from tests.brokers import Installation, wait_until
+from tests.kafka.group import admin_of, committed
+from tests.kafka.traffic import traffic
+
+PARTITIONS, COUNT = 256, 5000
+
+
+@pytest.fixture
+def wide(on_kafka: Installation) -> Iterator[Installation]:
+    on_kafka.settings |= {"PARTITIONS": str(PARTITIONS), "SESSION_TIMEOUT": "10s"}
+    assert on_kafka.run("topics").returncode == 0
+    yield on_kafka
+    admin = admin_of(on_kafka.broker.address)
+    names = [topic.name for topic in topic_table(Settings(app=on_kafka.app, topic_prefix=on_kafka.prefix))]
+    for process in on_kafka.processes:
+        process.kill()
+    on_kafka.processes.clear()
+    for gone in admin.delete_topics(names).values():
+        gone.result()
+
+
+def test_the_first_load_of_a_new_worker_is_taken_in(wide: Installation) -> None:
+    worker = wide.worker()
+    worker.wait_for_line("ready: ", 60)
+    wide.produce("events", traffic(1, COUNT, users=COUNT, cookies=COUNT))
+
+    def read() -> bool:
+        assert worker.exit_code is None, worker.output[-3000:]
+        return sum(committed(wide, "events", PARTITIONS).values()) >= COUNT
+
+    wait_until(read, 120, "all events")
+    assert worker.stop() == 0
