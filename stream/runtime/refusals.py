@@ -6,10 +6,13 @@ A start anew changes nothing, so a worker ends with exit code 2; docs/for-ops.md
 from datetime import timedelta
 
 from aiokafka.errors import (
+    BrokerResponseError,
     InconsistentGroupProtocolError,
     InvalidSessionTimeoutError,
     InvalidTimestampError,
+    KafkaError,
     MessageSizeTooLargeError,
+    kafka_errors,
 )
 
 from stream.durations import format_duration
@@ -18,8 +21,18 @@ from stream.runtime.topics import ANY_AGE
 from stream.settings import PREFIX
 
 
+class InvalidRecordError(BrokerResponseError):  # type: ignore[misc]  # aiokafka has no types
+    """aiokafka knows no such code, and would tell of it as of any other that it does not know."""
+
+    errno = 87
+    message = "INVALID_RECORD"
+
+
+kafka_errors[InvalidRecordError.errno] = InvalidRecordError
+
+
 def of_sending(cause: BaseException, topic: str, partition: int, size: int) -> BaseException:
-    """Return what to end with where Kafka did not take a record batch of `size` bytes: the line, or the cause as it is."""
+    """Return what to end with where Kafka did not take a record batch of `size` bytes: the line, or the cause with its place."""
     if isinstance(cause, MessageSizeTooLargeError):
         return Misfit(
             f"Kafka takes no {size} bytes into {topic}-{partition}: max.message.bytes of {topic} is too low: "
@@ -30,6 +43,13 @@ def of_sending(cause: BaseException, topic: str, partition: int, size: int) -> B
             f"Kafka takes no record of that age into {topic}-{partition}: message.timestamp.before.max.ms (or .after.max.ms) of "
             f"{topic} is too low: `leadstream topics --check` says what it should be; set it there, {ANY_AGE} allows all"
         )
+    if isinstance(cause, InvalidRecordError):
+        return Misfit(
+            f"Kafka takes no record without a key into {topic}-{partition}: cleanup.policy of {topic} holds compact: "
+            "`leadstream topics --check` says what it should be; set it there"
+        )
+    if isinstance(cause, KafkaError):
+        cause.args = (f"{topic}-{partition}", *cause.args)
     return cause
 
 

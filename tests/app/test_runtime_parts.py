@@ -11,6 +11,8 @@ from aiokafka.errors import (
     InvalidSessionTimeoutError,
     InvalidTimestampError,
     MessageSizeTooLargeError,
+    UnknownError,
+    for_code,
 )
 from faust.types import TP
 
@@ -132,12 +134,15 @@ TOO_OLD = (
     "set it there, 9223372036854775807 allows all"
 )
 
+COMPACTED = "cleanup.policy of t holds compact: `leadstream topics --check` says what it should be; set it there"
+
 
 @pytest.mark.parametrize(
     ("refusal", "says"),
     [
         (MessageSizeTooLargeError(), f"Kafka takes no 900 bytes into t-3: {TOO_LOW}"),
         (InvalidTimestampError(), f"Kafka takes no record of that age into t-3: {TOO_OLD}"),
+        (for_code(87)(), f"Kafka takes no record without a key into t-3: {COMPACTED}"),
     ],
 )
 async def test_what_a_topic_refuses_by_a_setting_names_place_and_setting(
@@ -161,6 +166,14 @@ async def test_rows_that_a_changelog_refuses_for_their_size_are_told_alike() -> 
     kafka.refusal = MessageSizeTooLargeError()
     with pytest.raises(Misfit, match=r"^Kafka takes no 1200 bytes into log-0: max\.message\.bytes of log is too low"):
         await changelogs(kafka, store()).append(Work(LOG, rows=[[(b"a", b"1")]]))
+
+
+async def test_whatever_else_kafka_refuses_names_its_place() -> None:
+    kafka = Kafka()
+    kafka.refusal = UnknownError()
+    with pytest.raises(UnknownError) as refused:
+        await changelogs(kafka, store()).append(Work(LOG, rows=[[(b"a", b"1")]]))
+    assert repr(refused.value) == "UnknownError('log-0')"
 
 
 @pytest.mark.parametrize(

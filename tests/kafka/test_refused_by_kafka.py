@@ -30,7 +30,7 @@ def stranger(installed: Installation) -> Iterator[Consumer]:
     consumer.close()
 
 
-def alter(installation: Installation, name: str, setting: str, value: int) -> None:
+def alter(installation: Installation, name: str, setting: str, value: int | str) -> None:
     entry = ConfigEntry(setting, str(value), incremental_operation=AlterConfigOpType.SET)
     topic, admin = real_name(installation, name), admin_of(installation.broker.address)
     for altered in admin.incremental_alter_configs(
@@ -97,3 +97,18 @@ def test_a_topic_that_takes_less_than_what_is_sent_there(installed: Installation
     assert f" bytes into {topic}-" in line
     assert f": max.message.bytes of {topic} is too low: `leadstream topics --check`" in line
     assert f"{topic}: max.message.bytes is 300, should be " in installed.run("topics", "--check").stdout
+
+
+@pytest.mark.parametrize("name", ["people", "members", "dead-letters"])
+def test_a_log_that_is_compacted_takes_no_record_without_a_key(installed: Installation, name: str) -> None:
+    alter(installed, name, "cleanup.policy", "compact")
+    installed.produce("events", [(b"user::u", b'{"type": "identify", "userId": "u"}'), (None, b"{broken")])
+    line, topic = refused(installed), real_name(installed, name)
+
+    assert line.startswith(f"leadstream: Kafka takes no record without a key into {topic}-")
+    assert f": cleanup.policy of {topic} holds compact: `leadstream topics --check` says what it should be" in line
+    assert f"{topic}: cleanup.policy is compact, should be delete" in installed.run("topics", "--check").stdout
+    alter(installed, name, "cleanup.policy", "delete")
+    worker = installed.worker()
+    wait_until(lambda: sum(committed(installed, "events").values()) >= 2, 30, "all events")
+    assert worker.stop() == 0
