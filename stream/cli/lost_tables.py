@@ -6,12 +6,13 @@ from faust.types import TP
 
 from stream.cli.connections import read_to_end
 from stream.domain.editions import Edition, Editions
+from stream.domain.head import EPOCH_BITS
 from stream.domain.ownrows import LogRow, OwnRows
 from stream.domain.state import NEVER
 from stream.ops import group
 from stream.ops.survey import Looked
 from stream.runtime.misfits import CHANGELOG_CUT, CHANGELOG_LOST
-from stream.runtime.resume import MARK_KEY
+from stream.runtime.resume import MARK_KEY, Mark
 
 
 async def empty(consumer: AIOKafkaConsumer, producer: AIOKafkaProducer, changelog: TP) -> None:
@@ -25,9 +26,14 @@ async def empty(consumer: AIOKafkaConsumer, producer: AIOKafkaProducer, changelo
 
 
 def is_torn(looked: Looked) -> bool:
-    """Tell whether an atomic table must be made anew; one that only lost its newest batches goes on where the others end."""
-    kinds = {met.kind for met in looked.met}
-    return CHANGELOG_CUT in kinds or (CHANGELOG_LOST in kinds and looked.found.state_at is None)
+    """Tell whether an atomic table must be made anew; one that only lost its newest batches goes on where the others end.
+
+    A batch that is ahead of the newest mark may come from a worker that had not noticed yet: batches are missing before it.
+    """
+    kinds, state_at = {met.kind for met in looked.met}, looked.found.state_at
+    at, mark = looked.found.stored or (0, Mark())
+    misses_some = state_at is None or state_at > (mark.epoch << EPOCH_BITS | at)
+    return CHANGELOG_CUT in kinds or (CHANGELOG_LOST in kinds and misses_some)
 
 
 async def greatest_number(admin: AIOKafkaAdminClient, consumer: AIOKafkaConsumer, facts: str) -> int:

@@ -13,7 +13,7 @@ from stream.domain.ownrows import META
 from stream.errors import UsageError
 from stream.ops import group
 from stream.ops.ownership import require_own
-from stream.runtime.adopting import troubles
+from stream.runtime.adopting import OF_PEOPLE, troubles
 from stream.runtime.batches import fingerprint
 from stream.runtime.fatal import Misfit
 from stream.runtime.hangup import hangs_up
@@ -66,13 +66,14 @@ class Survey:
         self._cut = {self._fold, settings.topic("members")}
         self._heads: Heads = {}
 
-    async def look(self) -> list[Looked]:
-        """Return every source partition with what does not fit; reads the changelogs to their end.
+    async def look(self, topics: Iterable[str] = ()) -> list[Looked]:
+        """Return every partition of some sources, or of all, with what does not fit; reads their changelogs to the end.
 
         Raises UsageError where these belong to another prefix.
         """
-        places = await group.partitions(self._admin, self.sources)
-        logs = await group.partitions(self._admin, dict.fromkeys(self.sources.values()))
+        chosen = list(topics) or list(self.sources)
+        places = await group.partitions(self._admin, chosen)
+        logs = await group.partitions(self._admin, dict.fromkeys(self.sources[topic] for topic in chosen))
         commits = await group.commits(self._admin, self._settings.app, places)
         first = await self._consumer.beginning_offsets([*places, *logs])
         ends = await self._consumer.end_offsets([*places, *logs])
@@ -96,12 +97,8 @@ class Survey:
         return looked
 
     async def says_people_are_lost(self) -> bool:
-        """Tell by the commit alone, while workers live, whether their changelog lost rows."""
-        place, table = TopicPartition(self._fold, 0), TopicPartition(self.sources[self._fold], 0)
-        at = (await group.commits(self._admin, self._settings.app, [place])).get(place)
-        said = (read_mark(at.metadata) if at is not None else None) or Mark()
-        first, ends = await self._consumer.beginning_offsets([table]), await self._consumer.end_offsets([table])
-        return bool(said.changelog > ends[table] - 1 or first[table] > said.begin)
+        """Tell, also while workers live, whether the changelog of people lost rows: what it lacks was committed behind it."""
+        return any(met.kind in OF_PEOPLE for one in await self.look([self._fold]) for met in one.met)
 
     def row_of(self, table: TP, key: bytes) -> bytes | None:
         """Return a row of one partition of a changelog, of those that every partition has."""

@@ -19,7 +19,9 @@ ANEW = frozenset({RECREATED, OTHER_RECORD})
 def troubles(found: Found) -> tuple[list[Misfit], Resume | None]:
     """Return what does not fit, the changelog first, and where the source would go on if it is not the trouble itself."""
     met: list[Misfit] = []
-    for one in (found, replace(found, changelog=UNMET, begin=0)):
+    at, mark = last_known(found)
+    stored = found.stored if at is None or mark is None else (at, mark)
+    for one in (found, replace(found, changelog=UNMET, begin=0, stored=stored)):
         try:
             return met, resume(one)
         except Misfit as cause:

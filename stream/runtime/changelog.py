@@ -1,4 +1,4 @@
-"""Writing changelogs, and noticing a second writer: with one idempotent producer each batch follows the last by one."""
+"""Writing changelogs, and noticing a second writer or a loss: with one idempotent producer each batch follows the last by one."""
 
 import asyncio
 import time
@@ -26,15 +26,16 @@ class Ends(Protocol):
 
 
 class Changelogs:
-    """All changelogs of a worker: `stores` by topic."""
+    """All changelogs of a worker: `stores` by topic; `lost(changelog, end, said)` says what one is that ends before it did."""
 
     def __init__(
         self,
         producer: Callable[[], BatchProducer],
         ends: Callable[[Iterable[TP]], Awaitable[Mapping[TP, tuple[int, int]]]],
         stores: Callable[[], Mapping[str, Ends]],
+        lost: Callable[[TP, int, int], Exception],
     ) -> None:
-        self._producer, self._ends, self._stores = producer, ends, stores
+        self._producer, self._ends, self._stores, self._lost = producer, ends, stores, lost
 
     def last(self, tp: TP) -> int:
         """Return a changelog's last offset as far as known, -1 for none."""
@@ -58,13 +59,15 @@ class Changelogs:
 
     def _follow(self, tp: TP, offset: int, count: int) -> None:
         at, expected = self._stores()[tp.topic].at, self.last(tp) + 1
-        if offset != expected:
+        if offset < expected:
+            raise self._lost(tp, offset - 1, expected - 1)
+        if offset > expected:
             msg = f"a second writer on {tp.topic}-{tp.partition}: expected offset {expected}, got {offset}"
             raise SecondWriter(msg)
         at[tp] = offset + count - 1
 
     async def check(self, lock: asyncio.Lock, owned: Callable[[], Iterable[TP]]) -> None:
-        """Raise `SecondWriter` if a changelog of ours grew without us; between checkpoints only.
+        """Raise `SecondWriter` if a changelog of ours grew without us, what `lost` says if it shrank; between checkpoints only.
 
         Raises `TimeoutError` or `KafkaError` where Kafka does not answer.
         """
@@ -73,6 +76,8 @@ class Changelogs:
             ends = await self._ends(known)
         still = set(owned())
         for tp, (_, end) in ends.items():
+            if tp in still and end - 1 < known[tp]:
+                raise self._lost(tp, end - 1, known[tp])
             if tp in still and end - 1 > known[tp]:
                 msg = f"a second writer on {tp.topic}-{tp.partition}: expected the end {known[tp] + 1}, found {end}"
                 raise SecondWriter(msg)

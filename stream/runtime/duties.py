@@ -65,7 +65,7 @@ class Duties(Service):
             await self.sleep(CHECK_S)
             try:
                 await self._flow.changelogs.check(self._flow.checkpoint.lock, self._owned)
-            except SecondWriter as cause:
+            except (SecondWriter, Misfit) as cause:
                 die(cause)
             except (KafkaError, TimeoutError) as cause:
                 log.warning("the ends of the changelogs could not be asked: %r", cause)

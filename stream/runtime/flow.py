@@ -12,9 +12,10 @@ from stream.runtime.batches import Batch, Unread
 from stream.runtime.changelog import Changelogs
 from stream.runtime.checkpoint import Checkpoint
 from stream.runtime.deadline import Deadline
-from stream.runtime.fatal import Gap, die
+from stream.runtime.fatal import Gap, Misfit, die
 from stream.runtime.faults import Faults
 from stream.runtime.lanes import Message, Outbox
+from stream.runtime.misfits import CHANGELOG_LOST, FOLD_LOST, misfit
 from stream.runtime.partstore import PartStore
 from stream.runtime.positions import Positions
 from stream.runtime.producer import BatchProducer, partition_of
@@ -99,7 +100,7 @@ class Flow:
         self.ready = False
         self.checkpoints = 0
         self.watchdog = Watchdog(limit_s, lambda: self.consumer.heartbeat_at)
-        self.changelogs = Changelogs(self.producer, self._ends, self.stores)
+        self.changelogs = Changelogs(self.producer, self._ends, self.stores, self._lost)
         self.faults, self.quota = Faults.of_environment(), Quota()
         self.deadline = Deadline(limit_s, lambda: self.quota.until)
         self.checkpoint = Checkpoint(
@@ -126,6 +127,11 @@ class Flow:
     def stores(self) -> Mapping[str, PartStore]:
         """Return the store of each table by its changelog."""
         return {table.changelog_topic.get_topic_name(): cast("PartStore", table.data) for table in self.app.tables.values()}
+
+    def _lost(self, changelog: TP, end: int, said: int) -> Misfit:
+        source = next(topic for topic, (table, _) in self.sources.items() if table == changelog.topic)
+        kind = FOLD_LOST if source in self.folds else CHANGELOG_LOST
+        return misfit(kind, where=f"{source}-{changelog.partition}", end=end, said=said)
 
     def _counted(self, done: Callable[[list[Work], float], None]) -> Callable[[list[Work], float], None]:
         def counted(works: list[Work], seconds: float) -> None:

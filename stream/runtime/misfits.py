@@ -39,7 +39,7 @@ LINES = {
         "`leadstream topics --adopt` goes on without them"
     ),
     CHANGELOG_LOST: (
-        "the changelog of {where} ends at {end}, the commit says {said}: it was recreated or lost rows; restore it, or "
+        "the changelog of {where} is whole up to {end}, not up to {said}: it was recreated or lost rows; restore it, or "
         "`leadstream topics --adopt` makes the missing rows again from the events that are still there"
     ),
     CHANGELOG_CUT: (
@@ -47,7 +47,7 @@ LINES = {
         "`leadstream topics --adopt` makes the missing rows again from the events that are still there"
     ),
     FOLD_LOST: (
-        "the changelog of {where} ends at {end}, the commit says {said}: the people were lost; restore it, or "
+        "the changelog of {where} is whole up to {end}, not up to {said}: the people were lost; restore it, or "
         "`leadstream resync` makes them again from lead-states and from every linked visitor"
     ),
     FOLD_CUT: (

@@ -164,11 +164,22 @@ def last_known(found: Found) -> tuple[int | None, Mark | None]:
     return (found.committed, None) if behind else (position, mark)
 
 
+def whole_up_to(found: Found) -> int:
+    """Return the last offset up to which a changelog is what was written there; -1: none.
+
+    A commit's mark is written into it before the commit is made. One that is not there went with the log or with its tail, and
+    what lies behind the newest that is there came later, from a worker that noticed by its acknowledgement.
+    """
+    at, held = found.stored or (-1, Mark())
+    there = found.committed is None or found.mark is None or (held.turn, at) >= (found.mark.turn, found.committed)
+    return found.changelog if there else min(held.changelog, found.changelog)
+
+
 def _look_at_changelog(found: Found, said: Mark) -> None:
-    where = f"{found.tp.topic}-{found.tp.partition}"
-    if said.changelog > found.changelog:
+    where, whole = f"{found.tp.topic}-{found.tp.partition}", whole_up_to(found)
+    if said.changelog > whole:
         lost = CHANGELOG_LOST if not found.fold else FOLD_UNDONE if said.changelog == UNMET else FOLD_LOST
-        raise misfit(lost, where=where, end=found.changelog, said=said.changelog)
+        raise misfit(lost, where=where, end=whole, said=said.changelog)
     if found.begin > said.begin:
         raise misfit(FOLD_CUT if found.fold else CHANGELOG_CUT, where=where, first=found.begin, said=said.begin)
 

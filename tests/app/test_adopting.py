@@ -25,6 +25,7 @@ from stream.runtime.resume import Found, Mark, mark_row, read_mark_row, resume
 
 EVENTS = TP("events", 3)
 MARK = Mark(changelog=40, partitions=8, last=99, print="abc", rules="r1", place=7)
+OLDER = structs.replace(MARK, changelog=30)
 EPOCH = 1 << 48
 
 
@@ -43,9 +44,13 @@ def found(**changed: Any) -> Found:
         pytest.param(found(end=50), [RECREATED], id="recreated"),
         pytest.param(found(first=130), [DELETED], id="deleted unread"),
         pytest.param(found(changelog=7), [CHANGELOG_LOST], id="changelog lost"),
+        pytest.param(found(stored=None, changelog=4000), [CHANGELOG_LOST], id="changelog lost, and written since"),
+        pytest.param(found(stored=(70, OLDER), changelog=4000), [CHANGELOG_LOST], id="its tail lost, and written since"),
+        pytest.param(found(stored=(70, OLDER), changelog=4000, end=50), [CHANGELOG_LOST, RECREATED], id="... and recreated"),
         pytest.param(found(begin=7), [CHANGELOG_CUT], id="changelog cut"),
         pytest.param(found(changelog=-1, end=0), [CHANGELOG_LOST, RECREATED], id="everything recreated"),
         pytest.param(found(changelog=7, fold=True), [FOLD_LOST], id="people lost"),
+        pytest.param(found(stored=(70, OLDER), changelog=4000, fold=True), [FOLD_LOST], id="people lost, and written since"),
         pytest.param(found(begin=7, fold=True), [FOLD_CUT], id="people cut"),
         pytest.param(found(partitions=9, changelog=0), [REPARTITIONED], id="repartitioned"),
     ],
@@ -76,8 +81,12 @@ def test_a_source_goes_on(kafka: Found, kinds: set[str], goes_on: tuple[int, int
 
 
 @pytest.mark.parametrize(
-    "kafka", [found(end=50), found(first=130), found(changelog=7), found(begin=7), found(changelog=-1, end=0)]
-)
+    "kafka",
+    [
+        found(end=50), found(first=130), found(changelog=7), found(begin=7), found(changelog=-1, end=0),
+        found(stored=None, changelog=4000), found(stored=(70, OLDER), changelog=4000),
+    ],
+)  # fmt: skip
 def test_what_was_adopted_fits_also_if_the_commit_was_not_made(kafka: Found) -> None:
     kinds = {met.kind for met in troubles(kafka)[0]}
     assert kinds <= ADOPTABLE

@@ -15,11 +15,12 @@ from stream.runtime import positions as positions_module
 from stream.runtime.fatal import Misfit
 from stream.runtime.flow import Flow
 from stream.runtime.positions import Positions
-from stream.runtime.resume import Mark, read_mark, write_mark
+from stream.runtime.resume import MARK_KEY, Mark, mark_row, read_mark, write_mark
 from stream.runtime.work import Position
 
 EVENTS, LOG = TP("events", 0), TP("log", 0)
-COMMITTED = OffsetAndMetadata(10, write_mark(Mark(changelog=5, partitions=1)))
+MARK = Mark(changelog=5, partitions=2)
+COMMITTED = OffsetAndMetadata(10, write_mark(MARK))
 
 
 class Asked:
@@ -29,7 +30,7 @@ class Asked:
 
     def __init__(self, *, overtaken: bool) -> None:
         self.life, self.assigned, self.building = 1, True, 0
-        self.sources, self.folds, self.counts = {"events": ("log", 1)}, set[str](), Counter({"events": 1})
+        self.sources, self.folds, self.counts = {"events": ("log", 2)}, set[str](), Counter({"events": 2})
         self.progress: dict[TP, Any] = {}
         self.faults = SimpleNamespace(reach=_nothing)
         self.changelogs = SimpleNamespace(last=lambda _: -1)
@@ -38,10 +39,10 @@ class Asked:
         self.asked: list[set[TP]] = []
 
     def producer(self) -> Any:
-        return SimpleNamespace(partitions_for=_one)
+        return SimpleNamespace(partitions_for=_two)
 
     def stores(self) -> Any:
-        return {"log": SimpleNamespace(part=lambda _: {})}
+        return {"log": SimpleNamespace(part=lambda _: {MARK_KEY + b"events": mark_row(10, MARK)})}
 
     async def _committed(self, tps: set[TP]) -> Any:
         self.asked.append(tps)
@@ -54,8 +55,8 @@ class Asked:
 async def _nothing(_: str) -> None: ...
 
 
-async def _one(_: str) -> int:
-    return 1
+async def _two(_: str) -> int:
+    return 2
 
 
 def positions_of(asked: Asked) -> Positions:
@@ -84,7 +85,7 @@ async def test_behind_a_transaction_the_last_record_is_still_the_mark() -> None:
     """Kafka's own mark of a commit is fetched alone, and is no record; so it is after a start, too."""
     flow = Asked(overtaken=False)
     flow.changelogs = SimpleNamespace(last=lambda _: 5)
-    known = OffsetAndMetadata(10, write_mark(Mark(changelog=5, partitions=1, last=8, print="of 8")))
+    known = OffsetAndMetadata(10, write_mark(Mark(changelog=5, partitions=2, last=8, print="of 8")))
     flow.consumer._thread.committed = lambda _: _answer({EVENTS: known})
     positions = positions_of(flow)
     found = (await positions.decide({EVENTS}))[EVENTS]
@@ -120,11 +121,11 @@ async def test_an_old_answer_does_not_count(monkeypatch: pytest.MonkeyPatch, sta
 
 async def test_a_question_that_fails_stops_who_wants_to_know_the_answer_and_nobody_else() -> None:
     flow = Asked(overtaken=False)
-    flow.counts["events"], flow.sources["events"] = 2, ("log", 2)  # there is one partition of each
+    flow.sources["events"] = ("log", 3)  # there are two partitions of each
     positions = positions_of(flow)
     positions.ask({EVENTS})
     await asyncio.sleep(0.01)  # whoever asked goes on
-    with pytest.raises(Misfit, match="has 1 partitions"):
+    with pytest.raises(Misfit, match="has 2 partitions"):
         await positions.decide({EVENTS})
 
 

@@ -15,7 +15,7 @@ MARK = Mark(changelog=40, partitions=8, last=99, print="abc", rules="r1")
 
 def found(**changed: Any) -> Found:
     usual: dict[str, Any] = {
-        "committed": 100, "mark": MARK, "stored": None, "state_at": None,
+        "committed": 100, "mark": MARK, "stored": (100, MARK), "state_at": None,
         "first": 0, "end": 500, "partitions": 8, "changelog": 40,
     }  # fmt: skip
     return Found(EVENTS, **(usual | changed))
@@ -24,13 +24,17 @@ def found(**changed: Any) -> Found:
 @pytest.mark.parametrize(
     ("kafka", "goes_on"),
     [
-        pytest.param(found(committed=None, mark=None, first=7), Resume(7, 7), id="never committed: at the beginning"),
-        pytest.param(found(mark=None), Resume(100, 100), id="committed by somebody else, or by the embedded broker"),
+        pytest.param(
+            found(committed=None, mark=None, stored=None, first=7), Resume(7, 7), id="never committed: at the beginning"
+        ),
+        pytest.param(found(mark=None, stored=None), Resume(100, 100), id="committed by somebody else, or by the embedded broker"),
         pytest.param(found(), Resume(99, 100, MARK), id="the record before the commit is read to prove it"),
         pytest.param(found(first=100), Resume(100, 100), id="that record is deleted already"),
         pytest.param(found(mark=Mark(40, 8)), Resume(100, 100), id="the last batch held no record"),
         pytest.param(found(state_at=140), Resume(140, 140), id="an atomic table knows better than the commit"),
-        pytest.param(found(committed=None, mark=None, state_at=140), Resume(140, 140), id="its commit was never made"),
+        pytest.param(
+            found(committed=None, mark=None, stored=None, state_at=140), Resume(140, 140), id="its commit was never made"
+        ),
         pytest.param(found(end=100), Resume(99, 100, MARK), id="nothing new"),
         pytest.param(found(committed=None, mark=None, stored=(100, MARK)), Resume(99, 100, MARK), id="the commit expired"),
         pytest.param(found(mark=None, stored=(100, MARK)), Resume(99, 100, MARK), id="a broker that drops metadata"),
@@ -59,8 +63,19 @@ def test_a_partition_goes_on(kafka: Found, goes_on: Resume) -> None:
             id="its commits went with it",
         ),
         pytest.param(found(partitions=12), r"events has 12 partitions, its state was made with 8", id="repartitioned"),
-        pytest.param(found(changelog=39), r"changelog of events-3 ends at 39, the commit says 40", id="changelog cut"),
-        pytest.param(found(changelog=-1), r"ends at -1", id="changelog recreated"),
+        pytest.param(found(changelog=39), r"changelog of events-3 is whole up to 39, not up to 40", id="changelog cut"),
+        pytest.param(found(changelog=-1), r"is whole up to -1", id="changelog recreated"),
+        pytest.param(found(stored=None, changelog=4000), "whole up to -1, not up to 40", id="... and written since"),
+        pytest.param(
+            found(stored=(70, replace(MARK, changelog=30)), changelog=4000),
+            "is whole up to 30, not up to 40",
+            id="cut, and written since",
+        ),
+        pytest.param(
+            found(stored=(170, replace(MARK, changelog=30)), mark=replace(MARK, turn=1), changelog=4000),
+            "is whole up to 30, not up to 40",
+            id="an operator's turn was lost with what is behind it",
+        ),
         pytest.param(found(state_at=501), r"ends at 500, but was read up to 501", id="people recreated"),
     ],
 )

@@ -344,7 +344,10 @@ def changelogs(kafka: Any, kept: Any, end: int = 0) -> Changelogs:
     async def ends(tps: Any) -> dict[TP, tuple[int, int]]:
         return dict.fromkeys(tps, (0, end))
 
-    return Changelogs(lambda: kafka, ends, lambda: {"log": kept})
+    def lost(tp: TP, whole: int, said: int) -> Misfit:
+        return Misfit(f"{tp.topic}-{tp.partition} is whole up to {whole}, not up to {said}")
+
+    return Changelogs(lambda: kafka, ends, lambda: {"log": kept}, lost)
 
 
 async def test_rows_follow_each_other_in_a_changelog() -> None:
@@ -363,6 +366,14 @@ async def test_an_acknowledgement_that_does_not_follow_tells_a_second_writer() -
         await changelogs(Kafka(offset=12), kept).append(Work(LOG, rows=[[(b"a", b"1")]]))
 
 
+async def test_an_acknowledgement_below_what_is_known_tells_that_rows_were_lost() -> None:
+    kept = store()
+    kept.at[LOG] = 10
+    with pytest.raises(Misfit, match="log-0 is whole up to 6, not up to 10"):
+        await changelogs(Kafka(offset=7), kept).append(Work(LOG, rows=[[(b"a", b"1")]]))
+    assert kept.at[LOG] == 10
+
+
 async def test_a_cut_that_does_not_fit_one_batch_is_refused() -> None:
     work = Work(LOG, rows=[[(b"a", b"1"), (b"b", b"2"), (b"c", b"3")]], atomic=True)
     with pytest.raises(ValueError, match="must be one"):
@@ -375,6 +386,15 @@ async def test_a_changelog_that_grew_without_us_tells_a_second_writer_though_not
     await changelogs(Kafka(), kept, end=11).check(asyncio.Lock(), lambda: {LOG})
     with pytest.raises(SecondWriter, match="expected the end 11, found 12"):
         await changelogs(Kafka(), kept, end=12).check(asyncio.Lock(), lambda: {LOG})
+
+
+async def test_a_changelog_that_shrank_is_noticed_though_nothing_is_written() -> None:
+    kept, owned = store(), {LOG}
+    kept.at[LOG] = 10
+    with pytest.raises(Misfit, match="log-0 is whole up to 6, not up to 10"):
+        await changelogs(Kafka(), kept, end=7).check(asyncio.Lock(), lambda: owned)
+    owned.clear()
+    await changelogs(Kafka(), kept, end=7).check(asyncio.Lock(), lambda: owned)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource, NewPartitions, NewTopic, ResourceType
 
 from stream.runtime.embedded import free_port
-from tests.brokers import Installation, wait_until
+from tests.brokers import Installation, Process, wait_until
 from tests.kafka.group import admin_of, committed, wait_until_read
 
 
@@ -75,8 +75,12 @@ def settle(installation: Installation, count: int, **settings: str) -> dict[int,
 def refused(installation: Installation, **settings: str) -> str:
     """Start a worker that must not start; return its one line."""
     name = f"refused-{len(list(installation.folder.glob('refused-*')))}"
-    worker = installation.start("worker", name=name, **({"WEB_PORT": str(free_port())} | settings))
-    assert worker.wait(40) == 2, worker.output[-3000:]
+    return ended(installation, installation.start("worker", name=name, **({"WEB_PORT": str(free_port())} | settings)))
+
+
+def ended(installation: Installation, worker: Process, within_s: float = 40.0) -> str:
+    """Wait until a worker has ended because something does not fit; return its one line."""
+    assert worker.wait(within_s) == 2, worker.output[-3000:]
     lines = [line for line in worker.output.splitlines() if line.startswith("leadstream: ")]
     assert len(lines) == 1, lines
     installation.processes.remove(worker)

@@ -1,5 +1,8 @@
 """What was recreated, lost or cut is recognised: a worker ends with exit code 2 and one line that names the way on."""
 
+from collections.abc import Iterator
+
+import orjson
 import pytest
 from confluent_kafka import Consumer, TopicPartition
 from confluent_kafka.admin import NewPartitions
@@ -10,7 +13,7 @@ from stream.runtime.topics import FREE, topic_table
 from stream.settings import Settings
 from tests.brokers import Installation, wait_until
 from tests.kafka.group import admin_of, committed, ends, members, wait_until_read
-from tests.kafka.recreating import delete_before, grow, real_name, recreate, refused, settle
+from tests.kafka.recreating import delete_before, ended, grow, real_name, recreate, refused, settle
 from tests.kafka.traffic import traffic
 
 COUNT = 600
@@ -23,14 +26,21 @@ def installed(on_kafka: Installation) -> Installation:
     return on_kafka
 
 
-def rows(installation: Installation) -> dict[bytes, bytes]:
-    """Return the rows of visitors that count, by the greatest position."""
+def rows(installation: Installation, table: str = "visitors") -> dict[bytes, bytes]:
+    """Return the rows of a table that count, by the greatest position."""
     held: dict[bytes, bytes] = {}
-    for record in installation.read(f"{installation.app}-visitors-changelog"):
+    for record in installation.read(f"{installation.app}-{table}-changelog"):
         key, value = record.key or b"", record.value or b""
         if not key.startswith(b"\x00") and value[1:9] >= held.get(key, b"")[1:9]:
             held[key] = value
     return held
+
+
+def registrations(count: int) -> Iterator[tuple[bytes, bytes]]:
+    """Yield an `identify` of each of so many people, a few of every company."""
+    for n in range(count):
+        event = {"type": "identify", "userId": f"r{n}", "traits": {"email": f"r{n}@corp{n % 50}.example"}}
+        yield f"user::r{n}".encode(), orjson.dumps(event)
 
 
 def adopt(installation: Installation) -> str:
@@ -168,6 +178,61 @@ def test_a_changelog_that_lost_rows_is_refused_and_made_again_from_events(instal
     after = {key: visitor.decode(row) for key, row in rows(installed).items()}
     assert after.keys() >= before.keys()
     assert {key: row.state.events for key, row in after.items()} == {key: row.state.events for key, row in before.items()}
+
+
+def recreated_under_a_worker(installed: Installation, name: str) -> str:
+    """Recreate a changelog while a worker lives, let it write what comes then, and return the line with which it ends."""
+    worker = installed.worker()
+    worker.wait_for_line("ready: ")
+    wait_until_read(installed, COUNT)
+    recreate(installed, name)
+    installed.produce("events", traffic(12, COUNT, users=5, cookies=COUNT))
+    return ended(installed, worker, 30)
+
+
+def test_a_changelog_that_was_recreated_under_a_worker_is_refused_though_it_is_long_again(installed: Installation) -> None:
+    """The worker notices by the acknowledgement of rows: these lie in the new log then, as many as the commit wants."""
+    installed.produce("events", traffic(11, COUNT, users=5, cookies=20))
+    settle(installed, COUNT)
+    before = {key: visitor.decode(row) for key, row in rows(installed).items()}
+    line = recreated_under_a_worker(installed, "visitors-changelog")
+    for said in (line, refused(installed), refused(installed)):
+        assert said.startswith("leadstream: the changelog of "), said
+        assert "it was recreated or lost rows; restore it, or `leadstream topics --adopt`" in said
+    adopt(installed)
+    settle(installed, 2 * COUNT)
+    after = {key: visitor.decode(row) for key, row in rows(installed).items()}
+    assert after.keys() >= before.keys()
+    assert all(after[key].state.events >= row.state.events for key, row in before.items())
+    assert sum(row.state.events for row in after.values()) > 2 * COUNT * 0.9
+
+
+def test_accounts_whose_changelog_was_recreated_under_a_worker_are_made_again(installed: Installation) -> None:
+    installed.produce("events", registrations(COUNT))
+    settle(installed, COUNT)
+    before = rows(installed, "accounts")
+    line = recreated_under_a_worker(installed, "accounts-changelog")
+    for said in (line, refused(installed)):
+        assert "members-" in said
+        assert ADOPT in said
+    adopt(installed)
+    settle(installed, 2 * COUNT)
+    assert rows(installed, "accounts").keys() >= before.keys()
+
+
+def test_people_whose_changelog_was_recreated_under_a_worker_come_back_by_a_resync(installed: Installation) -> None:
+    installed.produce("events", traffic(11, COUNT, users=5, cookies=20))
+    settle(installed, COUNT)
+    leads = {record.key for record in installed.read("lead-states") if record.value}
+    line = recreated_under_a_worker(installed, "people-changelog")
+    for said in (line, refused(installed)):
+        assert said.startswith("leadstream: the changelog of "), said
+        assert "the people were lost; restore it, or `leadstream resync`" in said
+    done = installed.run("resync")
+    assert done.returncode == 0, done.stderr
+    assert "leads stand again" in done.stdout
+    settle(installed, 2 * COUNT)
+    assert {record.key for record in installed.read("lead-states") if record.value} >= leads
 
 
 @pytest.mark.parametrize("how", ["recreated", "cut"])

@@ -1,5 +1,6 @@
 """Partitions move between workers; Kafka itself goes and comes back."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 
 from tests.brokers import Broker, Installation, KafkaNode, kafka_jars, wait_until
 from tests.kafka.group import committed, ends, holders, members, wait_until_read
+from tests.kafka.recreating import ended, refused, settle
 from tests.kafka.replay import verify
 from tests.kafka.traffic import traffic
 from tests.kafka.workers import hanging, trigger
@@ -176,3 +178,28 @@ def test_a_worker_that_is_asked_to_end_leaves_at_once_and_the_others_go_on(
     on_kafka.produce("events", traffic(11, COUNT))
     wait_until_read(on_kafka, COUNT, 15)
     assert first.stop() == 0
+
+
+@pytest.mark.parametrize("busy", [True, False])
+def test_a_changelog_whose_tail_went_with_its_broker_is_refused_by_who_wrote_it_and_at_the_next_start(
+    own_kafka: Installation, *, busy: bool
+) -> None:
+    node, again = own_kafka.broker.process, {"SESSION_TIMEOUT": "60s", "INSTANCE": "one"}
+    assert node is not None
+    own_kafka.produce("events", traffic(1, COUNT))
+    settle(own_kafka, COUNT)
+    kept = {log: log.stat().st_size for log in node.home.glob(f"data/{own_kafka.app}-visitors-changelog-*/*.log")}
+    worker = own_kafka.worker(**again)  # another producer: of one that it knows Kafka itself would miss what went
+    worker.wait_for_line("ready: ")
+    own_kafka.produce("events", traffic(2, COUNT))
+    wait_until_read(own_kafka, 2 * COUNT)
+    node.process.kill()
+    for log, size in kept.items():
+        os.truncate(log, size)
+        for known in {*log.parent.iterdir()} - {log, log.parent / "partition.metadata"}:
+            known.unlink()  # it is made again from the log
+    node.start()
+    if busy:
+        own_kafka.produce("events", traffic(3, COUNT))
+    for line in (ended(own_kafka, worker, 60), refused(own_kafka, **again)):
+        assert "it was recreated or lost rows; restore it, or `leadstream topics --adopt`" in line
