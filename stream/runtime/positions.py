@@ -74,7 +74,7 @@ class Positions:
         self._asked = Asked(frozenset(tps), self._flow.life, time.monotonic(), answer)
 
     async def _ask(self, tps: set[TP]) -> Answer:
-        await self._count_partitions()
+        await self._count_partitions(tps)
         thread, changelogs = self._flow.consumer._thread, {cast("TP", self._flow.changelog_of(tp)) for tp in tps}
         return await thread.committed(tps), await thread.ends({*tps, *changelogs})
 
@@ -153,8 +153,11 @@ class Positions:
         row = rows.get(MARK_KEY + tp.topic.encode())
         return None if row is None else read_mark_row(row)
 
-    async def _count_partitions(self) -> None:
-        """Ask how many partitions there are; those read must be as many as they should, at each assignment."""
+    async def _count_partitions(self, assigned: set[TP]) -> None:
+        """Ask how many partitions there are; those read must be as many as they should, at each assignment.
+
+        The producer hears of new ones up to five minutes after the group, which has assigned them by then.
+        """
         flow, counts = self._flow, self._flow.counts
         wanted = {topic: wanted for topic, (_, wanted) in flow.sources.items()}
         wanted |= {table: flow.sources[topic][1] for topic, (table, _) in flow.sources.items()}
@@ -162,6 +165,8 @@ class Positions:
         found = await asyncio.gather(*map(flow.producer().partitions_for, unknown))  # one question: each takes its time alone
         for topic, partitions in zip(unknown, found, strict=True):
             counts[topic] = partitions
+        for tp in assigned:
+            counts[tp.topic] = max(counts[tp.topic], tp.partition + 1)
         for topic, expected in wanted.items():
             if counts[topic] != expected:
                 raise misfit(PARTITIONS, topic=topic, partitions=counts[topic], wanted=expected)

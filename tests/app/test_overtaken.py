@@ -72,6 +72,11 @@ async def test_a_lost_changelog_is_told_where_nothing_came_between() -> None:
         await positions_of(Asked(overtaken=False)).decide({EVENTS})
 
 
+async def test_a_partition_that_the_producer_has_not_heard_of_yet_is_one_too_many() -> None:
+    with pytest.raises(Misfit, match="events has 4 partitions, there must be 2"):
+        await positions_of(Asked(overtaken=False)).decide({EVENTS, TP("events", 3)})
+
+
 async def test_what_was_asked_of_all_sources_is_not_asked_again_of_each() -> None:
     flow = Asked(overtaken=False)
     flow.changelogs, others = SimpleNamespace(last=lambda _: 5), {EVENTS, TP("events", 1)}

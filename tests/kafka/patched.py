@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from aiokafka import AIOKafkaConsumer
 from aiokafka.producer.sender import SendProduceReqHandler
 from faust.types import TP
 
@@ -154,9 +155,21 @@ def freeze_in_the_producer() -> None:
     SendProduceReqHandler.create_request = making
 
 
+def look_often() -> None:
+    """Let the group hear of new partitions within a second, not five minutes; the producer learns of them as late as ever."""
+    create = BatchThread._create_worker_consumer
+
+    def creating(self: BatchThread, transport: Any) -> AIOKafkaConsumer:
+        consumer = create(self, transport)
+        consumer._client._metadata_max_age_ms = 1000
+        return consumer
+
+    BatchThread._create_worker_consumer = creating  # type: ignore[method-assign]
+
+
 PATCHES: tuple[Callable[[], None], ...] = (
     lose_a_batch, any_position, no_look_at_the_changelog, last_row_counts, no_watchdog, freeze_with_facts,
-    freeze_in_the_producer, stop_slowly,
+    freeze_in_the_producer, stop_slowly, look_often,
 )  # fmt: skip
 
 if __name__ == "__main__":

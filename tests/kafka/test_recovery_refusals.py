@@ -14,6 +14,7 @@ from stream.settings import Settings
 from tests.brokers import Installation, wait_until
 from tests.kafka.group import admin_of, committed, ends, members, wait_until_read
 from tests.kafka.recreating import delete_before, ended, grow, real_name, recreate, refused, settle
+from tests.kafka.test_zombies import patched
 from tests.kafka.traffic import traffic
 
 COUNT = 600
@@ -269,6 +270,15 @@ def test_one_topic_with_other_partitions_is_refused(installed: Installation, nam
     grow(installed, [name], 5)
     line = refused(installed)
     assert f"{topic}: partitions is 5, should be" in line or f"{topic} has 5 partitions, there must be" in line
+
+
+@pytest.mark.parametrize("name", ["events", "wakes", "people", "members"])
+def test_a_topic_that_grows_under_a_worker_ends_it_within_seconds(installed: Installation, name: str) -> None:
+    worker = patched(installed, "look_often")
+    worker.wait_for_line("ready: ")
+    grow(installed, [name], 5)
+    line, topic = ended(installed, worker, 30), real_name(installed, name)
+    assert f"leadstream: {topic} has 5 partitions, there must be {1 if name == 'people' else 4}: keys have moved" in line
 
 
 def test_outputs_may_have_any_number_of_partitions(installed: Installation) -> None:
