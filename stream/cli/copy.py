@@ -47,31 +47,33 @@ def copy(prefix: str) -> None:
 
 
 async def _copy(settings: Settings, source: str) -> Counter[str]:
-    target, done = settings.topic("events"), Counter[str]()
+    target, name, done = settings.topic("events"), settings.app + NOTES, Counter[str]()
     async with AsyncExitStack() as stack:
         admin = await stack.enter_async_context(admin_client(settings))
         for topic in (source, target):
             await require_topic(admin, topic)
         places = await group.partitions(admin, [source])
-        consumer = await stack.enter_async_context(consumer_client(settings, settings.app + NOTES))
+        consumer = await stack.enter_async_context(consumer_client(settings, name))
         packed = producer_client(settings, compression_type="zstd")  # what is longer than Kafka takes was sent compressed, too
         producer = await stack.enter_async_context(packed)
         consumer.assign(places)
         ends = await consumer.end_offsets(places)
         erased = await _erased(await stack.enter_async_context(consumer_client(settings)), source, len(places))
-        while not await _at_end(consumer, ends):
+        while not await _at_end(consumer, ends, name):
             chunk = [record for records in (await consumer.getmany(timeout_ms=WAIT_MS)).values() for record in records]
             ours = [record for record in chunk if not is_own(record)]
             events = [record for record in ours if not is_erased(record, erased, settings.phone_region)]
             await _send(producer, target, sorted(events, key=lambda record: record.timestamp), settings)
             done.update(copied=len(events), own=len(chunk) - len(ours), erased=len(ours) - len(events))
             if chunk:
-                await consumer.commit({place: (await consumer.position(place), COPYING) for place in places})
+                async with group.answering(name):
+                    await consumer.commit({place: (await consumer.position(place), COPYING) for place in places})
     return done
 
 
-async def _at_end(consumer: AIOKafkaConsumer, ends: dict[TopicPartition, int]) -> bool:
-    return all([await consumer.position(place) >= end for place, end in ends.items()])
+async def _at_end(consumer: AIOKafkaConsumer, ends: dict[TopicPartition, int], name: str) -> bool:
+    async with group.answering(name):  # the first positions are what it committed
+        return all([await consumer.position(place) >= end for place, end in ends.items()])
 
 
 def is_own(record: ConsumerRecord) -> bool:

@@ -1,6 +1,5 @@
 """Sends dead letters back to `events`: a few at a time, and after each few it is noted in Kafka how far it is."""
 
-import asyncio
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -9,12 +8,7 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, OffsetAndMetadata, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import (
-    GroupCoordinatorNotAvailableError,
-    GroupLoadInProgressError,
-    MessageSizeTooLargeError,
-    NotCoordinatorForGroupError,
-)
+from aiokafka.errors import MessageSizeTooLargeError
 
 from schemas.dead_letter import PREFIX
 from stream.cli.connections import admin_client, consumer_client, producer_client, read_to_end
@@ -23,6 +17,7 @@ from stream.cli.plan import TOO_LARGE, Plan, Seen, planned
 from stream.cli.sent import Sent
 from stream.collected import COMPANY, TRUST
 from stream.errors import NegativeAnswerError
+from stream.ops import group
 from stream.runtime.large import LARGE, compressing, size_of
 from stream.runtime.producer import partition_of
 from stream.runtime.topics import is_embedded
@@ -34,8 +29,6 @@ KEPT = (TRUST, COMPANY)
 FEW, FEW_BYTES = 100, 8 * 1024 * 1024
 """Letters, and bytes, on their way at once. A row remembers more (`stream.domain.visitor.REPLAYS`), so that those which
 a broken run sends again are known."""
-PATIENCE_S, AGAIN_S = 20.0, 0.2
-NOT_YET = (GroupCoordinatorNotAvailableError, GroupLoadInProgressError, NotCoordinatorForGroupError)
 Told = Callable[[int, int], None]
 
 
@@ -108,17 +101,12 @@ class Resend:
         if self.keeps_notes and (await self._read_notes(admin, [place]))[place] != self._notes[place]:
             raise NegativeAnswerError("another replay is running: let it end, then start this one again")
         self._notes[place] = self._sent[place.partition].text()
-        await consumer.commit({place: OffsetAndMetadata(next_, self._notes[place])})
+        async with group.answering(self._group):
+            await consumer.commit({place: OffsetAndMetadata(next_, self._notes[place])})
 
     async def _read_notes(self, admin: AIOKafkaAdminClient, places: list[TopicPartition]) -> dict[TopicPartition, str]:
-        async with asyncio.timeout(PATIENCE_S):
-            while True:
-                try:
-                    found = await admin.list_consumer_group_offsets(self._group, partitions=places)
-                except NOT_YET:
-                    await asyncio.sleep(AGAIN_S)
-                    continue
-                return {place: at.metadata if (at := found.get(place)) and at.offset >= 0 else "" for place in places}
+        found = await group.commits(admin, self._group, places)
+        return {place: at.metadata if (at := found.get(place)) else "" for place in places}
 
 
 async def _leave(producer: AIOKafkaProducer, topic: str, record: ConsumerRecord) -> Any:

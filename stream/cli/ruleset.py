@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from stream.cli.rulesets import Rulesets
 
 PATIENCE_S = 30
+LEAST_S = 10
+"""So long Kafka may look for who keeps the commits, however short the patience with workers is."""
 
 
 @click.group()
@@ -99,8 +101,9 @@ async def _show(settings: Settings, own: Ruleset, *, as_json: bool) -> None:
 
 async def _deploy(settings: Settings, rules: Ruleset, patience_s: float, *, as_json: bool) -> None:
     from stream.cli.rulesets import rulesets_of
+    from stream.ops.group import FOUND_S
 
-    async with rulesets_of(settings) as rulesets:
+    async with rulesets_of(settings, min(max(patience_s, LEAST_S), FOUND_S)) as rulesets:
         commits = await rulesets.with_ends(await rulesets.commits())
         coming = await rulesets.coming(commits)
         place = commits.place_of(rules, coming)

@@ -101,6 +101,8 @@ class Rulesets:
     admin: AIOKafkaAdminClient
     producer: AIOKafkaProducer
     tables: Tables
+    found_s: float = group.FOUND_S
+    """How long it is waited for the broker that keeps the group's commits."""
     _places: list[TopicPartition] = field(default_factory=list)
     _base: int = 0
 
@@ -115,7 +117,7 @@ class Rulesets:
             for topic in (events, self._people.topic):
                 await require_topic(self.admin, topic)
             self._places = await group.partitions(self.admin, (events, self._people.topic))
-        commits = await group.commits(self.admin, self.settings.app, self._places)
+        commits = await group.commits(self.admin, self.settings.app, self._places, self.found_s)
         marks = {tp: mark for tp, at in commits.items() if (mark := read_mark(at.metadata or "")) is not None}
         if len(marks) < len(commits):
             marks = await self.tables.marks(self._places) | marks
@@ -197,13 +199,13 @@ def offset_of(place: int) -> int | None:
 
 
 @asynccontextmanager
-async def rulesets_of(settings: Settings) -> AsyncIterator[Rulesets]:
+async def rulesets_of(settings: Settings, found_s: float = group.FOUND_S) -> AsyncIterator[Rulesets]:
     """Connect to an installation."""
     async with AsyncExitStack() as stack:
         admin = await stack.enter_async_context(admin_client(settings))
         producer = await stack.enter_async_context(producer_client(settings))
         consumer = await stack.enter_async_context(consumer_client(settings))
-        yield Rulesets(settings, admin, producer, Tables(settings.app, consumer))
+        yield Rulesets(settings, admin, producer, Tables(settings.app, consumer), found_s)
 
 
 def require_deployable(rules: Ruleset, name: str) -> None:

@@ -1,7 +1,8 @@
 """The consumer group of an installation, as Kafka tells it: works whether a worker lives or not."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import asynccontextmanager
 from typing import TypeVar
 
 from aiokafka import OffsetAndMetadata, TopicPartition
@@ -22,6 +23,8 @@ AGAIN_S = 0.2
 NOT_YET = (GroupCoordinatorNotAvailableError, GroupLoadInProgressError, NotCoordinatorForGroupError)
 """A cluster answers so until it has made, or moved, the place where it keeps commits."""
 GONE = (NodeNotReadyError, KafkaConnectionError, RequestTimedOutError)
+FOUND_S = 30.0
+"""How long Kafka may look for a new place of a group's commits when it has lost the broker that kept them."""
 TRIES = 6
 """Of three brokers one may be gone, and any of them is asked: six times the one that is gone happens once in 729."""
 
@@ -57,22 +60,34 @@ async def leaders(admin: AIOKafkaAdminClient, topics: Iterable[str]) -> dict[Top
     return {place: leader for place, leader in placed if leader >= 0}
 
 
+@asynccontextmanager
+async def answering(group: str, within_s: float = FOUND_S) -> AsyncIterator[None]:
+    """Raise GroupCoordinatorNotAvailableError where what a group is asked takes longer: aiokafka asks for ever who keeps it."""
+    try:
+        async with asyncio.timeout(within_s):
+            yield
+    except TimeoutError as error:
+        raise GroupCoordinatorNotAvailableError(f"of the group {group}") from error
+
+
 async def commits(
-    admin: AIOKafkaAdminClient, group: str, places: list[TopicPartition]
-) -> dict[TopicPartition, OffsetAndMetadata]:  # fmt: skip
+    admin: AIOKafkaAdminClient, group: str, places: list[TopicPartition], within_s: float = FOUND_S
+) -> dict[TopicPartition, OffsetAndMetadata]:
     """Return what the group committed; a partition without a commit is left out.
 
     aiokafka says nothing of an error of the whole group's: then the answer names no partition, which is no word on commits.
+    Raises GroupCoordinatorNotAvailableError where nobody keeps them for so long.
     """
-    while True:
-        try:
-            found = await admin.list_consumer_group_offsets(group, partitions=places)
-            if found.keys() >= set(places):
-                return {tp: at for tp, at in found.items() if at.offset >= 0}
-            await _require_told(admin, group)
-        except NOT_YET:
-            pass
-        await asyncio.sleep(AGAIN_S)
+    async with answering(group, within_s):
+        while True:
+            try:
+                found = await admin.list_consumer_group_offsets(group, partitions=places)
+                if found.keys() >= set(places):
+                    return {tp: at for tp, at in found.items() if at.offset >= 0}
+                await _require_told(admin, group)
+            except NOT_YET:
+                pass
+            await asyncio.sleep(AGAIN_S)
 
 
 async def _require_told(admin: AIOKafkaAdminClient, group: str) -> None:

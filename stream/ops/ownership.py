@@ -13,8 +13,8 @@ from stream.runtime.resume import read_mark
 from stream.runtime.topics import TABLE_OF, changelog, sources
 from stream.settings import Settings
 
-OWN_S, OTHERS_S = 30.0, 5.0
-"""How long Kafka may look for a new place of a group's commits when it has lost the broker that kept them."""
+OWN_S, OTHERS_S = group.FOUND_S, 5.0
+"""How long it is waited for what our own group, and another one, has committed."""
 _PEOPLE_LOG = changelog("", "people")
 
 
@@ -51,7 +51,7 @@ async def _read_by(admin: AIOKafkaAdminClient, app: str, places: list[TopicParti
     if not places:
         return set()
     try:
-        async with asyncio.timeout(within_s):
+        async with group.answering(app, within_s):
             while True:
                 try:
                     commits = await group.commits(admin, app, places)
@@ -60,5 +60,3 @@ async def _read_by(admin: AIOKafkaAdminClient, app: str, places: list[TopicParti
                     await asyncio.sleep(group.AGAIN_S)
     except GroupAuthorizationFailedError:
         return set()
-    except TimeoutError as error:
-        raise GroupCoordinatorNotAvailableError(f"of the group {app}") from error

@@ -161,6 +161,7 @@ async def let_go_on(
     await committer.start()
     try:
         committer.assign(list(offsets))
-        await committer.commit(offsets)
+        async with group.answering(settings.app):
+            await committer.commit(offsets)
     finally:
         await committer.stop()
