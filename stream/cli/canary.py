@@ -28,7 +28,7 @@ PATIENCE_S: Final = 10
 @click.option("--write-key", default="canary", show_default=True, help="The collector's write key.")
 @click.option(
     "--timeout", "patience_s", type=click.FloatRange(min=0, min_open=True), default=30.0, show_default=True, metavar="SECONDS",
-    help="How long it is waited for.",
+    help="How long it is waited for, its sending included.",
 )  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout and nothing else.")
 def canary(*, url: str | None, write_key: str, patience_s: float, as_json: bool) -> None:
@@ -64,14 +64,15 @@ async def _fly(settings: Settings, url: str | None, write_key: str, patience_s: 
         for topic in (events, wakes):
             await require_topic(admin, topic)
         places = await group.partitions(admin, [wakes])
-        waiting = Waiting(await stack.enter_async_context(consumer_client(settings)), places)
+        waiting = Waiting(await stack.enter_async_context(consumer_client(settings, wait_s=patience_s)), places)
         await waiting.begin()
+        deadline = time.monotonic() + patience_s
         if url is not None:
             flights = await _by_http(url, write_key)
         else:
-            producer = await stack.enter_async_context(producer_client(settings))
+            producer = await stack.enter_async_context(producer_client(settings, patience_s))
             flights = await send(producer, events, _names(len(places)))
-        await waiting.until_back(flights, patience_s)
+        await waiting.until_back(flights, deadline)
     return list(flights.values())
 
 

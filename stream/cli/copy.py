@@ -5,6 +5,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from typing import Any
 
 import click
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
@@ -13,7 +14,7 @@ from schemas.event import Rejected, decode, identities, is_echo, partition_key
 from schemas.event_times import happened_at, received_at
 from stream.agents.erasing import ERASE, told
 from stream.agents.headers import FORWARDED, HISTORY, INTERNAL, has
-from stream.cli.connections import admin_client, consumer_client, producer_client, read_to_end, require_topic, run
+from stream.cli.connections import admin_client, all_sent, consumer_client, producer_client, read_to_end, require_topic, run
 from stream.cli.send import told_received
 from stream.domain import canary, instants
 from stream.errors import UsageError
@@ -41,13 +42,14 @@ def copy(prefix: str) -> None:
     settings = load()
     if prefix == settings.topic_prefix:
         raise UsageError(f"--from {prefix!r} is this installation itself: set LEADSTREAM_TOPIC_PREFIX and LEADSTREAM_APP anew")
-    done = run(_copy(settings, f"{prefix}events"))
+    done = Counter[str]()
+    run(_copy(settings, f"{prefix}events", done), lambda: f"{done['copied']} events copied; the same command goes on from there")
     left = f"{done['own']} records of the other installation's own and {done['erased']} events of the erased left behind"
     click.echo(f"{done['copied']} events copied, {left}")
 
 
-async def _copy(settings: Settings, source: str) -> Counter[str]:
-    target, name, done = settings.topic("events"), settings.app + NOTES, Counter[str]()
+async def _copy(settings: Settings, source: str, done: Counter[str]) -> None:
+    target, name = settings.topic("events"), settings.app + NOTES
     async with AsyncExitStack() as stack:
         admin = await stack.enter_async_context(admin_client(settings))
         for topic in (source, target):
@@ -64,11 +66,10 @@ async def _copy(settings: Settings, source: str) -> Counter[str]:
             ours = [record for record in chunk if not is_own(record)]
             events = [record for record in ours if not is_erased(record, erased, settings.phone_region)]
             await _send(producer, target, sorted(events, key=lambda record: record.timestamp), settings)
-            done.update(copied=len(events), own=len(chunk) - len(ours), erased=len(ours) - len(events))
             if chunk:
                 async with group.answering(name):
                     await consumer.commit({place: (await consumer.position(place), COPYING) for place in places})
-    return done
+            done.update(copied=len(events), own=len(chunk) - len(ours), erased=len(ours) - len(events))
 
 
 async def _at_end(consumer: AIOKafkaConsumer, ends: dict[TopicPartition, int], name: str) -> bool:
@@ -125,13 +126,14 @@ def is_erased(record: ConsumerRecord, erased: Mapping[str, Erasure], phone_regio
 
 async def _send(producer: AIOKafkaProducer, topic: str, events: list[ConsumerRecord], settings: Settings) -> None:
     """Send a chunk and wait until Kafka has it."""
-    sent = []
-    for record in events:
+
+    async def put(record: ConsumerRecord) -> Any:
         value = as_received(record.value, record.timestamp)
         key = None if value is None else partition_key(value, settings.phone_region)
         headers = [*(one for one in record.headers if one[0] != HISTORY), (HISTORY, b"1")]
-        sent.append(await producer.send(topic, value, key=None if key is None else key.encode(), headers=headers))
-    await asyncio.gather(*sent)
+        return await producer.send(topic, value, key=None if key is None else key.encode(), headers=headers)
+
+    await asyncio.gather(*await all_sent(put(record) for record in events))
 
 
 def as_received(value: bytes | None, timestamp_ms: int) -> bytes | None:

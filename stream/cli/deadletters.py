@@ -83,7 +83,7 @@ def replay(reasons: tuple[str, ...], since: str | None, until: str | None, limit
     """
     with _progress() as told:
         work = Resend(load(), Filter.asked(reasons, since, until, limit), told)
-        run(_stoppable(work))
+        run(_stoppable(work), lambda: _so_far(work))
     click.echo(f"{work.result.sent.total()} dead letters replayed" + _counted(work.result.sent))
     if work.result.sent and not work.keeps_notes:
         click.echo("the embedded broker keeps no notes of it: said again, the same letters are sent again", err=True)
@@ -95,8 +95,12 @@ async def _stoppable(work: Resend) -> None:
     try:
         await work.run()
     except asyncio.CancelledError:
-        click.echo(f"{work.result.sent.total()} dead letters replayed; the same command goes on from there", err=True)
+        click.echo(_so_far(work), err=True)
         raise
+
+
+def _so_far(work: Resend) -> str:
+    return f"{work.result.sent.total()} dead letters replayed; the same command goes on from there"
 
 
 def _counted(counts: Counter[str]) -> str:

@@ -11,7 +11,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import MessageSizeTooLargeError
 
 from schemas.dead_letter import PREFIX
-from stream.cli.connections import admin_client, consumer_client, producer_client, read_to_end
+from stream.cli.connections import admin_client, all_sent, consumer_client, producer_client, read_to_end
 from stream.cli.letters import Filter, Letter, reading
 from stream.cli.plan import TOO_LARGE, Plan, Seen, planned
 from stream.cli.sent import Sent
@@ -88,7 +88,7 @@ class Resend:
     async def _put(self, producer: AIOKafkaProducer, few: Sequence[ConsumerRecord]) -> list[ConsumerRecord]:
         """Send letters; return those that Kafka took."""
         topic, taken = self._settings.topic("events"), []
-        for record, acknowledged in [(record, await _leave(producer, topic, record)) for record in few]:
+        for record, acknowledged in zip(few, await all_sent(_leave(producer, topic, one) for one in few), strict=True):
             try:
                 await acknowledged
             except MessageSizeTooLargeError:

@@ -10,7 +10,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 
 from stream.agents.headers import RESYNC
 from stream.agents.rules import RULESET_KEY
-from stream.cli.connections import admin_client, consumer_client, partitions_of, producer_client, read_whole, run
+from stream.cli.connections import admin_client, all_sent, consumer_client, partitions_of, producer_client, read_whole, run
 from stream.cli.lost_tables import empty
 from stream.cli.unread import unread
 from stream.domain import editions, log
@@ -136,12 +136,12 @@ async def _moves(settings: Settings, kafka: Clients) -> Moves:
 
 
 async def _append(
-    producer: AIOKafkaProducer, people: TopicPartition, records: Sequence[log.Record], *headers: tuple[str, bytes]
+    producer: AIOKafkaProducer, place: TopicPartition, records: Sequence[log.Record], *headers: tuple[str, bytes]
 ) -> int:  # fmt: skip
-    """Append own records to the people log; return where they begin."""
-    topic, number = people
-    sent = [await producer.send(topic, log.encode(one), partition=number, headers=[*headers]) for one in records]
-    acknowledged = [await one for one in sent]
+    """Append own records to a partition; return where they begin."""
+    topic, number = place
+    puts = (producer.send(topic, log.encode(one), partition=number, headers=[*headers]) for one in records)
+    acknowledged = [await one for one in await all_sent(puts)]
     return min((one.offset for one in acknowledged), default=0)
 
 
@@ -149,7 +149,5 @@ async def _ask_visitors(settings: Settings, kafka: Clients, name: str) -> None:
     """Append to every partition that `events` has what lets its linked visitors send their sums."""
     events = settings.topic("events")
     for partition in range(await partitions_of(kafka.admin, events)):
-        for part in range(PARTS):
-            value = log.encode(log.Resync(name, part, PARTS))
-            await kafka.producer.send(events, value, partition=partition, headers=[RESYNC])
-    await kafka.producer.flush()
+        slices = [log.Resync(name, part, PARTS) for part in range(PARTS)]
+        await _append(kafka.producer, TopicPartition(events, partition), slices, RESYNC)

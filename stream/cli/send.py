@@ -14,7 +14,7 @@ from typing import IO, TYPE_CHECKING
 import click
 import orjson
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import MessageSizeTooLargeError
+from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 
 from schemas.event import Rejected, decode, partition_key
 from stream import accesslog
@@ -61,8 +61,9 @@ def send(files: tuple[str, ...], layout: str, as_recorded: bool) -> None:
     for name in files:
         _require_readable(name)
     run(_require_events(settings))
+    tally = Tally()
     with _standard_input(files) as copy:
-        tally = run(_send(settings, files, copy, layout, as_recorded=as_recorded))
+        run(_send(settings, files, copy, layout, tally, as_recorded=as_recorded), tally.way_on)
     for line in tally.shown:
         click.echo(plain(line), err=True)
     click.echo(f"{tally.acknowledged} events acknowledged by Kafka")
@@ -111,6 +112,11 @@ class Tally:
         """Say which of the problems are shown, where not all are."""
         return "" if self.problems.total() <= _SHOWN else f", the first {_SHOWN} of them"
 
+    def way_on(self) -> str:
+        """Say what to do behind a failure of Kafka's."""
+        again = "the same files may be sent again, of one identity's last 256 events a repeated one counts once"
+        return f"{self.acknowledged} events are acknowledged; {again}"
+
     def problem(self, what: str, where: str, line: bytes) -> None:
         """Count a line that was not sent."""
         self.problems[what] += 1
@@ -124,21 +130,22 @@ async def _require_events(settings: Settings) -> None:
 
 
 async def _send(
-    settings: Settings, files: tuple[str, ...], standard_input: IO[bytes] | None, layout: str, *, as_recorded: bool
-) -> Tally:  # fmt: skip
-    topic, tally = settings.topic("events"), Tally()
+    settings: Settings, files: tuple[str, ...], standard_input: IO[bytes] | None, layout: str, tally: Tally, *, as_recorded: bool
+) -> None:
+    topic = settings.topic("events")
     recorder = Recorder(settings.phone_region) if as_recorded else None
     async with producer_client(settings) as producer:
         outbox = _Outbox(producer, topic, [HISTORY] if as_recorded else [], tally)
-        for name in files:
-            with _opened(name, standard_input) as file, _progress(name, file) as advance:
-                for where, line, value in _values(name, file, layout, tally):
-                    recorded = recorder.stamp(value) if recorder else value
-                    key = partition_key(recorded, settings.phone_region)
-                    await outbox.put(key, recorded, where)
-                    advance(len(line))
-        await outbox.settle()
-    return tally
+        try:
+            for name in files:
+                with _opened(name, standard_input) as file, _progress(name, file) as advance:
+                    for where, line, value in _values(name, file, layout, tally):
+                        recorded = recorder.stamp(value) if recorder else value
+                        key = partition_key(recorded, settings.phone_region)
+                        await outbox.put(key, recorded, where)
+                        advance(len(line))
+        finally:
+            await outbox.settle()
 
 
 class Recorder:
@@ -181,10 +188,15 @@ class _Outbox:
             await self._settle_one()
 
     async def settle(self) -> None:
-        """Wait for the rest."""
-        await self._producer.flush()
+        """Wait for the rest; behind a failure, too: what is on its way may be acknowledged all the same."""
+        failures = []
         while self._waiting:
-            await self._settle_one()
+            try:
+                await self._settle_one()
+            except KafkaError as error:
+                failures.append(error)
+        if failures:
+            raise failures[0]
 
     async def _settle_one(self) -> None:
         sent, where, value = self._waiting.popleft()

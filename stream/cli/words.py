@@ -28,6 +28,8 @@ def say(
 ) -> dict[str, Any]:
     """Append a word and return what was decided: `{"done": bool, "text": str, …}`.
 
+    All together takes no longer than `patience_s`, and as little more as a request may take.
+
     Raises:
         NegativeAnswerError: it is in the log, and not decided after `patience_s`.
         UsageError: there is no topic `people`, `url` is no address, or the worker wants a token; nothing is said then.
@@ -36,10 +38,10 @@ def say(
     from stream.cli.connections import run
     from stream.web import client
 
+    deadline, trouble = time.monotonic() + patience_s, ""
     with suppress(UnreachableError):  # an address that is none, or a token that is missing, is told before anything is said
         client.word_of(settings, word, url)
-    offset = run(_append(settings, record))
-    deadline, trouble = time.monotonic() + patience_s, ""
+    offset = run(_append(settings, record, patience_s))
     while True:
         try:
             decided = client.word_of(settings, word, url)
@@ -66,13 +68,13 @@ def tell(decided: dict[str, Any], whom: str, *, as_json: bool) -> None:
         raise NegativeAnswerError(f"{whom}: {decided['text']}")
 
 
-async def _append(settings: Settings, record: "Record") -> int:
+async def _append(settings: Settings, record: "Record", patience_s: float) -> int:
     from stream.cli.connections import admin_client, producer_client, require_topic
     from stream.domain.log import encode
 
     topic = settings.topic("people")
     async with admin_client(settings) as admin:
         await require_topic(admin, topic)
-    async with producer_client(settings) as producer:
+    async with producer_client(settings, patience_s) as producer:
         sent = await producer.send_and_wait(topic, encode(record), partition=0)
     return int(sent.offset)

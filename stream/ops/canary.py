@@ -43,9 +43,8 @@ class Waiting:
         for place, end in (await self._consumer.end_offsets(self._places)).items():
             self._consumer.seek(place, end)
 
-    async def until_back(self, flights: Mapping[str, Flight], patience_s: float) -> None:
-        """Note when each came back, by its identity, until all have or patience ends."""
-        deadline = time.monotonic() + patience_s
+    async def until_back(self, flights: Mapping[str, Flight], deadline: float) -> None:
+        """Note when each came back, by its identity, until all have or the deadline comes (of the monotonic clock)."""
         while any(flight.back_s is None for flight in flights.values()) and time.monotonic() < deadline:
             for records in (await self._consumer.getmany(timeout_ms=100)).values():
                 for record in records:

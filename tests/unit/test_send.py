@@ -131,14 +131,13 @@ def test_standard_input_is_read_while_ctrl_c_still_ends_it(monkeypatch: pytest.M
 
     sent: list[bytes] = []
 
-    async def take(_: Any, __: Any, standard_input: io.BytesIO, *___: Any, **____: Any) -> sending.Tally:
+    async def take(_: Any, __: Any, standard_input: io.BytesIO, *___: Any, **____: Any) -> None:
         standard_input.seek(0)
         sent.append(standard_input.read())
-        return sending.Tally(acknowledged=1)
 
     async def nothing(_: object) -> None: ...
 
-    def run(work: Coroutine[Any, Any, Any]) -> Any:
+    def run(work: Coroutine[Any, Any, Any], *_: Any) -> Any:
         return asyncio.run(work)
 
     monkeypatch.setattr(sending, "_send", take)

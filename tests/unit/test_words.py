@@ -90,7 +90,7 @@ async def test_who_asks_without_the_workers_token_is_told_to_set_it() -> None:
 def test_a_command_says_its_word_and_returns_what_was_decided(monkeypatch: pytest.MonkeyPatch) -> None:
     said: list[Any] = []
 
-    async def append(_: Settings, record: Any) -> int:
+    async def append(_: Settings, record: Any, __: float) -> int:
         said.append(record)
         return 7
 
@@ -121,3 +121,26 @@ def test_a_word_that_nobody_decides_is_in_the_log_all_the_same(monkeypatch: pyte
     monkeypatch.setattr(saying, "_append", append)
     with pytest.raises(NegativeAnswerError, match=r"offset 7 of people.*no worker answers"):
         saying.say(Settings(web_port=1), Linking(WORD, "user::1", "user::2"), WORD, patience_s=0.0)
+
+
+def test_what_it_took_to_say_a_word_is_part_of_the_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Clock:
+        now = 0.0
+
+        def monotonic(self) -> float:
+            return self.now
+
+        def sleep(self, seconds: float) -> None:
+            self.now += seconds
+
+    async def append(_: Settings, __: Any, patience_s: float) -> int:
+        clock.sleep(patience_s - 1)
+        return 7
+
+    clock = Clock()
+    monkeypatch.setattr(saying, "_append", append)
+    monkeypatch.setattr(saying, "time", clock)
+    monkeypatch.setattr(client, "word_of", lambda *_: None)
+    with pytest.raises(NegativeAnswerError, match="not decided after 20 s"):
+        saying.say(Settings(), Linking(WORD, "user::1", "user::2"), WORD, patience_s=20.0)
+    assert clock.now < 21
