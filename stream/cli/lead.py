@@ -6,6 +6,7 @@ import click
 
 from stream.cli.ledger import facts, ledger, tags
 from stream.cli.screen import Screen
+from stream.domain.ruleset.mistakes import in_one_line
 from stream.settings import load
 
 
@@ -50,7 +51,7 @@ def show(document: dict[str, Any], console: Screen) -> None:
         "route": document["route"],
         **_outcomes(document),
         "as of": document["asOf"],
-        "ruleset": f"{document['ruleset']['id']} ({document['ruleset']['hash']})",
+        "ruleset": f"{in_one_line(document['ruleset']['id'])} ({document['ruleset']['hash']})",
     }
     console.print(facts(rows))
     if document["tags"]:

@@ -112,3 +112,13 @@ def test_dead_letters_are_read_not_obeyed(words: list[str], monkeypatch: pytest.
 def test_simulated_facts_of_all_kinds_are_text() -> None:
     fact = {"time": "t", "subject": NASTY, "type": NASTY, "data": {}}
     assert SEEN in shown(simulated, {"stageChanges": [fact], "leads": [], "visitors": [], "deadLetters": []})
+
+
+def test_a_rulesets_name_is_one_line_whatever_it_holds() -> None:
+    told: dict[str, Any] = {
+        "id": "lead_1", "members": ["user::1"], "account": None, "journey": None, "route": None, "owner": None,
+        "stage": {"name": "mql", "order": 2, "enteredAt": None, "owner": None}, "nextCrossingAt": None, "tags": [], "explain": [],
+        "score": {"total": 1.0, "fit": 0.0, "interest": 1.0, "timing": 0.0, "grade": "A"}, "asOf": "now",
+        "outcomes": {"won": None, "lost": None, "orders": {"currencies": {}}}, "ruleset": {"id": "acme\n2026", "hash": "5e88"},
+    }  # fmt: skip
+    assert "acme 2026 (5e88)" in shown(lead, told)
