@@ -8,7 +8,7 @@ import click
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
-from stream.agents.headers import RESYNC
+from stream.agents.headers import CONTENT_TYPE, RESYNC
 from stream.agents.rules import RULESET_KEY
 from stream.cli.connections import admin_client, all_sent, consumer_client, partitions_of, producer_client, read_whole, run
 from stream.cli.lost_tables import empty
@@ -19,7 +19,7 @@ from stream.domain.head import OFFSETS
 from stream.errors import UsageError
 from stream.ops import group
 from stream.ops.crm_moves import Moves
-from stream.ops.lead_states import newest_numbers, refused, restored
+from stream.ops.lead_states import newest_numbers, refused, restored, shown
 from stream.ops.survey import Looked, Survey, let_go_on, require_no_worker
 from stream.runtime.adopting import OF_PEOPLE, held, turned
 from stream.runtime.misfits import RECORD_FORMAT, misfit
@@ -48,7 +48,8 @@ def resync() -> None:
     """Let every linked visitor send its sums again.
 
     Where the `people` table was lost, its leads stand again as `lead-states` shows them, their facts are numbered on, and
-    nobody moves down before all sums are back; no worker may run then. Else nothing is lost by it and nothing changes.
+    nobody moves down before all sums are back; no worker may run then. Where no worker runs, `lead-states` gets back the
+    leads that it lost, as `stage-changes` tells them. Else nothing is lost by it and nothing changes.
     """
     run(_resync(load()))
 
@@ -62,6 +63,7 @@ async def _resync(settings: Settings) -> None:
         if not await group.members(admin, settings.app) or await survey.says_people_are_lost():
             await require_no_worker(admin, settings)
             lost = _lost(await survey.look())
+            await _show_again(settings, kafka)
         if lost is None:
             people = TopicPartition(settings.topic("people"), 0)
             await _append(producer, people, [log.Settling(name, anew=False)], RESYNC)
@@ -69,6 +71,19 @@ async def _resync(settings: Settings) -> None:
         else:
             await _bring_back(settings, kafka, survey, lost, name)
     click.echo("every linked visitor sends its sums again, as soon as a worker reads that")
+
+
+async def _show_again(settings: Settings, kafka: Clients) -> None:
+    """Write into `lead-states` the leads that are not there, as they were last told; a worker meanwhile could know them newer."""
+    states = settings.topic("lead-states")
+    told = shown([record.value async for record in kafka.read(settings.topic("stage-changes"))])
+    known = {record.key.decode() async for record in kafka.read(states)}
+    missing = {id_: value for id_, value in told.items() if id_ not in known}
+    puts = (kafka.producer.send(states, value, key=id_.encode(), headers=[CONTENT_TYPE]) for id_, value in missing.items())
+    for acknowledged in await all_sent(puts):
+        await acknowledged
+    if missing:
+        click.echo(f"{len(missing)} leads that lead-states had lost are there again, as they were last told")
 
 
 def _lost(looked: Sequence[Looked]) -> Looked | None:

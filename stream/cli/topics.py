@@ -9,7 +9,7 @@ from stream.settings import Settings, load
 
 
 @click.command()
-@click.option("--check", is_flag=True, help="Only compare with what is there; exit 1 on a difference.")
+@click.option("--check", is_flag=True, help="Only compare with what is there, settings and not contents; exit 1 on a difference.")
 @click.option("--adopt", is_flag=True, help="Go on with topics that were recreated or lost records.")
 def topics(check: bool, adopt: bool) -> None:
     """Create the topics that are missing, with their partitions, cleanup, retention and sizes.

@@ -1,4 +1,4 @@
-"""What the CRM was told of the leads: enough to let them stand again where the people were lost."""
+"""What the CRM was told of the leads: enough to let them stand again where the people, or their states, were lost."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -17,7 +17,13 @@ class _Numbered(msgspec.Struct):
     sequence: str
 
 
-_numbered = msgspec.json.Decoder(_Numbered)
+class _Told(_Numbered):
+    type: str
+
+
+_numbered, _told = msgspec.json.Decoder(_Numbered), msgspec.json.Decoder(_Told)
+STANDS, ENDS = "lead.stage_changed.v1", ("lead.merged.v1", "lead.erased.v1")
+"""The facts that `lead-states` goes by: it shows the first of them, and nobody after one of the others."""
 
 
 def newest_numbers(facts: Iterable[bytes]) -> dict[str, int]:
@@ -27,6 +33,20 @@ def newest_numbers(facts: Iterable[bytes]) -> dict[str, int]:
         fact = _numbered.decode(value)
         numbers[fact.subject] = max(int(fact.sequence), numbers.get(fact.subject, 0))
     return numbers
+
+
+def shown(facts: Iterable[bytes]) -> dict[str, bytes]:
+    """Return what `lead-states` shows of each lead, by its facts in any order; what is no fact shows nothing."""
+    newest: dict[str, tuple[int, bytes]] = {}
+    for value in facts:
+        try:
+            fact = _told.decode(value)
+        except msgspec.DecodeError:
+            continue
+        number = int(fact.sequence)
+        if fact.type in (STANDS, *ENDS) and number > newest.get(fact.subject, (0, b""))[0]:
+            newest[fact.subject] = number, value if fact.type == STANDS else b""
+    return {id_: value for id_, (_, value) in newest.items() if value}
 
 
 def restored(states: Mapping[str, bytes], numbers: Mapping[str, int]) -> list[Restored]:

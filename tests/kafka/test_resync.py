@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from dataclasses import dataclass
+from typing import Any
 
 import msgspec
 import pytest
@@ -11,8 +12,9 @@ import pytest
 from stream.domain.ownrows import META, LogRow
 from stream.domain.person import Identity, Person
 from stream.domain.state import State
+from stream.ops.lead_states import shown
 from tests.brokers import Installation, wait_until
-from tests.kafka.group import wait_until_read
+from tests.kafka.group import admin_of, ends, wait_until_read
 from tests.kafka.recreating import recreate, refused, settle
 from tests.kafka.traffic import traffic
 from tests.kafka.workers import run_worker
@@ -145,6 +147,46 @@ def test_a_resync_of_people_who_are_all_there_changes_nothing(installed: Install
     wait_until_read(installed, COUNT + 4 * 64)
     assert worker.stop() == 0
     assert facts(installed) == before
+
+
+def states(installation: Installation) -> dict[bytes, bytes]:
+    """Return what the CRM reads of each lead when it starts late."""
+    newest = {record.key or b"": record.value for record in installation.read("lead-states")}
+    return {id_: value for id_, value in newest.items() if value is not None}
+
+
+def merged_and_erased(installation: Installation, count: int) -> None:
+    """Let a worker read so many events, and operators make two leads one and erase another."""
+    mail = {"type": "email", "id": "m@a.example"}
+    two: dict[str, dict[str, Any]] = {"user::m": {"userId": "m"}, "email::m@a.example": {"context": {"externalIds": [mail]}}}
+    events = {node: {"type": "track", "event": "Demo Requested", "messageId": node, **who} for node, who in two.items()}
+    installation.produce("events", [(node.encode(), json.dumps(event).encode()) for node, event in events.items()])
+    worker = run_worker(installation)
+    wait_until_read(installation, count + len(two))
+    for words in (("link", *two), ("erase", "user::u3", "--yes")):
+        done = installation.run(*words, "--url", f"http://127.0.0.1:{worker.port}")
+        assert done.returncode == 0, done.stderr
+    assert worker.process.stop() == 0
+
+
+def test_leads_that_lead_states_lost_are_there_again_by_a_resync(installed: Installation) -> None:
+    installed.produce("events", traffic(6, COUNT, users=12, cookies=40))
+    merged_and_erased(installed, COUNT)
+    before, told = states(installed), facts(installed)
+    all_told = b"".join(value for values in told.values() for value in values)
+    assert all(f'"lead.{end}.v1"'.encode() in all_told for end in ("merged", "erased"))
+    (deleted,) = admin_of(installed.broker.address).delete_topics([installed.topic("lead-states")]).values()
+    deleted.result()
+    done = installed.run("resync")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(f"{len(before)} leads that lead-states had lost are there again")
+    assert (states(installed), facts(installed)) == (before, told)
+    assert installed.run("resync").stdout.startswith("every linked visitor"), "all are there"
+    installed.produce("events", moves())
+    settle(installed, sum(ends(installed, "events").values()))
+    now = facts(installed)
+    assert now.keys() > told.keys()
+    assert states(installed) == {id_.encode(): value for id_, value in shown(min(one) for one in now.values()).items()}
 
 
 def test_people_whose_log_was_recreated_get_what_it_lost_by_a_resync(installed: Installation) -> None:

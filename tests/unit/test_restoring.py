@@ -10,6 +10,7 @@ from stream.domain.event import Link
 from stream.domain.ids import lead_id
 from stream.domain.log import (
     Deployment,
+    Erasing,
     Record,
     Restored,
     Resync,
@@ -24,7 +25,7 @@ from stream.domain.log import (
 )
 from stream.domain.people import People
 from stream.domain.visitor import LINKS, say_again
-from stream.ops.lead_states import newest_numbers, restored
+from stream.ops.lead_states import newest_numbers, restored, shown
 from tests.told import BEHAVIOURS, DAY, HOUR, LADDER, START, Log, happened, rules
 
 USER, OTHER, COOKIE, MAIL = "user::1", "user::2", "anon::a", "email::a@b.example"
@@ -50,6 +51,32 @@ def say_all(log: Log, *nodes: str) -> None:
     for node in nodes or tuple(log.visitors):
         if log.visitors[node].listened:
             log.append(say_again(log.visitors[node], node))
+
+
+def test_facts_in_any_order_say_what_lead_states_shows() -> None:
+    log = Log()
+    log.add(asked(), asked(MAIL), asked(OTHER), asked(COOKIE, links=[USER]), asked(MAIL, START + HOUR, links=[USER]))
+    log.append(Unlinking("word", USER, MAIL))
+    log.tick(START + 30 * DAY)
+    log.append(Erasing("another word", OTHER, b"salt"))
+    facts = [out.value for out in log.out if out.topic == "stage-changes" and out.value is not None]
+    types = {orjson.loads(fact)["type"] for fact in facts}
+    assert types == {"lead.stage_changed.v1", "lead.merged.v1", "lead.unmerged.v1", "lead.erased.v1"}
+    states = {out.key.decode(): out.value for out in log.out if out.topic == "lead-states"}
+    assert states.keys() == {lead_id(USER), lead_id(MAIL), lead_id(OTHER)}
+    there = {id_: value for id_, value in states.items() if value is not None}
+    assert shown(facts) == shown([*reversed(facts), b"{}", b"no fact"]) == there
+
+
+def test_who_was_merged_or_erased_is_not_shown_whatever_comes_first() -> None:
+    def fact(type_: str, number: int) -> bytes:
+        return orjson.dumps({"type": type_, "subject": "lead_1", "sequence": f"{number:010}"})
+
+    for end in ("lead.merged.v1", "lead.erased.v1"):
+        facts = [fact("lead.stage_changed.v1", 9), fact(end, 10), fact("identity.conflict.v1", 11)]
+        assert shown(facts) == shown(facts[::-1]) == {}
+        back = fact("lead.stage_changed.v1", 12)
+        assert shown([back, *facts]) == {"lead_1": back}
 
 
 def test_leads_come_back_with_stage_members_sums_and_numbers() -> None:
