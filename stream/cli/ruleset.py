@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 PATIENCE_S = 30
 LEAST_S = 10
-"""So long Kafka may look for who keeps the commits, however short the patience with workers is."""
+"""So long Kafka may take to find who keeps the commits, and to append, however short the patience with workers is."""
 
 
 @click.group()

@@ -102,7 +102,7 @@ class Rulesets:
     producer: AIOKafkaProducer
     tables: Tables
     found_s: float = group.FOUND_S
-    """How long it is waited for the broker that keeps the group's commits."""
+    """How long it is waited for the broker that keeps the group's commits, and for those that take what is appended."""
     _places: list[TopicPartition] = field(default_factory=list)
     _base: int = 0
 
@@ -203,7 +203,7 @@ async def rulesets_of(settings: Settings, found_s: float = group.FOUND_S) -> Asy
     """Connect to an installation."""
     async with AsyncExitStack() as stack:
         admin = await stack.enter_async_context(admin_client(settings))
-        producer = await stack.enter_async_context(producer_client(settings))
+        producer = await stack.enter_async_context(producer_client(settings, found_s))
         consumer = await stack.enter_async_context(consumer_client(settings))
         yield Rulesets(settings, admin, producer, Tables(settings.app, consumer), found_s)
 

@@ -12,10 +12,14 @@ from tests.kafka.group import admin_of
 from tests.kafka.test_zombies import alter
 
 WAIT_S, START_S = 6, 20
-"""Four commands start at once, and aiokafka gives up sending after 40 s."""
-COMMANDS = [("canary", "--timeout", f"{WAIT_S}"), *((*say, "--wait", f"{WAIT_S}") for say in (
-    ("erase", "user::1", "--yes"), ("link", "user::1", "anon::2"), ("unlink", "user::1", "anon::2"),
-))]  # fmt: skip
+"""Five commands start at once, and aiokafka gives up sending after 40 s."""
+SAID = (
+    ("erase", "user::1", "--yes"),
+    ("link", "user::1", "anon::2"),
+    ("unlink", "user::1", "anon::2"),
+    ("ruleset", "deploy", "rules.toml"),
+)
+COMMANDS = [("canary", "--timeout", f"{WAIT_S}"), *((*said, "--wait", f"{WAIT_S}") for said in SAID)]
 
 
 @pytest.fixture
@@ -47,6 +51,7 @@ def test_what_cannot_be_sent_ends_when_the_wait_does(nodes: list[KafkaNode], tmp
     assert installation.run("topics", REPLICATION="2").returncode == 0
     for topic in ("events", "people"):
         alter(installation, topic, {"min.insync.replicas": "2"})
+    (tmp_path / "rules.toml").write_text('[ruleset]\nid = "mine"\n')
     second.process.kill()
 
     def is_alone() -> bool:
