@@ -43,11 +43,22 @@ class Delivering:
         """Take how far it is, how to post, and how long a fact is tried."""
         self.progress = progress
         self._post, self._letters, self._patience_s, self._failure = post, letters, patience_s, failure
-        self._waiting: dict[bytes | None, deque[ConsumerRecord]] = {}
+        self._waiting: dict[bytes | None, deque[tuple[Progress, ConsumerRecord]]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
+    @property
+    def waiting(self) -> int:
+        """How many records are read and not told."""
+        return sum(map(len, self._waiting.values()))
+
     def put(self, record: ConsumerRecord) -> None:
-        """Take the next record of the partition."""
+        """Take the next record of the partition.
+
+        One from before shows that the log is shorter than it was (made anew, or its tail lost): its offsets are others' now.
+        What waits is told all the same, its lead's first, and counts where it was read.
+        """
+        if record.offset < self.progress.end:
+            self.progress = Progress(record.offset)
         self.progress.read(record.offset)
         if self.progress.is_done(record.offset):
             return
@@ -56,9 +67,9 @@ class Delivering:
             return
         queue = self._waiting.get(record.key)
         if queue is not None:
-            queue.append(record)
+            queue.append((self.progress, record))
             return
-        self._waiting[record.key] = deque([record])
+        self._waiting[record.key] = deque([(self.progress, record)])
         task = asyncio.create_task(self._lead(record.key))
         self._tasks.add(task)
         task.add_done_callback(self._ended)
@@ -73,8 +84,10 @@ class Delivering:
         """Tell all of one lead, in order."""
         queue = self._waiting[key]
         while queue:
-            await self._tell(queue[0])
-            self.progress.done(queue.popleft().offset)
+            progress, record = queue[0]
+            await self._tell(record)
+            progress.done(record.offset)
+            queue.popleft()
         del self._waiting[key]
 
     async def _tell(self, record: ConsumerRecord) -> None:

@@ -48,15 +48,19 @@ class Progress:
         """Tell whether a record needs no delivery."""
         return offset < self._known and self._at(offset) is None
 
+    def look(self, end: int) -> None:
+        """Take where the log ends: of a note that tells of more, what is not read yet is about records that were lost."""
+        if end < self._known:
+            del self._undelivered[self.waiting :]
+            self._known = self.end
+
     def read(self, offset: int) -> None:
-        """Note that a record was read; gaps (compaction, transactions, retention) are delivered by themselves."""
-        if offset < self.end and not self.waiting:  # the topic was made anew, and begins before
-            self._undelivered, self._known, self.end = [], offset, offset
+        """Note that a record was read, at `end` or beyond; gaps (compaction, retention) are delivered by themselves."""
         del self._undelivered[self.waiting : bisect_left(self._undelivered, offset)]
         if offset >= self._known:
             self._undelivered.append(offset)
             self._known = offset + 1
-        self.end = max(self.end, offset + 1)
+        self.end = offset + 1
 
     def done(self, offset: int) -> None:
         """Note that a record is delivered, or lies among the dead letters."""

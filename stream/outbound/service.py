@@ -55,7 +55,7 @@ class Outbound(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka shi
         self._assignments = 0
         self._is_assigned = self._is_astray = False
         self._committed_at_s = 0.0
-        meter.watch(lambda: sum(each.progress.waiting for each in self._partitions.values()))
+        meter.watch(lambda: sum(each.waiting for each in self._partitions.values()))
 
     async def run(self) -> None:
         """Deliver until `stop`, with `once` until all is told; raises Gone."""
@@ -141,8 +141,10 @@ class Outbound(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka shi
         found = await self._consumer.getmany(timeout_ms=POLL_MS, max_records=500)
         if assignments == self._assignments and self._is_assigned:
             for place, records in found.items():
+                each = self._partitions[place]
+                each.progress.look(self._consumer.highwater(place))
                 for record in records:
-                    self._partitions[place].put(record)
+                    each.put(record)
         elif found:
             self._is_astray = True
 

@@ -60,16 +60,28 @@ def test_a_note_about_records_that_were_deleted_meanwhile_is_forgotten() -> None
     assert [offset for offset in range(100, 112) if not third.is_done(offset)] == [105, 108, 109, 110, 111]
 
 
-def test_a_topic_that_was_made_anew_is_told_from_its_beginning() -> None:
-    old = Progress(100)
-    for offset in range(100, 104):
-        old.read(offset)
-    old.done(102)
-    progress = Progress(100, old.note())
-    for offset in range(120):
+def test_a_note_about_records_that_the_log_lost_is_forgotten() -> None:
+    before = Progress(100)
+    for offset in range(100, 120):
+        before.read(offset)
+    for offset in range(101, 120):
+        before.done(offset)
+    progress = Progress(before.position, before.note())
+    progress.look(120)  # nothing is lost
+    progress.read(100)
+    assert [offset for offset in range(100, 120) if not progress.is_done(offset)] == [100]
+    progress.look(110)
+    progress.look(110)
+    assert (progress.position, progress.waiting, progress.end) == (100, 1, 101)
+    for offset in range(101, 115):
         progress.read(offset)
         assert not progress.is_done(offset)
-    assert (progress.position, progress.waiting) == (0, 120)
+        progress.done(offset)
+    progress.look(110)  # a new leader may be told of the end a moment late
+    assert [offset for offset in range(100, 120) if not progress.is_done(offset)] == [100, *range(115, 120)]
+    again = Progress(before.position, before.note())
+    again.look(119)
+    assert (again.position, again.is_done(101)) == (100, False)
 
 
 def test_progress_comes_back_from_its_note_whatever_the_order() -> None:
@@ -196,6 +208,12 @@ class Clock:
         await self.pass_by()
 
 
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not condition():  # noqa: ASYNC110 - of what is tested none tells
+            await asyncio.sleep(0.01)
+
+
 async def delivered(
     answers: Callable[[str], Failed | None], records: list[Any], patience_s: float = 60
 ) -> tuple[list[str], Letters, Progress]:
@@ -268,6 +286,63 @@ async def test_a_receiver_that_is_back_before_patience_ends_is_told(
         assert bool(letters.kept) == kept
         assert clock.now_s < patience_s + 0.001
         assert not kept or clock.now_s == pytest.approx(patience_s), "the last attempt is at the end"
+
+
+async def test_a_log_that_is_shorter_than_it_was_is_told_from_its_beginning_while_one_of_before_waits() -> None:
+    posted: list[str] = []
+    refusing = True
+
+    async def post(fact: Fact) -> Failed | None:
+        posted.append(fact.id)
+        return Failed("answered 500", 0.2) if refusing and fact.id == "old-100" else None
+
+    first = Progress(100)
+    for offset in range(100, 104):
+        first.read(offset)
+    first.done(102)
+    delivering = Delivering(Progress(100, first.note()), post, Letters(), 60, asyncio.get_running_loop().create_future())
+    old = delivering.progress
+    for offset in range(100, 104):
+        delivering.put(record(offset, "old"))
+    await until(lambda: "old-100" in posted)
+    for offset in range(120):
+        delivering.put(record(offset, "old" if offset == 100 else f"lead_{offset}"))
+    progress = delivering.progress
+    assert (progress.position, progress.waiting, delivering.waiting) == (0, 120, 123)
+    await until(lambda: progress.position == 100)
+    assert (progress.is_done(100), progress.is_done(102), progress.waiting) == (False, True, 1)
+    again = Progress(progress.position, progress.note())
+    assert [offset for offset in range(120) if not again.is_done(offset)] == [100]
+    refusing = False
+    await until(lambda: progress.position == 120)
+    assert [id_ for id_ in dict.fromkeys(posted) if id_.startswith("old")] == ["old-100", "old-101", "old-103"]
+    assert posted.count("lead_102-102") == 1, "what was told of the old log is not told of the new one"
+    assert posted[-1] == "old-100", "its lead's of the new log comes behind what waited"
+    assert (old.position, delivering.waiting) == (104, 0)
+
+
+async def test_what_is_read_again_after_a_rebalance_is_no_shorter_log() -> None:
+    """Each assignment begins a Delivering at what is committed, and a seek goes to `end`: no offset comes before."""
+    posted: list[str] = []
+
+    async def post(fact: Fact) -> Failed | None:
+        posted.append(fact.id)
+        return Failed("answered 500", 0.2) if fact.id == "b-1" else None
+
+    records = [record(0, "a"), record(1, "b"), record(2, "c")]
+    before = Delivering(Progress(0), post, Letters(), 60, asyncio.get_running_loop().create_future())
+    for each in records:
+        before.put(each)
+    await until(lambda: before.progress.is_done(2))
+    await before.stop()
+    progress = Progress(before.progress.position, before.progress.note())
+    after = Delivering(progress, post, Letters(), 60, asyncio.get_running_loop().create_future())
+    for each in [*records[1:], record(3, "d")]:
+        after.put(each)
+    await until(lambda: progress.is_done(3))
+    assert after.progress is progress
+    assert (posted.count("c-2"), progress.position) == (1, 1)
+    await after.stop()
 
 
 async def test_a_receiver_that_is_gone_ends_it_without_a_dead_letter() -> None:
