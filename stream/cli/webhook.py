@@ -12,6 +12,7 @@ from yarl import URL
 
 from stream.cli.connections import admin_client, require_topic, run
 from stream.errors import NegativeAnswerError, UsageError
+from stream.ops import group
 from stream.outbound.delivering import Gone
 from stream.outbound.meter import Meter
 from stream.outbound.pages import answering
@@ -107,5 +108,5 @@ async def _deliver(settings: Settings, target: _Target, *, once: bool, letters: 
 async def _prepare(settings: Settings, facts: str) -> None:
     """Look whether the facts are there, and make the topic of dead letters."""
     async with admin_client(settings) as admin:
-        await require_topic(admin, facts)
-        await create_missing(admin, [letters_topic(settings)])
+        await group.anyone(lambda: require_topic(admin, facts))
+        await group.anyone(lambda: create_missing(admin, [letters_topic(settings)]))

@@ -17,16 +17,21 @@ from aiokafka import (
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
+from stream.errors import UnreachableError
+from stream.ops import group
 from stream.outbound.delivering import Delivering, Post
 from stream.outbound.letters import TopicLetters
 from stream.outbound.meter import Meter
 from stream.outbound.progress import Progress
+from stream.outbound.waits import Waits
 from stream.runtime.checksums import check_fast
 from stream.runtime.hangup import hangs_up
 
 logger = logging.getLogger(__name__)
 
 COMMIT_S: Final = 1.0
+ANSWER_S: Final = 5.0
+"""So long it waits for the broker that keeps the commits: aiokafka would for ever, deaf to a stop."""
 POLL_MS: Final = 200
 
 
@@ -53,8 +58,9 @@ class Outbound(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka shi
         self._ends: dict[TopicPartition, int] = {}
         self._stopping = False
         self._assignments = 0
-        self._is_assigned = self._is_astray = False
+        self._is_assigned = self._is_astray = self._is_unheard = False
         self._committed_at_s = 0.0
+        self._waits = Waits(for_ever=not plan.once)
         meter.watch(lambda: sum(each.waiting for each in self._partitions.values()))
 
     async def run(self) -> None:
@@ -74,6 +80,7 @@ class Outbound(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka shi
             while not (self._stopping or self._is_through()):
                 await self._read_on()
                 await self._commit_in_time()
+                self._waits.look(self._lack(), asyncio.get_running_loop().time())
                 if self._failure.done():
                     self._failure.result()
 
@@ -118,10 +125,14 @@ class Outbound(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka shi
     async def _take_over(self, places: list[TopicPartition]) -> None:
         if not places:
             return
-        notes = await self._admin.list_consumer_group_offsets(self._plan.group, partitions=places)
+        try:
+            async with asyncio.timeout(ANSWER_S):
+                notes = await group.anyone(lambda: group.commits(self._admin, self._plan.group, places))
+        except TimeoutError as error:
+            raise UnreachableError(self._silence) from error
         for place in places:
             note = notes.get(place)
-            progress = Progress(note.offset, note.metadata) if note and note.offset >= 0 else Progress(0)
+            progress = Progress(note.offset, note.metadata) if note else Progress(0)
             self._partitions[place] = Delivering(progress, self._post, self._letters, self._plan.patience_s, self._failure)
 
     async def _read_on(self) -> None:
@@ -154,6 +165,23 @@ class Outbound(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka shi
             self._consumer.seek(place, each.progress.end)
         self._is_astray = False
 
+    @property
+    def _silence(self) -> str:
+        return f"Kafka does not answer for the group {self._plan.group}: see whether the broker that keeps its commits runs"
+
+    def _lack(self) -> str:
+        """Tell what is missing to read on and to note how far it is; "": nothing.
+
+        A topic that is gone is asked for: aiokafka would do so in five minutes.
+        """
+        if not self._is_there():
+            self._consumer._client.force_metadata_update()  # noqa: SLF001 - nothing public asks again
+            return f"{self._plan.topic} is gone: make it anew (`leadstream topics`)"
+        return "" if self._is_assigned and not self._is_unheard else self._silence
+
+    def _is_there(self) -> bool:
+        return bool(self._consumer.partitions_for_topic(self._plan.topic))
+
     def _is_through(self) -> bool:
         """Tell whether all that lay there at the start is told."""
         if not self._plan.once or not self._is_assigned or not self._partitions:
@@ -176,24 +204,31 @@ class Outbound(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka shi
             await self._commit()
 
     async def _commit(self) -> None:
-        """Note how far each partition is, where that changed."""
+        """Note how far each partition is, where that changed; of a topic that is gone nothing, the next one has other facts."""
         there = {
             place: OffsetAndMetadata(each.progress.position, each.progress.note()) for place, each in self._partitions.items()
         }
         changed = {place: note for place, note in there.items() if self._committed.get(place) != note}
-        if not changed:
+        if not changed or not self._is_there():
             return
         try:
-            await self._consumer.commit(changed)
+            async with asyncio.timeout(ANSWER_S):
+                await self._consumer.commit(changed)
+        except TimeoutError:
+            self._is_unheard = True
+            return
         except KafkaError as error:  # another has the partitions, and will tell these again; or Kafka is away
             logger.warning("not committed: %s", error)
         else:
             self._committed |= changed
+        self._is_unheard = False
 
     async def _end(self) -> None:
         for each in self._partitions.values():
             await each.stop()
         await self._commit()
+        if self._is_unheard:
+            logger.warning("not committed, so what was told last comes again: %s", self._silence)
 
 
 async def _started(stack: AsyncExitStack, client: Any, end: str) -> Any:

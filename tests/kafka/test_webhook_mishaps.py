@@ -109,3 +109,16 @@ def test_a_log_that_lost_its_newest_records_is_told_on_while_one_lead_waits(
     wait_until_told(receiver, new)
     assert hook.exit_code is None
     assert REFUSED not in receiver.told
+
+
+def test_a_topic_that_is_made_anew_is_told_at_once_while_one_lead_waits(installation: Installation, receiver: Receiver) -> None:
+    hook = running(installation)
+    wait_until_told(receiver, tell(installation, "old", 20) - {REFUSED})
+    topic, admin = installation.topic("stage-changes"), admin_of(installation.broker.address)
+    admin.delete_topics([topic])[topic].result(30)
+    hook.wait_for_line(f"waiting: {topic} is gone: make it anew")
+    wait_until(lambda: is_made(installation), 20, "the new topic")
+    hook.wait_for_line("it goes on", 20)
+    wait_until_told(receiver, tell(installation, "new", 15))
+    assert hook.output.count("is gone") == 1
+    assert hook.stop() == 0
