@@ -97,7 +97,8 @@ async def _deliver(settings: Settings, target: _Target, *, once: bool, letters: 
         once=once or letters,
     )
     meter = Meter()
-    async with answering(settings, meter), Poster(target.url, target.secrets, target.guard) as poster:
+    poster = Poster(target.url, target.secrets, target.guard, watched=meter.metered)
+    async with answering(settings, meter), poster:
         outbound = Outbound(plan, settings.client(), poster.post, meter)
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, outbound.stop)

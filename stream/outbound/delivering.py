@@ -8,19 +8,16 @@ import asyncio
 import logging
 import random
 from collections import deque
-from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from aiokafka import ConsumerRecord
 
 from stream.agents.headers import CONTENT_TYPE
-from stream.outbound.posting import Fact, Failed, parse_id
+from stream.outbound.posting import Fact, Post, parse_id, parse_kind
 from stream.outbound.progress import Progress
 from stream.outbound.schedule import next_delay_s
 
 logger = logging.getLogger(__name__)
-
-Post = Callable[[Fact], Awaitable[Failed | None]]
 
 
 class Letters(Protocol):
@@ -118,7 +115,7 @@ class Delivering:
 
 
 def _fact(record: ConsumerRecord) -> Fact:
-    headers = dict(record.headers)
-    kind = headers.get(*CONTENT_TYPE).decode("latin-1")
+    name, usual = CONTENT_TYPE
+    kind = parse_kind(dict(record.headers).get(name), usual.decode())
     fallback = f"{record.topic}-{record.partition}-{record.offset}"
     return Fact(parse_id(record.value, fallback), kind, record.value, record.timestamp)

@@ -6,8 +6,7 @@ from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 
-from stream.outbound.delivering import Post
-from stream.outbound.posting import Fact, Failed
+from stream.outbound.posting import Fact, Failed, Post
 
 SECONDS: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0)
 """Of an attempt; it ends after 20 s."""

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC
@@ -54,12 +54,23 @@ class Failed:
     status: int | None = field(default=None, compare=False)
 
 
+Post = Callable[[Fact], Awaitable[Failed | None]]
+
+
 class Poster:
     """Posts to one address; use it as an async context manager."""
 
-    def __init__(self, url: URL, secrets: Sequence[bytes], guard: Guard, clock: Callable[[], float] = time.time) -> None:
-        """Take the checked address and the secrets, all of which sign."""
+    def __init__(
+        self,
+        url: URL,
+        secrets: Sequence[bytes],
+        guard: Guard,
+        clock: Callable[[], float] = time.time,
+        watched: Callable[[Post], Post] = lambda attempt: attempt,
+    ) -> None:
+        """Take the checked address and the secrets, all of which sign; `watched` may note how each attempt goes."""
         self._url, self._secrets, self._clock = url, secrets, clock
+        self._attempt = watched(self._attempt_at_once)
         self._connector = Connector(limit=0, resolver=GuardedResolver(guard, named_only=url.scheme == "http"), ttl_dns_cache=30)
         self._slots = asyncio.Semaphore(CONNECTIONS)  # before the clock starts: waiting for others is no failure
         self._session = aiohttp.ClientSession(
@@ -84,7 +95,7 @@ class Poster:
         async with self._slots:
             return await self._attempt(fact)
 
-    async def _attempt(self, fact: Fact) -> Failed | None:
+    async def _attempt_at_once(self, fact: Fact) -> Failed | None:
         signed = signing.headers(self._secrets, fact.id, int(self._clock()), fact.body)
         headers = {"content-type": fact.content_type, **signed}
         try:
@@ -136,6 +147,12 @@ def retry_after_s(told: str | None, now_s: float) -> float | None:
         return max(0.0, (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() - now_s)
     except (ValueError, OverflowError):
         return None
+
+
+def parse_kind(told: bytes | None, fallback: str) -> str:
+    """Return a content type as a header may bear it; `fallback` where there is none."""
+    kind = (told or b"").decode("latin-1")
+    return kind if kind.isascii() and kind.isprintable() and kind else fallback
 
 
 def parse_id(body: bytes, fallback: str) -> str:

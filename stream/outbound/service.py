@@ -19,9 +19,10 @@ from aiokafka.errors import KafkaError
 
 from stream.errors import UnreachableError
 from stream.ops import group
-from stream.outbound.delivering import Delivering, Post
+from stream.outbound.delivering import Delivering
 from stream.outbound.letters import TopicLetters
 from stream.outbound.meter import Meter
+from stream.outbound.posting import Post
 from stream.outbound.progress import Progress
 from stream.outbound.waits import Waits
 from stream.runtime.checksums import check_fast
@@ -51,8 +52,8 @@ class Outbound(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka shi
     """One process of it; several share the partitions."""
 
     def __init__(self, plan: Plan, client: dict[str, Any], post: Post, meter: Meter) -> None:
-        """Take what aiokafka needs to connect, how to post, and what counts."""
-        self._plan, self._client, self._post, self._meter = plan, client, meter.metered(post), meter
+        """Take what aiokafka needs to connect, how to post, and what counts what waits."""
+        self._plan, self._client, self._post, self._meter = plan, client, post, meter
         self._partitions: dict[TopicPartition, Delivering] = {}
         self._committed: dict[TopicPartition, OffsetAndMetadata] = {}
         self._ends: dict[TopicPartition, int] = {}

@@ -12,7 +12,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from stream.outbound import signing
-from stream.outbound.posting import Fact, Failed, Poster, parse_id, retry_after_s
+from stream.outbound.posting import Fact, Failed, Poster, parse_id, parse_kind, retry_after_s
 from stream.outbound.target import Forbidden, Guard, GuardedResolver
 
 KEY = bytes(range(32))
@@ -304,3 +304,19 @@ async def test_a_failure_names_nothing_of_the_address_but_its_host(answer: bytes
 )
 def test_a_webhook_has_the_events_id_so_that_a_repeat_is_known(body: bytes, id_: str) -> None:
     assert parse_id(body, "back") == id_
+
+
+@pytest.mark.parametrize(
+    ("told", "kind"),
+    [
+        (b"application/cloudevents+json", "application/cloudevents+json"),
+        (b"application/json; charset=utf-8", "application/json; charset=utf-8"),
+        (None, "usual"),
+        (b"", "usual"),
+        (b"a/b\r\nx: y", "usual"),
+        (b"a\x00b", "usual"),
+        ("é".encode(), "usual"),
+    ],
+)
+def test_a_content_type_that_no_header_may_bear_is_the_usual_one(told: bytes | None, kind: str) -> None:
+    assert parse_kind(told, "usual") == kind

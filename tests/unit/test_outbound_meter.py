@@ -1,15 +1,18 @@
 """What a webhook process counts, and who may see it."""
 
+import asyncio
 import socket
 
 import pytest
+from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 from prometheus_client.parser import text_string_to_metric_families
 
 from stream.errors import UsageError
 from stream.outbound.meter import Meter
 from stream.outbound.pages import answering, application
-from stream.outbound.posting import Fact, Failed
+from stream.outbound.posting import CONNECTIONS, Fact, Failed, Poster
+from stream.outbound.target import Guard
 from stream.settings import Settings
 
 FACT = Fact("lead_1-0000000001", "application/json", b"{}", at_ms=7_000)
@@ -39,6 +42,27 @@ async def test_attempts_are_counted_by_their_answer_and_what_is_told_by_how_late
     assert found["leadstream_webhook_latency_seconds_bucket", "5.0"] == 0
     assert found["leadstream_webhook_latency_seconds_sum",] == pytest.approx(25.2)
     assert found["leadstream_webhook_attempt_seconds_sum",] == pytest.approx(20.8)
+
+
+async def test_a_receiver_is_not_counted_slow_for_what_waits_behind_others() -> None:
+    asked, answering_s = 0, 0.5
+
+    async def receive(_: web.Request) -> web.Response:
+        nonlocal asked
+        asked += 1
+        await asyncio.sleep(answering_s)
+        return web.Response(status=204)
+
+    receiver, meter, guard = web.Application(), Meter(), Guard(["127.0.0.0/8"])
+    receiver.add_routes([web.post("/", receive)])
+    async with (
+        TestServer(receiver, host="127.0.0.1") as server,
+        Poster(guard.check(str(server.make_url("/"))), [bytes(24)], guard, watched=meter.metered) as poster,
+    ):
+        assert set(await asyncio.gather(*(poster.post(FACT) for _ in range(4 * CONNECTIONS)))) == {None}
+    found = counted(meter)
+    assert (asked, found["leadstream_webhook_attempt_seconds_count",]) == (4 * CONNECTIONS, 4 * CONNECTIONS)
+    assert found["leadstream_webhook_attempt_seconds_sum",] / asked < 2 * answering_s
 
 
 def test_what_waits_and_what_nobody_took_is_counted() -> None:

@@ -350,6 +350,13 @@ async def test_a_receiver_that_is_gone_ends_it_without_a_dead_letter() -> None:
         await delivered(lambda _: Failed("answered 410", gone=True), [record(0, "a")])
 
 
+async def test_headers_that_nobody_of_ours_wrote_hold_nothing_up() -> None:
+    foreign = [record(0, "a"), record(1, "b")]
+    foreign[0].headers, foreign[1].headers = [("content-type", None)], [("content-type", b"a\r\nb"), ("x", None)]
+    told, _, progress = await delivered(lambda _: None, foreign)
+    assert (sorted(told), progress.position) == (["a-0", "b-1"], 2)
+
+
 async def test_a_null_tells_nothing() -> None:
     null = record(0, "a")
     null.value = None
