@@ -61,7 +61,7 @@ class Outbound(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka shi
         self._assignments = 0
         self._is_assigned = self._is_astray = self._is_unheard = False
         self._committed_at_s = 0.0
-        self._waits = Waits(for_ever=not plan.once)
+        self._waits = Waits(plan.session_s, for_ever=not plan.once)
         meter.watch(lambda: sum(each.waiting for each in self._partitions.values()))
 
     async def run(self) -> None:

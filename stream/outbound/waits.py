@@ -7,18 +7,16 @@ from stream.errors import UnreachableError
 
 logger = logging.getLogger(__name__)
 
-LONG_S: Final = 3.0
-"""Shorter than this is a rebalance, or a topic that is being made anew."""
-PATIENCE_S: Final = 40.0
-"""Of what is to end by itself: a broker that restarts is back before."""
+PATIENCE_S: Final = 30.0
+"""Of what is to end by itself, beyond what is usual: a broker that restarts is back before."""
 
 
 class Waits:
-    """What it waits for, since when; `for_ever`: whether it may."""
+    """What it waits for, since when; `usual_s`: so long a group waits for one that was killed; `for_ever`: whether it may."""
 
-    def __init__(self, *, for_ever: bool) -> None:
+    def __init__(self, usual_s: float, *, for_ever: bool) -> None:
         """Begin with waiting for nothing."""
-        self._for_ever = for_ever
+        self._usual_s, self._for_ever = usual_s, for_ever
         self._since_s: float | None = None
         self._said = ""
 
@@ -30,8 +28,9 @@ class Waits:
             self._since_s, self._said = None, ""
             return
         self._since_s = now_s if self._since_s is None else self._since_s
-        if not self._for_ever and now_s - self._since_s >= PATIENCE_S:
+        unusual_s = now_s - self._since_s - self._usual_s
+        if not self._for_ever and unusual_s >= PATIENCE_S:
             raise UnreachableError(lack)
-        if lack != self._said and now_s - self._since_s >= LONG_S:
+        if lack != self._said and unusual_s >= 0:
             logger.warning("waiting: %s", lack)
             self._said = lack

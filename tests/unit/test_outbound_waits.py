@@ -13,17 +13,18 @@ from stream.outbound import service
 from stream.outbound.meter import Meter
 from stream.outbound.posting import Fact
 from stream.outbound.service import Outbound, Plan
-from stream.outbound.waits import LONG_S, PATIENCE_S, Waits
+from stream.outbound.waits import PATIENCE_S, Waits
 
 PLACE = TopicPartition("t", 0)
+USUAL_S = 3.0
 
 
 @pytest.mark.parametrize(
     ("looks", "said"),
     [
         pytest.param([(0, ""), (9, "")], [], id="nothing is missing"),
-        pytest.param([(0, "a"), (LONG_S - 0.1, "a"), (LONG_S, "")], [], id="a rebalance"),
-        pytest.param([(0, "a"), (LONG_S, "a"), (99, "a"), (9e9, "a")], ["waiting: a"], id="once, however long it lasts"),
+        pytest.param([(0, "a"), (USUAL_S - 0.1, "a"), (USUAL_S, "")], [], id="a rebalance"),
+        pytest.param([(0, "a"), (USUAL_S, "a"), (99, "a"), (9e9, "a")], ["waiting: a"], id="once, however long it lasts"),
         pytest.param([(0, "a"), (5, "a"), (6, "b"), (7, "b")], ["waiting: a", "waiting: b"], id="first one, then another"),
         pytest.param(
             [(0, "a"), (5, "a"), (6, ""), (7, ""), (8, "a"), (9, "a"), (13, "a")],
@@ -35,7 +36,7 @@ PLACE = TopicPartition("t", 0)
 def test_what_it_waits_for_is_said_once_it_lasts(
     looks: list[tuple[float, str]], said: list[str], caplog: pytest.LogCaptureFixture
 ) -> None:
-    waits = Waits(for_ever=True)
+    waits = Waits(USUAL_S, for_ever=True)
     with caplog.at_level(logging.WARNING, logger="stream.outbound.waits"):
         for now_s, lack in looks:
             waits.look(lack, now_s)
@@ -43,11 +44,11 @@ def test_what_it_waits_for_is_said_once_it_lasts(
 
 
 def test_what_is_to_end_by_itself_gives_up_after_a_time_without_anything() -> None:
-    waits = Waits(for_ever=False)
-    for now_s, lack in [(0, "a"), (PATIENCE_S - 1, "a"), (PATIENCE_S, ""), (PATIENCE_S + 1, "a"), (2 * PATIENCE_S, "b")]:
+    waits, long_s = Waits(USUAL_S, for_ever=False), USUAL_S + PATIENCE_S
+    for now_s, lack in [(0, "a"), (long_s - 1, "a"), (long_s, ""), (long_s + 1, "a"), (2 * long_s, "b")]:
         waits.look(lack, now_s)
     with pytest.raises(UnreachableError, match="b"):
-        waits.look("b", 2 * PATIENCE_S + 1)
+        waits.look("b", 2 * long_s + 1)
 
 
 class Kafka:
