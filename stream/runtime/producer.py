@@ -57,7 +57,7 @@ class BatchProducer(driver.Producer):
             return await send(node, request, **how)
 
         client.send = watched
-        obeys(self._producer, flow.quota)  # looked at behind the wait, not before
+        obeys(self._producer, flow.quota, lambda: flow.deadline.moved_at)  # looked at behind the wait, not before
 
     async def send_many(
         self, topic: str, partition: int, records: Iterable[Pair], at_ms: int, *, whole: bool = False

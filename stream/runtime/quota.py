@@ -64,10 +64,11 @@ class Quota:
             )
 
 
-def obeys(kafka: AIOKafkaProducer, quota: Quota) -> None:
+def obeys(kafka: AIOKafkaProducer, quota: Quota, moved_at: Callable[[], float] = lambda: -inf) -> None:
     """Make a producer wait as long as it is told: what it sent earlier would lie in a connection that nobody reads, and time out.
 
-    What waits for its turn behind that is no failure either: aiokafka takes it for one after the time of a request.
+    What waits for its turn behind that, or behind requests that Kafka answers one by one (`moved_at`: it did last, by the quota's
+    clock), is no failure either: aiokafka takes it for one after the time of a request.
     """
     client, client_id = kafka.client, kafka.client._client_id
     send, send_batch = client.send, kafka.send_batch
@@ -85,7 +86,7 @@ def obeys(kafka: AIOKafkaProducer, quota: Quota) -> None:
             try:
                 return await send_batch(batch, topic, partition=partition)
             except KafkaTimeoutError:  # not taken: nothing was put behind what waits
-                if quota.until < asked_at:
+                if max(quota.until, moved_at()) < asked_at:
                     raise
 
     client.send, kafka.send_batch = send_in_time, send_batch_in_time

@@ -88,6 +88,24 @@ async def test_a_batch_may_wait_for_its_turn_longer_than_a_request_for_its_answe
     assert len(kafka.at) == 4
 
 
+async def test_a_batch_waits_for_its_turn_as_long_as_kafka_acknowledges_others() -> None:
+    acknowledged, asked = iter((False, True, False)), []
+
+    async def never(*_: Any, **__: Any) -> None:
+        asked.append(quota.clock())
+        raise KafkaTimeoutError
+
+    kafka: Any = Broker(throttle_ms=0)
+    kafka.send_batch, quota = never, Quota()
+    obeys(kafka, quota, lambda: quota.clock() if next(acknowledged) else asked[-1] - 1)
+    with pytest.raises(KafkaTimeoutError):
+        await kafka.send_batch(None, "people", partition=0)
+    assert len(asked) == 1
+    with pytest.raises(KafkaTimeoutError):
+        await kafka.send_batch(None, "people", partition=0)
+    assert len(asked) == 3
+
+
 async def test_where_nobody_said_to_wait_a_batch_that_gets_no_turn_is_a_failure() -> None:
     async def never(*_: Any, **__: Any) -> None:
         raise KafkaTimeoutError

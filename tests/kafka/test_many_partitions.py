@@ -7,7 +7,7 @@ import pytest
 from stream.runtime.topics import topic_table
 from stream.settings import Settings
 from tests.brokers import Installation, wait_until
-from tests.kafka.group import admin_of, committed
+from tests.kafka.group import admin_of, committed, ends
 from tests.kafka.traffic import traffic
 
 PARTITIONS, COUNT = 256, 5000
@@ -17,6 +17,8 @@ PARTITIONS, COUNT = 256, 5000
 def wide(on_kafka: Installation) -> Iterator[Installation]:
     on_kafka.settings |= {"PARTITIONS": str(PARTITIONS), "SESSION_TIMEOUT": "10s"}
     assert on_kafka.run("topics").returncode == 0
+    for name in ("events", "wakes", "members", "app-visitors-changelog", "app-accounts-changelog"):
+        ends(on_kafka, name, PARTITIONS)  # it takes a broker long to make them all, and more where the machine is busy
     yield on_kafka
     admin = admin_of(on_kafka.broker.address)
     names = [topic.name for topic in topic_table(Settings(app=on_kafka.app, topic_prefix=on_kafka.prefix))]
