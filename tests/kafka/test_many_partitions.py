@@ -10,7 +10,7 @@ from tests.brokers import Installation, wait_until
 from tests.kafka.group import admin_of, committed, ends
 from tests.kafka.traffic import traffic
 
-PARTITIONS, COUNT = 256, 5000
+PARTITIONS, COUNT = 96, 5000
 
 
 @pytest.fixture
