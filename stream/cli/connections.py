@@ -39,8 +39,7 @@ def run(work: Coroutine[Any, Any, T], way_on: Callable[[], str] = lambda: "see i
 
     `way_on` says behind a failure how far the work came, and what to do.
     """
-    for chatty in ("aiokafka", "stream.runtime.quota"):
-        logging.getLogger(chatty).setLevel(logging.CRITICAL)
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     try:
         return asyncio.run(work)
     except FORBIDDEN as error:

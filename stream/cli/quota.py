@@ -22,6 +22,9 @@ class Told(Quota):
             self._is_told = True
             click.echo(f"a Kafka quota makes this wait {throttle_ms / 1000:.0f} s, and again: docs/limits.md", err=True)
 
+    def tell(self, wait_s: float, client_id: str) -> None:
+        """Say nothing more: a log is for workers."""
+
 
 def waits(kafka: AIOKafkaProducer) -> AIOKafkaProducer:
     """Return a producer made to wait as long as Kafka tells it to."""

@@ -56,12 +56,16 @@ class Quota:
             self.share, self._shrunk_at = max(LEAST, self.share * LONG_S / wait_s), now
         if now > self._told_at + TELL_S:
             self._told_at = now
-            log.warning(
-                "a Kafka quota makes this worker wait %.1f s before it may send more: it is as fast as the quota allows; to make"
-                " it faster raise producer_byte_rate of its user or client id (%s), see docs/limits.md",
-                wait_s,
-                client_id,
-            )
+            self.tell(wait_s, client_id)
+
+    def tell(self, wait_s: float, client_id: str) -> None:
+        """Say once a minute what makes us slow."""
+        log.warning(
+            "a Kafka quota makes this worker wait %.1f s before it may send more: it is as fast as the quota allows; to make"
+            " it faster raise producer_byte_rate of its user or client id (%s), see docs/limits.md",
+            wait_s,
+            client_id,
+        )
 
 
 def obeys(kafka: AIOKafkaProducer, quota: Quota, moved_at: Callable[[], float] = lambda: -inf) -> None:
