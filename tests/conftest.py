@@ -9,11 +9,15 @@ from typing import Any
 
 import pytest
 from confluent_kafka import Consumer, KafkaException, TopicPartition
+from hypothesis import settings
 from xdist.scheduler import LoadFileScheduling
 
 from tests.brokers import Broker, Installation, KafkaNode, kafka_jars, start_embedded, wait_until
 
 CHAOS = "chaos "
+
+settings.register_profile("untimed", deadline=None)  # no test is timed: machines are shared
+settings.load_profile("untimed")
 
 
 class Dealt(LoadFileScheduling):  # type: ignore[misc]  # xdist ships no types

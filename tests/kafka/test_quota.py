@@ -1,7 +1,6 @@
 """A produce quota makes workers and commands slow: they neither end nor repeat themselves."""
 
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -12,8 +11,6 @@ from tests.brokers import JAVA, Installation, kafka_jars, wait_until
 from tests.kafka.group import committed
 
 COUNT = 2_000
-BURST_S = 10
-"""So many seconds' worth Kafka takes at once, and measures by."""
 RATE = 150_000
 """Bytes a second; what the worker makes of the events has some twenty times as many, and the first ten seconds' are a burst."""
 
@@ -61,11 +58,8 @@ def test_a_produce_quota_makes_a_command_slow_and_it_sends_each_line_once(on_kaf
     on_kafka.run("topics", PARTITIONS="8")
     lines = [orjson.dumps({"messageId": str(n), "type": "page", "userId": f"u{n}", "filler": "x" * 3000}) for n in range(180)]
     with quota(on_kafka.broker.address, 30_000):
-        began = time.monotonic()
         done = on_kafka.run("send", "-", stdin=b"\n".join(lines).decode())
-        took_s = time.monotonic() - began
     assert (done.returncode, done.stdout) == (0, "180 events acknowledged by Kafka\n"), done.stderr
     assert done.stderr.startswith("a Kafka quota makes this wait ")
     assert done.stderr.count("\n") == 1
-    assert took_s > BURST_S / 2, "nothing was tried"
     assert sorted(record.value or b"" for record in on_kafka.read("events")) == sorted(lines)
