@@ -127,6 +127,8 @@ async def test_whoever_changes_company_leaves_the_old_one_at_that_event(
     came(part, anonymous, position=3)
     anonymous.tick(part, NOW)
 
+    told = [log.decode(message.value or b"") for topic, _, message in flow.sent if topic == "members"]
+    assert {one.code for one in told if isinstance(one, log.Members)} == {""}, "an event moves stages by what it says"
     found = heard(flow)
     assert ("account::acme.example", visitor_id("anon::a"), 2, True) in found
     assert ("account::other.example", visitor_id("anon::a"), 3, True) in found

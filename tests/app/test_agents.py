@@ -274,6 +274,14 @@ async def test_a_misplaced_event_goes_where_its_key_belongs_and_is_applied_once(
     assert bench.counted() == {"forwarded": 1, "applied": 1, "duplicates": 1, "events": 3}
 
 
+async def test_a_forward_out_of_a_topic_that_was_made_anew_is_none_of_those_before(bench: Bench) -> None:
+    right = partition_of(b"user::7", PARTITIONS)
+    bench.events(record(b"user::7", told("m1", userId="7"), ("leadstream-forwarded-from", b"3:41")), partition=right)
+    bench.flow.bases[TP("events", right)] = 1 << 48
+    bench.events(record(b"user::7", told("m2", userId="7"), ("leadstream-forwarded-from", b"3:0")), partition=right)
+    assert bench.counted() == {"applied": 2, "events": 2}
+
+
 async def test_a_record_that_the_row_has_applied_is_not_applied_again(bench: Bench) -> None:
     batch = bench.batch("events", partition_of(b"anon::c1", PARTITIONS), [record(b"anon::c1", told(anonymousId="c1"))])
     bench.visitors.take_events(batch)
@@ -379,8 +387,10 @@ async def test_a_cut_is_made_before_a_record_that_may_not_fit(bench: Bench, monk
     assert asked == [len(value) for value in values]
 
 
-async def test_a_history_makes_the_clock_wait_for_it(bench: Bench) -> None:
-    bench.events(record(b"anon::c1", told(anonymousId="c1", receivedAt="2026-01-01T00:00:00Z"), ("leadstream-history", b"1")))
+@pytest.mark.parametrize("more", [[], [record(b"anon::c1", told("m2", anonymousId="c1", receivedAt="2026-01-01T00:00:00Z"))]])
+async def test_a_history_makes_the_clock_wait_for_it(bench: Bench, more: list[Any]) -> None:
+    first = told(anonymousId="c1", receivedAt="2026-01-01T00:00:00Z")
+    bench.events(record(b"anon::c1", first, ("leadstream-history", b"1")), *more)
     progress = bench.flow.progress[TP("events", partition_of(b"anon::c1", PARTITIONS))]
     progress.answered(1, NOW)
     assert progress.until(NOW) == 1_767_225_600_000 - 1000

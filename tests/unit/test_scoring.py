@@ -89,6 +89,7 @@ def test_a_bound_is_missed(key: str, bound: Any, expected: bool) -> None:  # noq
         pytest.param({2.0: -5.0, 1.0: 9.0}, {}, True, id="the negative part fades last"),
         pytest.param({1.0: -5.0, 2.0: 9.0}, {}, False, id="the negative part fades first"),
         pytest.param({1.0: -5.0}, {2.0: 9.0}, False, id="across interest and timing"),
+        pytest.param({}, {1.0: 9.0, 2.0: -5.0}, False, id="timing falls below nothing, and rises again"),
         pytest.param({}, {}, True, id="nothing"),
     ],
 )
