@@ -46,10 +46,24 @@ async def test_what_a_device_told_of_somebody_who_is_erased_goes_from_the_lead_t
     world.drain()
     world.erase(MAIL)
     world.settle()
-    identity = world.worker.people.rows.identity(COOKIE)
+    identity, row = world.worker.people.rows.identity(COOKIE), world.worker.part(AT).get(COOKIE.encode())
     assert identity is not None
-    assert identity.state.traits == {}
+    assert row is not None
+    assert (identity.state.traits, identity.version) == ({}, row.position), "or a resync would take it for news"
     assert world.compacted().count(b"x@acme.example") == world.compacted().count(b"Xenia X") == 0
+
+
+async def test_what_a_registered_person_told_stays_though_its_events_named_who_is_erased(world: World) -> None:
+    world.happen(USER, MAIL, type="identify", traits={"name": "Ada"})
+    world.drain()
+    tick(world)
+    say(world, Unlinking("u1", USER, MAIL))
+    world.drain()
+    world.erase(MAIL)
+    world.settle()
+    identity = world.worker.people.rows.identity(USER)
+    assert identity is not None
+    assert identity.state.traits["name"].value == "Ada"
 
 
 async def test_so_does_what_a_device_told_that_several_share(world: World) -> None:

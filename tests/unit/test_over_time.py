@@ -7,7 +7,8 @@ import pytest
 
 from stream.domain import asking, graph
 from stream.domain.event import Link
-from stream.domain.log import Erasing, Unlinking
+from stream.domain.log import Erasing, Linking, Unlinking, encode
+from stream.domain.visitor import say_again
 from tests.told import (
     BEHAVIOURS,
     DAY,
@@ -209,3 +210,21 @@ def test_who_parts_from_nobodys_lead_is_told_of_by_its_stage_alone() -> None:
     assert log.person(MAIL).identified
     assert [fact["type"] for fact in log.facts if "unmerged" in fact["type"]] == []
     assert b"anon::a" not in b"".join(out.value or b"" for out in log.out if out.topic == "stage-changes")
+
+
+def test_a_device_that_is_asked_again_answers_once_and_links_nobody() -> None:
+    """A resync tells whom it named while it was shared; that links nobody, now that an operator has said whose it is."""
+    log = Story()
+    log.add(happened("page", USER, START, links=[DEVICE]), happened("page", "user::2", START, links=[DEVICE]))
+    log.add(happened("page", MAIL, START), happened("page", DEVICE, START, links=[MAIL]))
+    log.tick(START)
+    before = {tuple(person.members) for person in log.people.rows.persons()}
+    people, places = log.people, iter(range(len(log.records) + 1, len(log.records) + 9))
+    people.apply(next(places), encode(Linking("l1", USER, DEVICE)))
+    answer = encode(say_again(log.visitors[DEVICE], DEVICE))
+    people.apply(next(places), answer)
+    device = people.rows.identity(DEVICE)
+    assert device is not None
+    assert (device.shared, device.asked) == (False, False)
+    people.apply(next(places), answer)
+    assert {tuple(person.members) for person in people.rows.persons()} == before
