@@ -4,6 +4,7 @@ import gzip
 from collections.abc import Callable
 from ipaddress import ip_address, ip_network
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -126,3 +127,8 @@ def test_the_story_runs_between_the_lines(events: int, rate: float, places: list
 
     assert [place for place, item in enumerate(planned) if isinstance(item, Step)] == places
     assert [item["n"] for item in planned if not isinstance(item, Step)] == list(range(events))
+
+
+def test_the_sample_takes_half_a_minute_at_the_rate_that_a_stranger_sees() -> None:
+    rate: Any = next(option.default for option in demo.params if option.name == "rate")
+    assert len(traffic.shipped()) / rate == 30
