@@ -66,6 +66,17 @@ class Changelogs:
             raise SecondWriter(msg)
         at[tp] = offset + count - 1
 
+    async def require_whole(self, known: Mapping[TP, int]) -> None:
+        """Raise what `lost` says of a changelog that ends before the last offset that is known of it.
+
+        Raises `TimeoutError` or `KafkaError` where Kafka does not answer.
+        """
+        async with asyncio.timeout(ANSWER_S):
+            ends = await self._ends(known)
+        for tp, (_, end) in ends.items():
+            if end - 1 < known[tp]:
+                raise self._lost(tp, end - 1, known[tp])
+
     async def check(self, lock: asyncio.Lock, owned: Callable[[], Iterable[TP]]) -> None:
         """Raise `SecondWriter` if a changelog of ours grew without us, what `lost` says if it shrank; between checkpoints only.
 

@@ -13,7 +13,7 @@ from faust.tables.recovery import RebalanceAgain, Recovery
 from faust.types import TP
 from mode import Service
 
-from stream.runtime.fatal import Gap, die
+from stream.runtime.fatal import Gap, Misfit, die
 from stream.runtime.memory import give_back
 from stream.runtime.partstore import PartStore
 from stream.runtime.restoring import TELL_S, Restoring
@@ -117,6 +117,19 @@ class BatchRecovery(Recovery):
     def _is_over(self, life: int) -> bool:
         """Tell whether nothing of a life may run any more: the group takes away or has assigned anew, or the worker stops."""
         return not self.flow.assigned or self.flow.life != life or bool(self.app.should_stop)
+
+    async def _build_offsets(self, consumer: Any, tps: set[TP], destination: Any, title: str) -> None:
+        """Find behind what to read; a changelog that ends before what is here was made anew, or lost its tail.
+
+        Faust crashes of it, with advice about RocksDB. Asked is once more: a broker that has just begun may know no topic yet.
+        """
+        await super()._build_offsets(consumer, tps, destination, title)
+        behind = {tp: destination[tp] for tp in tps if title == "active" and destination[tp] > self.active_highwaters[tp]}
+        if behind:
+            try:
+                await self.flow.changelogs.require_whole(behind)
+            except Misfit as cause:
+                die(cause)
 
     async def _seek_offsets(self, consumer: Any, tps: set[TP], offsets: Mapping[TP, int], title: str) -> None:
         """Seek the changelogs behind what is known (Faust reads one again); flow is still suspended."""

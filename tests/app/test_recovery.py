@@ -1,17 +1,19 @@
 """The end of a recovery, where a rebalance may begin meanwhile."""
 
 import asyncio
+from collections import Counter
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
-from faust.tables.recovery import RebalanceAgain
+from faust.tables.recovery import RebalanceAgain, Recovery
 from faust.types import TP
 from mode import Service
 
+from stream.runtime.fatal import Misfit
 from stream.runtime.recovery import BatchRecovery
 
-EVENTS = TP("events", 0)
+EVENTS, LOG = TP("events", 0), TP("log", 0)
 
 
 class Recovering:
@@ -58,7 +60,7 @@ class Recovering:
     def _set_recovery_ended(self) -> None: ...
 
 
-async def _nothing() -> None: ...
+async def _nothing(*_: Any) -> None: ...
 
 
 def _happen(what: str, flow: SimpleNamespace, app: SimpleNamespace) -> None:
@@ -123,3 +125,31 @@ async def test_a_recovery_ends_where_its_partitions_are_no_more_ours_before_it_l
         await recovery._wait(recovery.happen(overtaken))
     with pytest.raises(RebalanceAgain):
         await recovery._wait(asyncio.sleep(0))
+
+
+@pytest.mark.parametrize(
+    ("ends_at", "title", "asked"),
+    [
+        pytest.param(-1, "active", [{LOG: 162}], id="it is empty"),
+        pytest.param(161, "active", [{LOG: 162}], id="a row is missing"),
+        pytest.param(162, "active", [], id="all is there"),
+        pytest.param(-1, "standby", [], id="not ours"),
+    ],
+)
+async def test_a_changelog_that_ends_before_what_is_here_is_asked_again_and_then_is_a_loss(
+    monkeypatch: pytest.MonkeyPatch, ends_at: int, title: str, asked: list[dict[TP, int]]
+) -> None:
+    known: list[dict[TP, int]] = []
+    died: list[BaseException] = []
+
+    async def require_whole(of: dict[TP, int]) -> None:
+        known.append(of)
+        raise Misfit("lost")
+
+    monkeypatch.setattr(Recovery, "_build_offsets", _nothing)
+    monkeypatch.setattr("stream.runtime.recovery.die", died.append)
+    recovery: Any = BatchRecovery.__new__(BatchRecovery)
+    recovery.app = SimpleNamespace(flow=SimpleNamespace(changelogs=SimpleNamespace(require_whole=require_whole)))
+    recovery.active_highwaters = Counter({LOG: ends_at})
+    await recovery._build_offsets(None, {LOG}, Counter({LOG: 162}), title)
+    assert (known, [str(cause) for cause in died]) == (asked, ["lost"] * len(asked))

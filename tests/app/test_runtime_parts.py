@@ -397,6 +397,13 @@ async def test_a_changelog_that_shrank_is_noticed_though_nothing_is_written() ->
     await changelogs(Kafka(), kept, end=7).check(asyncio.Lock(), lambda: owned)
 
 
+async def test_a_changelog_is_whole_as_long_as_it_holds_what_is_known_of_it() -> None:
+    kept = store()
+    await changelogs(Kafka(), kept, end=11).require_whole({LOG: 10})
+    with pytest.raises(Misfit, match="log-0 is whole up to 9, not up to 10"):
+        await changelogs(Kafka(), kept, end=10).require_whole({LOG: 10})
+
+
 @pytest.mark.parametrize(
     ("turned", "heartbeat", "says"), [(10.0, 0.0, "the loop stood still"), (0.0, 10.0, "no good heartbeat"), (0.0, 0.0, "")]
 )
