@@ -12,7 +12,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, TypeVar, cast
@@ -195,7 +196,7 @@ class KafkaNode:
             except KafkaException:
                 return False
 
-        wait_until(answers, 60, f"Kafka on {self.address}")
+        wait_until(answers, 90, lambda: f"Kafka on {self.address}\n{self.process.output[-4000:]}")
 
     def stop(self) -> None:
         """End it as an operator would."""
@@ -228,6 +229,37 @@ class KafkaNode:
                 "",
             )
         )
+
+
+@contextmanager
+def own_node(home: Path, **settings: str) -> Iterator[KafkaNode]:
+    """Run a Kafka that nobody else uses: it may be killed, and comes back quickly, for it has little to look through.
+
+    `settings` are more of its properties, with `_` for each dot.
+    """
+    node = KafkaNode(home, kafka_jars())
+    with (home / "server.properties").open("a") as properties:
+        properties.writelines(f"{name.replace('_', '.')}={value}\n" for name, value in settings.items())
+    node.format()
+    try:
+        node.start()
+        yield node
+    finally:
+        node.process.kill()
+
+
+def have_commits(address: str) -> None:
+    """Let the topic of commits come to be: who asks about a group before may wait a minute for the answer."""
+    consumer = Consumer({"bootstrap.servers": address, "group.id": "first", "log_level": 0})
+
+    def told() -> bool:
+        try:
+            return bool(consumer.committed([TopicPartition("first", 0)], timeout=5))
+        except KafkaException:
+            return False
+
+    wait_until(told, 60, "the group's coordinator")
+    consumer.close()
 
 
 def kafka_jars() -> Path:

@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from confluent_kafka import Consumer, KafkaException, TopicPartition
 from hypothesis import settings
 from xdist.scheduler import LoadFileScheduling
 
-from tests.brokers import Broker, Installation, KafkaNode, kafka_jars, start_embedded, wait_until
+from tests.brokers import Broker, Installation, have_commits, own_node, start_embedded
 
 CHAOS = "chaos "
 
@@ -63,28 +62,9 @@ def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
     if address := os.environ.get("KAFKA_BOOTSTRAP"):
         yield Broker(address, "kafka")
         return
-    node = KafkaNode(tmp_path_factory.mktemp("kafka"), kafka_jars())
-    node.format()
-    try:
-        node.start()
-        _have_commits(node.address)
+    with own_node(tmp_path_factory.mktemp("kafka")) as node:
+        have_commits(node.address)
         yield Broker(node.address, "kafka", node)
-    finally:
-        node.process.kill()
-
-
-def _have_commits(address: str) -> None:
-    """Let the topic of commits come to be: who asks about a group before may wait a minute for the answer."""
-    consumer = Consumer({"bootstrap.servers": address, "group.id": "first"})
-
-    def told() -> bool:
-        try:
-            return bool(consumer.committed([TopicPartition("first", 0)], timeout=5))
-        except KafkaException:
-            return False
-
-    wait_until(told, 60, "the group's coordinator")
-    consumer.close()
 
 
 @pytest.fixture(scope="session")
@@ -116,3 +96,12 @@ def on_kafka(kafka: Broker, tmp_path: Path) -> Iterator[Installation]:
     made = Installation(kafka, tmp_path, forks=True)
     yield made
     made.close()
+
+
+@pytest.fixture
+def own_kafka(tmp_path: Path) -> Iterator[Installation]:
+    """An installation on an Apache Kafka of its own: one that the test kills, fills, or whose default names of topics it uses."""
+    with own_node(tmp_path / "kafka") as node:
+        made = Installation(Broker(node.address, "kafka", node), tmp_path, forks=True)
+        yield made
+        made.close()

@@ -3,7 +3,6 @@
 import os
 import shutil
 import sys
-from collections.abc import Iterator
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
@@ -11,23 +10,11 @@ from typing import Any
 import pytest
 
 from stream.runtime.embedded import free_port
-from tests.brokers import JAVA, ROOT, Broker, Installation, KafkaNode, Process, kafka_jars
+from tests.brokers import JAVA, ROOT, Broker, Installation, Process, kafka_jars
 from tests.compose import resolved
 
 INSIDE = "kafka:19092"
 SCRIPTS = {"kafka-console-consumer.sh": "org.apache.kafka.tools.consumer.ConsoleConsumer"}
-
-
-@pytest.fixture
-def own_kafka(tmp_path: Path) -> Iterator[Broker]:
-    """A node of the test's own: the file uses the default names of topics."""
-    node = KafkaNode(tmp_path / "kafka", kafka_jars())
-    node.format()
-    try:
-        node.start()
-        yield Broker(node.address, "kafka", node)
-    finally:
-        node.process.kill()
 
 
 def _process(name: str, service: dict[str, Any], kafka: Broker, folder: Path, **settings: str) -> Process:
@@ -45,16 +32,17 @@ def _process(name: str, service: dict[str, Any], kafka: Broker, folder: Path, **
 
 @pytest.mark.kafka
 @pytest.mark.process
-def test_every_service_runs_as_the_file_says(own_kafka: Broker, tmp_path: Path) -> None:
+def test_every_service_runs_as_the_file_says(own_kafka: Installation, tmp_path: Path) -> None:
+    kafka = own_kafka.broker
     services = resolved()["services"]
     assert shutil.which("java")
-    topics = _process("topics", services["topics"], own_kafka, tmp_path)
-    worker = _process("worker", services["worker"], own_kafka, tmp_path, LEADSTREAM_WEB_PORT=str(free_port()))
+    topics = _process("topics", services["topics"], kafka, tmp_path)
+    worker = _process("worker", services["worker"], kafka, tmp_path, LEADSTREAM_WEB_PORT=str(free_port()))
     port = str(free_port())
-    collector = _process("collector", services["collector"], own_kafka, tmp_path, LEADSTREAM_COLLECTOR_PORT=port)
-    tail = _process("stage-changes", services["stage-changes"], own_kafka, tmp_path)
-    assert services.keys() == {"kafka", "topics", "worker", "collector", "stage-changes"}, "own_kafka and these four"
-    journey = Installation(own_kafka, tmp_path, prefix="", settings={"APP": "leadstream", "PARTITIONS": "8"})
+    collector = _process("collector", services["collector"], kafka, tmp_path, LEADSTREAM_COLLECTOR_PORT=port)
+    tail = _process("stage-changes", services["stage-changes"], kafka, tmp_path)
+    assert services.keys() == {"kafka", "topics", "worker", "collector", "stage-changes"}, "kafka and these four"
+    journey = Installation(kafka, tmp_path, prefix="", settings={"APP": "leadstream", "PARTITIONS": "8"})
     try:
         assert topics.start().wait() == 0, topics.output
         worker.start()

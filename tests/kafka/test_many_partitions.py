@@ -1,32 +1,21 @@
 """A worker with hundreds of partitions: a broker that is well answers late where each of them is written for the first time."""
 
-from collections.abc import Iterator
-
 import pytest
 
-from stream.runtime.topics import topic_table
-from stream.settings import Settings
 from tests.brokers import Installation, wait_until
-from tests.kafka.group import admin_of, committed, ends
+from tests.kafka.group import committed, ends
 from tests.kafka.traffic import traffic
 
 PARTITIONS, COUNT = 96, 5000
 
 
 @pytest.fixture
-def wide(on_kafka: Installation) -> Iterator[Installation]:
-    on_kafka.settings |= {"PARTITIONS": str(PARTITIONS), "SESSION_TIMEOUT": "10s"}
-    assert on_kafka.run("topics").returncode == 0
+def wide(own_kafka: Installation) -> Installation:
+    own_kafka.settings |= {"PARTITIONS": str(PARTITIONS), "SESSION_TIMEOUT": "10s"}
+    assert own_kafka.run("topics").returncode == 0
     for name in ("events", "wakes", "members", "app-visitors-changelog", "app-accounts-changelog"):
-        ends(on_kafka, name, PARTITIONS)  # it takes a broker long to make them all, and more where the machine is busy
-    yield on_kafka
-    admin = admin_of(on_kafka.broker.address)
-    names = [topic.name for topic in topic_table(Settings(app=on_kafka.app, topic_prefix=on_kafka.prefix))]
-    for process in on_kafka.processes:
-        process.kill()
-    on_kafka.processes.clear()
-    for gone in admin.delete_topics(names).values():
-        gone.result()
+        ends(own_kafka, name, PARTITIONS)  # it takes a broker long to make them all, and more where the machine is busy
+    return own_kafka
 
 
 def test_the_first_load_of_a_new_worker_is_taken_in(wide: Installation) -> None:

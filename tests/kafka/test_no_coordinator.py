@@ -7,7 +7,7 @@ from time import monotonic
 
 import pytest
 
-from tests.brokers import Broker, Installation, KafkaNode, kafka_jars
+from tests.brokers import Broker, Installation, own_node
 
 WITHIN_S = 45
 DEPLOY = ("ruleset", "deploy", "rules.toml", "--wait", "1")
@@ -17,15 +17,8 @@ COMMANDS = [("ruleset", "show"), DEPLOY, ("copy", "--from", "other-"), ("deadlet
 @pytest.fixture
 def installation(tmp_path: Path) -> Iterator[Installation]:
     """Kafka finds nobody for commits of which there are to be more copies than brokers."""
-    node = KafkaNode(tmp_path / "kafka", kafka_jars())
-    with (node.home / "server.properties").open("a") as settings:
-        settings.write("offsets.topic.replication.factor=3\n")
-    node.format()
-    try:
-        node.start()
+    with own_node(tmp_path / "kafka", offsets_topic_replication_factor="3") as node:
         yield Installation(Broker(node.address, "kafka"), tmp_path, prefix="", settings={"PARTITIONS": "2"})
-    finally:
-        node.process.kill()
 
 
 def test_every_command_ends_with_one_line(installation: Installation) -> None:

@@ -1,12 +1,10 @@
 """Partitions move between workers; Kafka itself goes and comes back."""
 
 import os
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from tests.brokers import Broker, Installation, KafkaNode, kafka_jars, wait_until
+from tests.brokers import Installation, wait_until
 from tests.kafka.group import committed, ends, holders, members, wait_until_read
 from tests.kafka.recreating import ended, refused, settle
 from tests.kafka.replay import verify
@@ -17,16 +15,9 @@ COUNT = 600
 
 
 @pytest.fixture
-def own_kafka(tmp_path: Path) -> Iterator[Installation]:
-    """An installation on a Kafka of its own, to be ended and started again."""
-    node = KafkaNode(tmp_path / "kafka", kafka_jars())
-    node.format()
-    node.start()
-    made = Installation(Broker(node.address, "kafka", node), tmp_path, forks=True)
-    made.run("topics")
-    yield made
-    made.close()
-    node.process.kill()
+def own_kafka(own_kafka: Installation) -> Installation:
+    assert own_kafka.run("topics").returncode == 0
+    return own_kafka
 
 
 def test_partitions_that_stay_go_on_while_those_that_move_are_restored(on_kafka: Installation) -> None:

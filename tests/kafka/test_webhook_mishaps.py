@@ -6,10 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from confluent_kafka import Consumer, KafkaException, TopicPartition
 from confluent_kafka.admin import NewTopic
 
-from tests.brokers import Broker, Installation, KafkaNode, Process, kafka_jars, wait_until
+from tests.brokers import Broker, Installation, KafkaNode, Process, have_commits, own_node, wait_until
 from tests.kafka.group import admin_of
 from tests.kafka.receiver import Receiver, receiving
 
@@ -21,21 +20,9 @@ REFUSED = "old_3"
 
 @pytest.fixture(scope="module")
 def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaNode]:
-    made = KafkaNode(tmp_path_factory.mktemp("kafka"), kafka_jars())
-    made.format()
-    made.start()
-    consumer = Consumer({"bootstrap.servers": made.address, "group.id": "first", "log_level": 0})
-
-    def has_commits() -> bool:
-        try:
-            return bool(consumer.committed([TopicPartition("first", 0)], timeout=5))
-        except KafkaException:
-            return False
-
-    wait_until(has_commits, 60, "the group's coordinator")
-    consumer.close()
-    yield made
-    made.process.kill()
+    with own_node(tmp_path_factory.mktemp("kafka")) as made:
+        have_commits(made.address)
+        yield made
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.brokers import ROOT, Broker, Installation, KafkaNode, free_port, kafka_jars, wait_until
+from tests.brokers import ROOT, Broker, Installation, KafkaNode, free_port, own_node, wait_until
 from tests.kafka.workers import Running, run_worker
 
 PEOPLE, ERASED = 12, "user::p3"
@@ -42,13 +42,8 @@ def type_in(installation: Installation, commands: str, **environment: str) -> st
 
 @pytest.fixture
 def node(tmp_path: Path) -> Iterator[KafkaNode]:
-    made = KafkaNode(tmp_path / "kafka", kafka_jars())
-    made.format()
-    try:
-        made.start()
+    with own_node(tmp_path / "kafka") as made:
         yield made
-    finally:
-        made.process.kill()
 
 
 @pytest.fixture
