@@ -22,14 +22,14 @@ def recreate(installation: Installation, name: str, partitions: int = 4) -> None
     config = {"cleanup.policy": "compact"} if name.endswith("-changelog") else {}
     (deleted,) = admin.delete_topics([topic]).values()
     deleted.result()
-    wait_until(lambda: topic not in admin.list_topics(timeout=5).topics, 20, "the end of the topic")
+    wait_until(lambda: topic not in admin.list_topics(timeout=20).topics, 20, "the end of the topic")
 
     def created() -> bool:
         (made,) = admin.create_topics([NewTopic(topic, partitions, 1, config=config)]).values()
         return made.exception() is None
 
     wait_until(created, 20, "the new topic")
-    wait_until(lambda: len(admin.list_topics(topic, timeout=5).topics[topic].partitions) == partitions, 20, "its partitions")
+    wait_until(lambda: len(admin.list_topics(topic, timeout=20).topics[topic].partitions) == partitions, 20, "its partitions")
 
 
 def grow(installation: Installation, names: Iterable[str], partitions: int) -> None:
@@ -38,7 +38,7 @@ def grow(installation: Installation, names: Iterable[str], partitions: int) -> N
     for grown in admin.create_partitions([NewPartitions(topic, partitions) for topic in topics]).values():
         grown.result()
     shown = admin.list_topics
-    wait_until(lambda: all(len(shown(timeout=5).topics[topic].partitions) == partitions for topic in topics), 20, "all of them")
+    wait_until(lambda: all(len(shown(timeout=20).topics[topic].partitions) == partitions for topic in topics), 20, "all of them")
 
 
 def delete_before(installation: Installation, name: str, offsets: dict[int, int]) -> None:

@@ -58,7 +58,7 @@ def test_the_app_of_another_prefix_is_refused_beside_its_worker_and_adopts_nothi
     assert all(f"the tables of {on_kafka.app} were made from {on_kafka.topic('events')}, not from" in line for line in said), said
     assert worker.exit_code is None
     assert members(on_kafka) == 1
-    assert other.topic("events") not in admin_of(on_kafka.broker.address).list_topics(timeout=5).topics
+    assert other.topic("events") not in admin_of(on_kafka.broker.address).list_topics(timeout=20).topics
     assert worker.stop() == 0
 
 

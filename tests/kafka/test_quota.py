@@ -48,7 +48,7 @@ def test_a_produce_quota_makes_a_worker_slow_and_it_neither_ends_nor_repeats_its
             return sum(committed(on_kafka, "events").values()) >= COUNT
 
         wait_until(read, 120, f"{COUNT} events committed")
-        worker.wait_for_line("a Kafka quota makes this worker wait", 5)
+        worker.wait_for_line("a Kafka quota makes this worker wait", 20)
         assert worker.stop(60) == 0, worker.output[-3000:]
     told = [decode(record.value or b"") for record in on_kafka.read("people")]
     assert sum(isinstance(one, Snapshot) for one in told) == COUNT

@@ -111,7 +111,7 @@ def test_adopting_waits_for_workers_to_stop_and_changes_nothing_where_all_fits(i
 def test_wakes_that_were_recreated_are_adopted(installed: Installation) -> None:
     installed.produce("events", traffic(5, COUNT))
     settle(installed, COUNT)
-    wait_until(lambda: committed(installed, "wakes"), 5, "wakes")
+    wait_until(lambda: committed(installed, "wakes"), 20, "wakes")
     recreate(installed, "wakes")
     assert "wakes-" in refused(installed)
     assert "wakes-" in adopt(installed)

@@ -125,7 +125,7 @@ def _recreate(installation: Installation, name: str) -> None:
     topic = installation.topic(name) if not name.endswith("-changelog") else name
     (deleted,) = admin.delete_topics([topic]).values()
     deleted.result()
-    wait_until(lambda: topic not in admin.list_topics(timeout=5).topics, 20, "the end of the topic")
+    wait_until(lambda: topic not in admin.list_topics(timeout=20).topics, 20, "the end of the topic")
     partitions = 1 if name == "people" else 4
 
     def created() -> bool:

@@ -45,7 +45,7 @@ def nodes(tmp_path: Path) -> Iterator[list[KafkaNode]]:
         for each in made:
             each.wait_until_it_answers()
         admin = admin_of(made[0].address)
-        wait_until(lambda: len(admin.list_topics(timeout=5).brokers) == 2, 30, "two brokers")
+        wait_until(lambda: len(admin.list_topics(timeout=20).brokers) == 2, 30, "two brokers")
         commits = NewTopic("__consumer_offsets", 8, replica_assignment=at(2) * 8, config={"cleanup.policy": "compact"})
         admin.create_topics([commits])[commits.topic].result(30)
         yield made
@@ -97,7 +97,7 @@ def test_it_is_waited_for_and_what_is_to_end_ends(nodes: list[KafkaNode], instal
     second = tell(installation, "second")
     wait_until(lambda: second <= set(receiver.told), 30, "facts that no commit need go before")
     admin = admin_of(nodes[0].address)
-    wait_until(lambda: len(admin.list_topics(timeout=5).brokers) == 1, 30, "a cluster that knows")
+    wait_until(lambda: len(admin.list_topics(timeout=20).brokers) == 1, 30, "a cluster that knows")
     silence = (
         f"Kafka does not answer for the group {installation.app}-webhook: see whether the broker that keeps its commits runs"
     )
