@@ -6,7 +6,7 @@ from math import inf
 
 from faust.types import TP
 
-from stream.agents.anonymous import Anonymous
+from stream.agents.anonymous import Anonymous, counted_in
 from stream.agents.erasing import Graveyard
 from stream.agents.events import Events
 from stream.agents.headers import UNTOLD, told_by
@@ -132,9 +132,12 @@ class Visitors:
         row = known or Graveyard(part).wake(key, told.place)
         if row is None:
             return None
+        was = counted_in(known)
         row, snapshot = wake(row, told.node, told.r, self._judging.in_force(part))
         if known is not None or row.erased is None:  # what rises from a grave begins with its first event
             part.put(key, row)
+        if was is not None:  # people take from its account whom the snapshot names; what was forgotten it names no more
+            self._anonymous.note(part, key, was, row)
         return Message(None, log.encode(snapshot))
 
     def _remember(self, told: log.Said, key: bytes, known: Visitor | None, part: RowPart[Visitor]) -> None:

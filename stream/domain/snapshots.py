@@ -120,9 +120,9 @@ def _news(new: State, old: State, offset: int) -> tuple[bool, bool]:
     told = _stamp(new.traits, old.traits, here) or told
     for id_, call in new.groups.items():
         before = old.groups.get(id_)
-        _stamp(call.traits, {} if before is None else before.traits, here)
+        anew = _stamp(call.traits, {} if before is None else before.traits, here)
         call.stamp = here if before is None or before.t != call.t else before.stamp
-        told = told or before != call
+        told = told or anew or before != call
     same_company = (new.company, new.company_t) == (old.company, old.company_t)
     same_account = (new.account, new.account_t) == (old.account, old.account_t)
     same_journey = (new.journey, new.journey_t) == (old.journey, old.journey_t)
@@ -139,7 +139,12 @@ def _stamp(new: dict[str, Trait], old: dict[str, Trait], here: int) -> bool:
     told = False
     for path, trait in new.items():
         known = old.get(path)
-        same = known is not None and known.t == trait.t and known.value == trait.value
+        same = known is not None and known.t == trait.t and _alike(known.value, trait.value)
         trait.stamp = known.stamp if same and known is not None else here
         told = told or not same
     return told
+
+
+def _alike(one: object, other: object) -> bool:
+    """Tell whether two values are the same, also to a condition: to Python 1 is True."""
+    return one == other and type(one) is type(other) and (not isinstance(one, list) or repr(one) == repr(other))

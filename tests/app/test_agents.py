@@ -156,6 +156,30 @@ async def test_who_comes_back_as_somebody_new_and_of_no_company_leaves_the_accou
     assert (left.account, [member.left for member in left.changed]) == ("account::acme.example", [True])
 
 
+@pytest.mark.parametrize(("beyond", "leaves"), [(0, []), (1, ["account::acme.example"])])
+async def test_who_is_listened_to_when_all_is_forgotten_leaves_the_account_of_before(
+    bench: Bench, beyond: int, leaves: list[str]
+) -> None:
+    bench.flow.counts["members"] = PARTITIONS
+    acme = company_header(Company("Acme", "acme.example", "business", 1.0, "ranges", "192.0.2.0/24", ""))
+    bench.events(record(b"anon::c1", told("first", anonymousId="c1"), acme))
+    where = partition_of(b"anon::c1", PARTITIONS)
+    bench.visitors.tick(where, NOW)
+    (counted,) = (log.decode(message.value or b"") for message in bench.flow.take("members"))
+    later = NOW + int(shipped_ruleset().idle_horizon_ms) + beyond
+    wake = record(b"anon::c1", log.encode(log.Wake("anon::c1", later)))
+    bench.visitors.take_wakes(bench.batch("wakes", where, [wake, wake]))
+    bench.visitors.tick(where, later)
+    left = [log.decode(message.value or b"") for message in bench.flow.take("members")]
+    assert isinstance(counted, log.Members)
+    assert [told.account for told in left if isinstance(told, log.Members)] == leaves
+    for told_last in left:
+        assert isinstance(told_last, log.Members)
+        (member,) = told_last.changed
+        assert (member.left, told_last.r) == (True, later)
+        assert member.version >= counted.changed[0].version, "no older than what it takes back"
+
+
 async def test_a_known_visitor_sends_a_snapshot_behind_a_tick_that_does_not_claim_its_time(bench: Bench) -> None:
     bench.events(record(b"user::42", told(userId="42")))
     tick, snapshot = (log.decode(message.value or b"") for message in bench.flow.take("people"))

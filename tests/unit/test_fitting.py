@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream.domain.event import Company
+from stream.domain.event import Company, Group
 from stream.domain.person import Identity, Person
 from stream.domain.profile import Profile
 from stream.domain.ruleset import Ruleset, fitting
 from stream.domain.state import GroupCall, State, Trait
 from stream.domain.view import View
-from tests.told import BEHAVIOURS, LADDER, rules
+from tests.told import BEHAVIOURS, LADDER, START, Log, happened, replay, rules
 
 FIT = """
 [fit.head]
@@ -116,6 +116,34 @@ def test_what_was_found_for_one_value_is_not_taken_for_another(one: Any, other: 
         return found - nobody
 
     assert (fit(one), fit(other)) == points
+
+
+@pytest.mark.parametrize("groups", [False, True], ids=["trait", "group trait"])
+@pytest.mark.parametrize(
+    ("one", "other", "fit"),
+    [
+        pytest.param(1, True, 100, id="1, then true"),
+        pytest.param(True, 1, 0, id="true, then 1"),
+        pytest.param([1], [True], 100, id="[1], then [true]"),
+        pytest.param([1, 2], [1, 2], 0, id="a list again"),
+    ],
+)
+def test_a_value_of_another_kind_is_told_anew_also_in_the_same_millisecond(
+    one: Any, other: Any, fit: int, *, groups: bool
+) -> None:
+    wanted = "traits.company.seats" if groups else "traits.seats"
+    ruleset = rules(f'{BEHAVIOURS}{LADDER}[fit.truth]\nmatch = {{ "{wanted}" = true }}\npoints = 100\n')
+    log = Log(ruleset)
+
+    def tell(value: Any) -> None:
+        told: dict[str, Any] = {"group": Group("g", {"seats": value})} if groups else {"traits": {"seats": value}}
+        log.add(happened("page", "user::1", START, **told))
+
+    tell(one)
+    tell(other)
+    log.add(happened("page", "user::1", START + 1))
+    assert log.document("user::1", START + 1)["score"]["fit"] == fit
+    assert replay(log.records, ruleset, range(len(log.records))) == log.out
 
 
 @pytest.mark.parametrize("first", [None, ACME])
