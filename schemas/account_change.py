@@ -5,30 +5,22 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from schemas.stage_change import Account, Count, Finite, Freshness, Move, RulesetRef
-from schemas.wire import Instant, LeadId, Wire
+from schemas.wire import AccountId, Instant, LeadId, Wire
 
-CompanyId = Annotated[
-    str,
-    Field(
-        pattern=r"^account:(|group|name):[\s\S]+$",
-        description="by domain, by the id of a group call, or by the name alone where an address block's holder has no domain",
-        examples=["account::acme.example", "account:group:42", "account:name:acme ltd"],
-    ),
-]
 Confidence = Annotated[float, Field(ge=0, le=1)]
 
 
 class Company(Account):
     """The company of an account, as its surest evidence says."""
 
-    id: CompanyId
+    id: AccountId
 
 
 class AccountReason(Wire):
     """Why, for programs (`code`, `rule_id`) and for people (`text`)."""
 
     code: Literal["threshold_up", "threshold_down", "decay", "idle", "merge", "unmerge", "erase", "ruleset_change"]
-    rule_id: Annotated[str, Field(pattern=r"^stages\..+$")]
+    rule_id: Annotated[str, Field(pattern=r"^stages\.[\s\S]+$")]
     text: Annotated[str, Field(min_length=1)]
 
 
@@ -47,10 +39,10 @@ class AccountChange(Wire):
     """An account entered another stage: CloudEvents 1.0, structured JSON; `freshness.offset` counts in `members`."""
 
     specversion: Literal["1.0"]
-    id: Annotated[str, Field(pattern=r"^.+-\d{10}$")]
+    id: Annotated[str, Field(pattern=r"^[\s\S]+-\d{10}$")]
     source: Annotated[str, Field(pattern=r"^/leadstream/.+$")]
     type: Literal["account.stage_changed.v1"]
-    subject: CompanyId
+    subject: AccountId
     time: Instant
     recordedtime: Instant
     sequence: Annotated[str, Field(pattern=r"^\d{10}$")]
@@ -89,7 +81,7 @@ class Seat(Wire):
 class AccountDocument(Wire):
     """What is known about a company: who is there, how much they are worth together, who is missing."""
 
-    id: CompanyId
+    id: AccountId
     as_of: Instant
     name: str | None
     domain: str | None

@@ -21,6 +21,7 @@ class Message:
     headers: Mapping[str, str] | None = None
     headers_from: str | None = None
     content_type: str = "application/json"
+    or_null: bool = False
 
 
 @dataclass(frozen=True)
@@ -124,6 +125,7 @@ CHANNELS: Final = (
                 "stage-change",
                 TYPED,  # none on a null
                 content_type="application/cloudevents+json",
+                or_null=True,
             ),
         ),
         "send",
@@ -195,7 +197,8 @@ def _message(message: Message) -> Schema:
         "headers": _headers(message),
     }
     if message.payload is not None:
-        described["payload"] = {"$ref": f"#/components/schemas/{message.payload}"}
+        payload: Schema = {"$ref": f"#/components/schemas/{message.payload}"}
+        described["payload"] = {"oneOf": [payload, {"type": "null"}]} if message.or_null else payload
     described["bindings"] = {"kafka": {"key": {**TEXT, "description": message.key}, "bindingVersion": "0.5.0"}}
     return described
 

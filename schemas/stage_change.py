@@ -13,7 +13,7 @@ from schemas.wire import AccountId, Instant, LeadId, NodeId, Wire
 CONTENT_TYPE = "application/cloudevents+json"
 
 ReasonCode = Literal["threshold_up", "threshold_down", "decay", "idle", "crm", "merge", "unmerge", "ruleset_change"]
-RuleId = Annotated[str, Field(pattern=r"^((behaviours|sequences|timing|fit|stages)\..+|idle|floor)$")]
+RuleId = Annotated[str, Field(pattern=r"^((behaviours|sequences|timing|fit|stages)\.[\s\S]+|idle|floor)$")]
 Journey = Literal["awareness", "consideration", "decision"]
 Count = Annotated[int, Field(ge=0)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
@@ -77,7 +77,7 @@ class Reason(Wire):
     """Why, for programs (`code`, `rule_id`) and for people (`text`)."""
 
     code: ReasonCode
-    rule_id: Annotated[str, Field(pattern=r"^stages\..+$")]
+    rule_id: Annotated[str, Field(pattern=r"^stages\.[\s\S]+$")]
     text: Annotated[str, Field(min_length=1)]
 
 

@@ -20,7 +20,11 @@ NodeId = Annotated[
 ]
 AccountId = Annotated[
     str,
-    Field(pattern=r"^account:(|group):[\s\S]+$", examples=["account::acme.example", "account:group:42"]),
+    Field(
+        pattern=r"^account:(|group|name):[\s\S]+$",
+        description="by domain, by the id of a group call, or by the name alone where an address block's holder has no domain",
+        examples=["account::acme.example", "account:group:42", "account:name:acme ltd"],
+    ),
 ]
 
 

@@ -1,10 +1,13 @@
 """What counts as an addition, and what as a break."""
 
+import re
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from schemas.compatibility import breaks
+from schemas.compatibility import WIDENED, breaks
 
 TEXT = {"type": "string"}
 NULL = {"type": "null"}
@@ -28,10 +31,18 @@ def thing(*required: str, **properties: Any) -> dict[str, Any]:
         pytest.param({"$ref": "#/$defs/A", "$defs": {"A": TEXT}}, TEXT, id="a definition moved"),
         pytest.param({"oneOf": [TEXT]}, {"oneOf": [NULL, TEXT]}, id="a choice more"),
         pytest.param({"additionalProperties": False}, {}, id="opened"),
+        *(pytest.param({"pattern": was}, {"pattern": now}, id=f"{now} for {was}") for now, was in WIDENED.items()),
     ],
 )
 def test_additions_pass(old: dict[str, Any], new: dict[str, Any]) -> None:
     assert breaks(old, new) == []
+
+
+@given(data=st.data())
+def test_a_pattern_that_is_called_wider_is(data: st.DataObject) -> None:
+    now, was = data.draw(st.sampled_from(sorted(WIDENED.items())))
+    text = data.draw(st.from_regex(was))
+    assert re.search(now, text), text
 
 
 @pytest.mark.parametrize(
@@ -45,6 +56,10 @@ def test_additions_pass(old: dict[str, Any], new: dict[str, Any]) -> None:
         pytest.param(TEXT, {**TEXT, "maxLength": 5}, "$: maxLength was None, is 5", id="a limit"),
         pytest.param({"items": TEXT}, {"items": NULL}, "$[]: type was 'string', is 'null'", id="other items"),
         pytest.param({"anyOf": [TEXT, NULL]}, {"anyOf": [TEXT]}, "$: type was 'null', is 'string'", id="a choice less"),
+        *(
+            pytest.param({"pattern": now}, {"pattern": was}, f"$: pattern was {now!r}, is {was!r}", id=f"{was} for {now}")
+            for now, was in WIDENED.items()
+        ),
         pytest.param({}, {"additionalProperties": False}, "$: additionalProperties are closed now", id="closed"),
         pytest.param(
             {"$ref": "#/$defs/A", "$defs": {"A": TEXT}},

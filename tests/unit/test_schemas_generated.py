@@ -12,8 +12,10 @@ import pytest
 
 from schemas import generate, ruleset
 from schemas.compatibility import breaks
+from stream.domain.event import Company
 from stream.runtime.topics import letters_topic, topic_table
 from stream.settings import Settings
+from tests.told import BEHAVIOURS, LADDER, START, Log, happened, rules
 from tests.unit.test_schemas_stage_change import EXAMPLE
 
 ROOT = Path(__file__).parents[2]
@@ -100,6 +102,19 @@ def test_a_reader_with_the_schema_accepts_the_example_and_members_added_later() 
         jsonschema.validate({**json.loads(EXAMPLE), "sequence": "3"}, schema)
 
 
+def test_what_is_written_of_a_company_without_a_domain_and_of_names_with_a_line_break_is_as_published() -> None:
+    ruleset = rules(BEHAVIOURS.replace("[behaviours.asked]", '[behaviours."as\\nked"]') + LADDER.replace('"mql"', '"m\\nql"'))
+    log = Log(ruleset)
+    holder = Company("Acme Ltd", "", "business", 1.0, "ranges", "192.0.2.0/24", "")
+    log.add(happened("Asked", "user::1", START, company=holder))
+    moved = [fact for fact in log.facts if fact["data"].get("stage")]
+    assert [fact["data"]["stage"]["to"]["name"] for fact in moved] == ["m\nql"]
+    assert moved[-1]["data"]["account"]["id"] == "account:name:acme ltd"
+    for fact in moved:
+        jsonschema.validate(fact, published("stage-change"))
+    jsonschema.validate(log.document("user::1", START), published("lead"))
+
+
 def test_every_schema_of_version_1_is_still_published() -> None:
     assert len(RELEASED) == 16
     assert sorted(RELEASED.keys() - generate.MODELS) == []
@@ -127,6 +142,11 @@ def test_every_reference_in_the_asyncapi_document_leads_somewhere() -> None:
         for step in reference.removeprefix("#/").split("/"):
             assert step in place, reference
             place = place[step]
+
+
+def test_the_asyncapi_document_says_that_a_leads_state_may_be_null() -> None:
+    payload = asyncapi()["components"]["messages"]["lead-state"]["payload"]
+    assert payload == {"oneOf": [{"$ref": "#/components/schemas/stage-change"}, {"type": "null"}]}
 
 
 def test_the_asyncapi_document_describes_the_topics_as_they_are_made() -> None:
