@@ -18,6 +18,8 @@ from stream.errors import UsageError
 from stream.regions import region
 
 PREFIX = "LEADSTREAM_"
+SHORTEST_SESSION, LONGEST_SESSION = timedelta(seconds=1), timedelta(days=24)
+"""A heartbeat takes a third of the first; in milliseconds the second just fits into what Kafka's protocol has for it."""
 
 
 def _positive(value: timedelta) -> timedelta:
@@ -172,6 +174,15 @@ class Settings(BaseModel):
             raise ValueError("KAFKA_CERT and KAFKA_KEY go together: set both or none")
         if not is_loopback(self.web_host) and not (self.web_token or self.web_proxy_header):
             raise ValueError(f"WEB_HOST is {self.web_host}, off loopback: set WEB_TOKEN or WEB_PROXY_HEADER")
+        return self
+
+    @model_validator(mode="after")
+    def _in_time(self) -> Self:
+        if not SHORTEST_SESSION <= self.session_timeout <= LONGEST_SESSION:
+            raise ValueError(
+                f"SESSION_TIMEOUT is {format_duration(self.session_timeout)}: give {format_duration(SHORTEST_SESSION)} to "
+                f"{format_duration(LONGEST_SESSION)}, and what your Kafka's group.min and group.max.session.timeout.ms let pass"
+            )
         return self
 
     @model_validator(mode="after")

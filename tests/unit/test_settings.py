@@ -69,8 +69,26 @@ def test_a_dotenv_file_that_may_not_be_read_is_told(tmp_path: Path, monkeypatch:
     def refused(*_: object) -> None:
         raise PermissionError(errno.EACCES, "Permission denied", ".env")
 
-    monkeypatch.setattr("dotenv.dotenv_values", refused)  # root may read what nobody may
+    monkeypatch.setattr("dotenv.parser.parse_stream", refused)  # root may read what nobody may
     with pytest.raises(UsageError, match=r"\.env: Permission denied: make it readable"):
+        load()
+
+
+def test_a_dotenv_file_is_taken_as_it_is_written(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_bytes(
+        b"\xef\xbb\xbfLEADSTREAM_APP=first\r\n# LEADSTREAM_PARTITIONS: 4\r\nHOST\r\nLEADSTREAM_KAFKA_PASSWORD=pa${ss}w$HOME\r\n"
+        b"export LEADSTREAM_TOPIC_PREFIX='a-' # as an editor of Windows writes it\r\nOTHER: 5\r\n"
+    )
+    chosen = load()
+    assert (chosen.app, chosen.partitions, chosen.kafka_password, chosen.topic_prefix) == ("first", 8, "pa${ss}w$HOME", "a-")
+
+
+@pytest.mark.parametrize(
+    "line", ["LEADSTREAM_PARTITIONS: 4", "LEADSTREAM_PARTITIONS", "leadstream_partitions 4", "LEADSTREAM_APP='x"]
+)
+def test_a_line_of_the_dotenv_file_that_gives_nothing_is_told_and_not_shown(line: str, tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text(f"LEADSTREAM_APP=x\n\n{line}\nLEADSTREAM_REPLICATION=1\n")
+    with pytest.raises(UsageError, match=r"\.env, line 3: no NAME=VALUE: write LEADSTREAM_… with a = and what it is to be$"):
         load()
 
 
@@ -101,6 +119,8 @@ def test_empty_means_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
         pytest.param("XYZZY", "3", "unknown setting LEADSTREAM_XYZZY: `leadstream worker --help`", id="unheard of"),
         pytest.param("PARTITIONS", "no", "LEADSTREAM_PARTITIONS is 'no'", id="no number"),
         pytest.param("CHECKPOINT", "1 s", "give a duration like 90s, 15m, 2h or 14d", id="no duration"),
+        pytest.param("SESSION_TIMEOUT", "30d", "SESSION_TIMEOUT is 30d: give 1s to 24d, and what your Kafka's", id="a month"),
+        pytest.param("SESSION_TIMEOUT", "100ms", "SESSION_TIMEOUT is 100ms: give 1s to 24d", id="no time for a heartbeat"),
         pytest.param("CHECKPOINT", "0s", "LEADSTREAM_CHECKPOINT is '0s'", id="no time at all"),
         pytest.param("IP_RETENTION", "forever", "LEADSTREAM_IP_RETENTION is 'forever'", id="no such choice"),
         pytest.param("WEB_HOST", "0.0.0.0", "set WEB_TOKEN or WEB_PROXY_HEADER", id="open pages"),
