@@ -1,7 +1,7 @@
 """Reads WRITE_KEYS: a TOML file with one table a key, every mistake told with its line.
 
 [keys.web-4f1c]                                  # the key, as trackers send it
-name     = "website"                             # what counters call it; default: the key
+name     = "website"                             # what counters call it; default: the key, of a server a hash of it
 origins  = ["https://www.example.com"]           # default: CORS_ORIGINS
 types    = ["page", "track", "identify"]         # default: all six
 rate     = 200                                   # events a second; default: no limit
@@ -12,6 +12,7 @@ trust    = "browser"                             # browser (default) or server
 secret   = "…"                                   # what a page's identities are signed with
 """
 
+import hashlib
 from collections.abc import Mapping
 from typing import cast, get_args
 
@@ -45,17 +46,23 @@ def read_text(text: bytes, name: str) -> Mapping[str, WriteKey]:
 def _write_key(key: str, table: Table) -> WriteKey:
     table.only(*KEYS)
     rate = table.number("rate", 0.0, low=0.001, high=MOST_EVENTS) if "rate" in table else 0.0
+    trust = cast("Trust", table.choice("trust", get_args(Trust), "browser"))
     return WriteKey(
-        name=table.text("name", key or "none"),
+        name=table.text("name", _hidden(key) if trust == "server" else key or "none"),
         origins=_origins(table),
         types=frozenset(table.texts("types", EVENT_TYPES, EVENT_TYPES)),
         rate=rate,
         burst=table.number("burst", max(1.0, rate * BURST_S), low=1.0, high=MOST_EVENTS),
         consent=cast("Consent", table.choice("consent", get_args(Consent), "assumed")),
         purposes=frozenset(purpose.lower() for purpose in table.texts("purposes", PURPOSES)),
-        trust=cast("Trust", table.choice("trust", get_args(Trust), "browser")),
+        trust=trust,
         secret=_secret(table),
     )
+
+
+def _hidden(key: str) -> str:
+    """Name a key that is a secret: counters, dashboards and answers show names."""
+    return f"server-{hashlib.sha256(key.encode('utf-8', 'surrogatepass')).hexdigest()[:8]}"
 
 
 def _origins(table: Table) -> Origins:

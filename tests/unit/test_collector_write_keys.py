@@ -1,5 +1,6 @@
 """Write keys: what a file of keys says, what it may not say, and how another one comes into force."""
 
+import hashlib
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,7 @@ purposes = ["Analytics"]
 trust = "server"
 consent = "ignored"
 """
+NAME_OF_A_SECRET = f"server-{hashlib.sha256(b'crm/7').hexdigest()[:8]}"
 
 
 @pytest.fixture
@@ -42,8 +44,10 @@ def test_a_key_has_the_rules_of_its_table_and_defaults_for_the_rest(keys: WriteK
     web, crm = keys.find("web-4f1c"), keys.find("crm/7")
     assert (web.name, web.rate, web.burst, web.consent, web.trust) == ("website", 200, 2000, "required", "browser")
     assert (web.types, web.purposes) == (frozenset({"page", "track"}), frozenset({"analytics"}))
-    assert (crm.name, crm.rate, crm.consent, crm.trust) == ("crm/7", 0, "ignored", "server")
+    assert (crm.name, crm.rate, crm.consent, crm.trust) == (NAME_OF_A_SECRET, 0, "ignored", "server")
     assert len(crm.types) == 6
+    (other,) = read_text(b"[keys.other]\ntrust = 'browser'", "keys.toml").values()
+    assert other.name == "other"
 
 
 def test_a_file_of_keys_that_nests_too_deep_is_told_with_its_line() -> None:
