@@ -16,6 +16,7 @@ _QUOTED = r'"((?:[^"\\]++|\\.)*+)"'
 _LINE = re.compile(rf"(\S++) \S++ .*?\[([^\[\]]++)\] {_QUOTED} ([0-9]{{3}}) ([0-9]{{1,18}}|-) {_QUOTED} {_QUOTED}")
 _TIME = re.compile(r"(\d{2})/(\w{3})/(\d{4}):(\d{2}):(\d{2}):(\d{2}) ([+-])(\d{2})(\d{2})")
 _MONTHS = {"JanFebMarAprMayJunJulAugSepOctNovDec"[at : at + 3]: at // 3 + 1 for at in range(0, 36, 3)}
+_HOST_AND_PORT = re.compile(r"(\[.*\]|[^:]*):\d+")  # Apache's vhost_combined begins with the site: it is nobody's address
 _ESCAPED = re.compile(r'\\(["\\])')
 _METHOD = re.compile(r"[A-Za-z][A-Za-z-]*")  # WebDAV's VERSION-CONTROL, UPnP's M-SEARCH; scanners send anything
 _ABSENT = "-"
@@ -33,7 +34,7 @@ def parse(line: str, message_id: str) -> dict[str, Any] | None:
         return None
     address, time, request, status, size, referrer, agent = found.groups()
     timestamp = _instant(time)
-    if timestamp is None:
+    if timestamp is None or _HOST_AND_PORT.fullmatch(address):
         return None
     method, path, search = _request(_unescaped(request))
     referrer, agent = _unescaped(referrer), _unescaped(agent)

@@ -122,6 +122,18 @@ def test_a_user_name_and_an_ipv6_address() -> None:
     assert _event(line)["context"]["ip"] == "2001:db8::1"
 
 
+@pytest.mark.parametrize(
+    "host", ["example.com:80 192.0.2.7", "[2001:db8::1]:443 192.0.2.7", "192.0.2.9:80 192.0.2.7", "192.0.2.7:51234"]
+)
+def test_a_line_that_begins_with_a_site_and_its_port_is_none_of_the_format(host: str) -> None:
+    assert parse(_line(host=host), "digest:1") is None
+
+
+@pytest.mark.parametrize("host", ["::1", "::ffff:192.0.2.7", "reader.example.com", "unix:"])
+def test_the_reader_of_an_address_or_a_name(host: str) -> None:
+    assert _event(_line(host=host))["context"]["ip"] == host
+
+
 def test_a_bracket_in_a_user_name_is_no_time() -> None:
     assert _event(_line().replace("- - [", "- [admin [", 1))["timestamp"] == "2026-11-22T10:00:00.000Z"
 
