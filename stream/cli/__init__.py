@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from importlib import import_module
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +99,7 @@ class LazyGroup(click.Group):
         """Run a command; every error is one line on stderr and an exit code."""
         if not args and not kwargs:
             _refuse_bytes(sys.argv[1:])
+            _spell_out()
             kwargs["obj"] = SHELL
         kwargs |= {"standalone_mode": False, "prog_name": "leadstream"}
         try:
@@ -130,6 +132,13 @@ def _told_apart() -> Iterator[None]:
         yield
     except BrokenPipeError as error:
         raise NobodyReadsError from error
+
+
+def _spell_out() -> None:
+    """Write a letter that the terminal's encoding lacks as its number, where Python would end."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _fall_silent() -> None:

@@ -3,6 +3,7 @@
 # ruff: noqa: PLC0415 - as the line above says
 
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 
 from stream.lookups.networks import NetworkTable, Span, parse_network
 
@@ -21,9 +22,15 @@ _RESERVED = (
 
 
 def _crawlers() -> Iterator[str]:
-    import crawleruseragents
+    from importlib.util import find_spec
 
-    return (entry["pattern"] for entry in crawleruseragents.CRAWLER_USER_AGENTS_DATA)
+    import msgspec
+
+    spec = find_spec("crawleruseragents")  # not imported: it reads its file as the locale writes, and ends where that is no UTF-8
+    if spec is None or spec.origin is None:
+        raise ModuleNotFoundError("crawleruseragents", name="crawleruseragents")
+    entries = msgspec.json.decode(Path(spec.origin).with_name("crawler-user-agents.json").read_bytes())
+    return (entry["pattern"] for entry in entries)
 
 
 def _disposable() -> Iterator[str]:

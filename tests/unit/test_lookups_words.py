@@ -1,6 +1,9 @@
 """Word lists: mailboxes, machines, networks of servers, and the user's own files in their place."""
 
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -57,6 +60,13 @@ MACHINES = [
 @pytest.fixture(scope="module")
 def shipped() -> Lookups:
     return Lookups()
+
+
+def test_the_shipped_lists_are_read_where_the_locale_is_not_utf_8() -> None:
+    words = [sys.executable, "-c", "import locale, stream.lookups as l; l.Lookups(); print(locale.getencoding())"]
+    chosen = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONPATH": os.pathsep.join(sys.path)}
+    said = subprocess.run(words, env=chosen, capture_output=True, text=True, check=True).stdout
+    assert said.strip().lower() not in {"", "utf-8"}
 
 
 @pytest.mark.parametrize(("address", "kind"), MAILBOXES)

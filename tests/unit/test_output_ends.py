@@ -53,6 +53,12 @@ def test_a_closed_output_is_nobodys_loss(shell: Callable[[str], tuple[int, str]]
     assert shell(f"leadstream {words} {closed} | cat >/dev/null; exit ${{PIPESTATUS[0]}}") == (0, "")
 
 
+@pytest.mark.parametrize("words", PRINTING.values(), ids=PRINTING)
+def test_a_terminal_that_lacks_a_letter_ends_nothing(shell: Callable[[str], tuple[int, str]], words: str) -> None:
+    for encoding in ("ascii", "latin-1"):
+        assert shell(f"PYTHONIOENCODING={encoding} leadstream {words} >said") == (0, "")
+
+
 def test_another_error_of_the_system_is_a_bug_and_shows_where(monkeypatch: pytest.MonkeyPatch) -> None:
     """A service that ends with 2 would not be started again."""
 
