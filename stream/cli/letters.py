@@ -85,7 +85,7 @@ class Letter:
 def filters(command: Any) -> Any:
     """Give a command the options that say which letters are meant."""
     for option in (
-        click.option("--limit", type=click.IntRange(0), default=0, help="Only the newest N of them."),
+        click.option("--limit", type=click.IntRange(0), default=0, help="Only the newest N of them; 0, the default: all."),
         click.option("--until", help="Before an instant, or older than 15m, 2h, 14d."),
         click.option("--since", help="From an instant on (2026-11-22T10:00:00Z), or of the last 15m, 2h, 14d."),
         click.option("--reason", "reasons", multiple=True, type=click.Choice(REASONS), metavar="REASON",

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+import tomllib
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -209,6 +210,8 @@ async def rulesets_of(settings: Settings, found_s: float = group.FOUND_S) -> Asy
 
 
 def require_deployable(rules: Ruleset, name: str) -> None:
-    """Raise UsageError for a ruleset whose text is too long to travel through the log."""
+    """Raise UsageError for a ruleset that says nothing, or whose text is too long to travel through the log."""
+    if not tomllib.loads(rules.text.decode("utf-8-sig")):
+        raise UsageError(f"{name} is empty, and would take every lead out of its stage: give it at least an [ruleset] id")
     if len(rules.text) > MAX_TEXT:
         raise UsageError(f"{name} has {len(rules.text)} bytes, a ruleset may have {MAX_TEXT}: shorten its comments and lists")

@@ -91,6 +91,15 @@ def test_a_text_that_is_too_long_for_the_log_is_not_deployed(tmp_path: Path, cap
     assert f"a ruleset may have {MAX_TEXT}" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("text", [b"", b"\n# nothing yet\n", b"\xef\xbb\xbf\r\n"], ids=["no byte", "a comment", "a mark"])
+def test_an_empty_file_is_not_deployed(text: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "rules.toml"
+    file.write_bytes(text)  # as `ruleset show > rules.toml` leaves it while Kafka is away
+
+    assert run("ruleset", "deploy", str(file)) == 2
+    assert f"{file} is empty, and would take every lead out of its stage" in capsys.readouterr().err
+
+
 # -- what is to be done
 
 RULES = load(default_text())
