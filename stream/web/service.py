@@ -102,7 +102,8 @@ class Web(Service):
             except Refused as refused:
                 return as_json({"error": str(refused)}, refused.status, refused.headers)
             except web.HTTPException as error:
-                return as_json({"error": f"{request.method} {request.path}: {error.reason}"}, error.status)
+                allowed = {name: error.headers[name] for name in ("Allow",) if name in error.headers}
+                return as_json({"error": f"{request.method} {request.path}: {error.reason}"}, error.status, allowed)
             except Exception:
                 resource = request.match_info.route.resource  # not the path: there may be an e-mail in it
                 log.exception("%s %s failed", request.method, "?" if resource is None else resource.canonical)
