@@ -6,7 +6,7 @@ import aiohttp
 from yarl import URL
 
 from stream.settings import Settings
-from stream.web.answers import document_in
+from stream.web.answers import APP, document_in
 from stream.web.signin import credentials
 
 PATIENCE_S: Final = 1.0
@@ -32,7 +32,7 @@ class Worker:
                 body = await answer.read()
         except aiohttp.ClientError as error:
             raise OSError(f"{self._base}: {error}") from error
-        if answer.status == 404:
+        if answer.status == 404 and APP in answer.headers:  # others say 404 as well
             return None
         document = document_in(body) if answer.status == 200 else None
         if document is None:

@@ -7,6 +7,8 @@ import orjson
 from aiohttp import web
 
 RETRY_AFTER_S = 1
+APP = "leadstream-app"
+"""In every answer from an address that workers have: which installation's one it is. What else listens knows nobody of ours."""
 
 
 def as_json(document: object, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:

@@ -1,6 +1,7 @@
 """How commands ask a worker."""
 
 import time
+from email.message import Message
 from http.client import HTTPException
 from typing import Any, cast
 from urllib.error import HTTPError, URLError
@@ -9,7 +10,7 @@ from urllib.request import ProxyHandler, Request, build_opener
 
 from stream.errors import NegativeAnswerError, UnreachableError, UsageError
 from stream.settings import PREFIX, Settings
-from stream.web.answers import document_in
+from stream.web.answers import APP, document_in
 from stream.web.signin import credentials
 
 PATIENCE_S = 10.0
@@ -23,7 +24,7 @@ def ask(settings: Settings, kind: str, id_: str, at: str | None, url: str | None
     Raises:
         NegativeAnswerError: nobody of that id.
         UsageError: the id or the instant is malformed, or the worker wants a token.
-        UnreachableError: no worker answers, or none that holds it.
+        UnreachableError: no worker answers, or none that holds it, or what answers is no worker.
     """
     query = "" if at is None else f"?at={quote(at, safe='')}"
     return get(settings, f"/v1/{kind}s/{quote(id_, safe='')}{query}", url)
@@ -98,25 +99,33 @@ def _is_address(base: str) -> bool:
 
 
 def _get(address: str, base: str, settings: Settings) -> tuple[int, dict[str, Any]]:
-    headers = {name: value.encode() for name, value in credentials(settings).items()}  # as others of the group send them
-    request = Request(address, headers=cast("dict[str, str]", headers))  # noqa: S310 -- the user's own address
+    told = {name: value.encode() for name, value in credentials(settings).items()}  # as others of the group send them
+    request = Request(address, headers=cast("dict[str, str]", told))  # noqa: S310 -- the user's own address
     try:
-        status, body = _answer(request)
+        status, headers, body = _answer(request)
     except (OSError, HTTPException) as error:
         raise _silent(base, error.reason if isinstance(error, URLError) else repr(error)) from error
     document = document_in(body)
     if status == 200 and document is None:
         raise _silent(base, "what answers is no JSON object")
+    if 400 <= status < 500 and not _is_ours(status, headers, document):
+        raise _silent(base, _stranger(status))
     return status, _problem(document, status) if document is None or status != 200 else document
 
 
-def _answer(request: Request) -> tuple[int, bytes]:
+def _answer(request: Request) -> tuple[int, Message, bytes]:
+    """Return status, headers and body."""
     try:
         with build_opener(ProxyHandler({})).open(request, timeout=PATIENCE_S) as answer:
-            return answer.status, answer.read()
+            return answer.status, answer.headers, answer.read()
     except HTTPError as error:
         with error:
-            return error.code, error.read()
+            return error.code, error.headers, error.read()
+
+
+def _is_ours(status: int, headers: Message, document: dict[str, Any] | None) -> bool:
+    """Tell whether a refusal is a worker's: `nobody` only if it names its installation, for others say that in JSON, too."""
+    return APP in headers or (status != 404 and _says(document))
 
 
 def _silent(base: str, reason: object) -> UnreachableError:
@@ -126,6 +135,12 @@ def _silent(base: str, reason: object) -> UnreachableError:
 
 
 def _problem(document: dict[str, Any] | None, status: int) -> dict[str, Any]:
-    if document is None or not isinstance(document.get("error"), str):
-        return {"error": f"it answers {status}, and is no leadstream worker"}
-    return document
+    return document if document is not None and _says(document) else {"error": _stranger(status)}
+
+
+def _says(document: dict[str, Any] | None) -> bool:
+    return document is not None and isinstance(document.get("error"), str)
+
+
+def _stranger(status: int) -> str:
+    return f"it answers {status}, and is no leadstream worker"

@@ -11,12 +11,10 @@ from faust.types import TP
 from yarl import URL
 
 from stream.settings import PREFIX
-from stream.web.answers import NotNow
+from stream.web.answers import APP, NotNow
 
 HOP = "leadstream-hop"
 """Set when one worker asks another: it is answered or refused, never passed on."""
-APP = "leadstream-app"
-"""In every answer: which installation's worker it is. What else listens at an address knows nobody of ours."""
 PATIENCE = aiohttp.ClientTimeout(total=10, connect=2)
 
 Distribution = Mapping[str, Mapping[str, Iterable[int]]]

@@ -12,13 +12,13 @@ from mode.types import ServiceT
 from stream.agents.leadstream import Leadstream
 from stream.web import question, signin
 from stream.web.accounts import Accounts
-from stream.web.answers import Refused, as_json
+from stream.web.answers import APP, Refused, as_json
 from stream.web.exporting import Exporting
 from stream.web.held import Held
 from stream.web.lagging import Lagging
 from stream.web.lookups import Lookups
 from stream.web.page import POLICY, SHOWN, render
-from stream.web.peers import APP, Assignor, Peers
+from stream.web.peers import Assignor, Peers
 from stream.web.question import Page
 from stream.web.watching import Watching
 from stream.web.words import Words
@@ -92,7 +92,8 @@ class Web(Service):
         @web.middleware
         async def named(request: web.Request, handler: Handler) -> web.StreamResponse:
             response = await answer(request, handler)
-            response.headers[APP] = self._settings.app
+            if request.match_info.http_exception is None:  # a 404 of no address of ours is not one of nobody
+                response.headers[APP] = self._settings.app
             return response
 
         async def answer(request: web.Request, handler: Handler) -> web.StreamResponse:

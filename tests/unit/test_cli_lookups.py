@@ -18,6 +18,7 @@ from click.testing import CliRunner, Result
 
 from stream.cli import account
 from stream.cli import visitor as visitor_page
+from stream.cli.export import export
 from stream.cli.lead import lead
 from stream.cli.screen import Screen
 from stream.cli.visitor import visitor
@@ -28,8 +29,10 @@ from stream.domain.log import Member, Members, encode
 from stream.domain.ruleset.load import load
 from stream.errors import CommandError, NegativeAnswerError, UnreachableError, UsageError
 from stream.rulesets import default_text
+from stream.settings import Settings
 from stream.web import client
 from stream.web.opening import Opening
+from stream.web.paging import pages
 from stream.web.service import Web
 from tests.unit.standing_worker import StandingWorker, buyer
 
@@ -147,14 +150,16 @@ async def test_a_wrong_token_says_what_to_set(port: int, monkeypatch: pytest.Mon
 
 
 @contextmanager
-def answering(*answers: tuple[int, bytes]) -> Iterator[str]:
-    """Serve these answers in turn, the last one for ever."""
+def answering(*answers: tuple[int, bytes], app: str | None = None) -> Iterator[str]:
+    """Serve these answers in turn, the last one for ever; `app`: as a worker of that installation."""
     left = list(answers)
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             status, body = left.pop(0) if len(left) > 1 else left[0]
             self.send_response(status)
+            if app is not None:
+                self.send_header("Leadstream-App", app)
             self.end_headers()
             self.wfile.write(body)
 
@@ -196,6 +201,48 @@ def test_no_answer_to_be_had_ends_with_3(monkeypatch: pytest.MonkeyPatch, answer
         done = CliRunner().invoke(lead, ["user::42", "--url", url])
     assert isinstance(done.exception, UnreachableError)
     assert says in str(done.exception)
+
+
+LOOKUPS = [(lead, "user::42"), (visitor, "user::42"), (account.account, "account::acme.example"), (export, "user::42")]
+of_each_lookup = pytest.mark.parametrize(("command", "id_"), LOOKUPS, ids=["lead", "visitor", "account", "export"])
+STRANGERS = [
+    (404, b"<html>Nothing matches the given URI."),
+    (404, b'{"success":false,"reason":"path","error":"nothing is at /v1/leads"}'),
+    (404, b'{"error": "not found"}'),
+    (401, b"<html>sign in"),
+    (403, b"{}"),
+]
+
+
+@pytest.mark.parametrize("stranger", STRANGERS, ids=["a file server", "a collector", "an API", "a proxy", "an API's no"])
+@of_each_lookup
+def test_what_is_no_worker_says_nothing_of_anybody(command: click.Command, id_: str, stranger: tuple[int, bytes]) -> None:
+    with answering(stranger) as url:
+        done = CliRunner().invoke(command, [id_, "--url", url])
+    assert isinstance(done.exception, UnreachableError), done.exception
+    assert f"no worker answers at {url} (it answers {stranger[0]}, and is no leadstream worker)" in str(done.exception)
+    assert done.stdout == ""
+
+
+def test_what_is_no_worker_has_no_accounts_to_report_and_no_word_to_tell() -> None:
+    with answering(STRANGERS[0]) as url:
+        with pytest.raises(UnreachableError, match="is no leadstream worker"):
+            list(pages(Settings(), "accounts", url))
+        with pytest.raises(UnreachableError, match="is no leadstream worker"):
+            client.word_of(Settings(), "0" * 32, url)
+
+
+@of_each_lookup
+def test_a_workers_404_is_a_negative_answer(command: click.Command, id_: str) -> None:
+    with answering((404, b'{"error": "nobody of that id"}'), app="another") as url:
+        done = CliRunner().invoke(command, [id_, "--url", url])
+    assert isinstance(done.exception, NegativeAnswerError), done.exception
+
+
+@of_each_lookup
+async def test_a_wrong_path_of_a_worker_is_no_negative_answer(port: int, command: click.Command, id_: str) -> None:
+    done = await call(command, id_, "--url", f"http://127.0.0.1:{port}/v1")
+    assert isinstance(done.exception, UnreachableError), done.exception
 
 
 @contextmanager
