@@ -3,6 +3,7 @@
 from typing import Any
 
 from aiohttp import web
+from faust.types import TP
 
 from stream.domain import exporting
 from stream.web import question
@@ -29,7 +30,7 @@ class Exporting:
         key, people = question.lead_of(request), self._held.people
         if people is None:
             return await self._peers.pass_on(request, self._held.people_place)
-        return _told(exporting.person(people, key, now_ms()))
+        return self._told(exporting.person(people, key, now_ms()), self._held.people_place)
 
     async def visitor(self, request: web.Request) -> web.Response:
         """Answer what an identity's row holds."""
@@ -38,10 +39,10 @@ class Exporting:
         if not self._held.holds(place):
             return await self._peers.pass_on(request, place)
         known = self._held.row(node)
-        return _told(None if known is None else exporting.visitor(node, *known, now_ms()))
+        return self._told(None if known is None else exporting.visitor(node, *known, now_ms()), place)
 
-
-def _told(document: dict[str, Any] | None) -> web.Response:
-    if document is None:
-        raise Unknown("nothing is known under this id")
-    return as_json(document)
+    def _told(self, document: dict[str, Any] | None, place: TP) -> web.Response:
+        if document is None:
+            self._held.require_read(place)
+            raise Unknown("nothing is known under this id")
+        return as_json(document)

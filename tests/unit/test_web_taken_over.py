@@ -43,6 +43,8 @@ async def test_an_unknown_id_is_one_only_when_all_is_read_that_was_there(worker:
         worker.standing.progress[tp] = Progress(5, end=7)
     for path in ("/v1/visitors/anon::nobody", "/v1/leads/user::nobody", "/internal/lead-of/anon::nobody", "/v1/leads"):
         assert await status(client, path) == 503, path
+    for path in ("/internal/export/people/user::nobody", "/internal/export/visitors/anon::nobody"):
+        assert await status(client, path) == 503, path
     async with client.get("/v1/leads/user::nobody") as answer:
         assert "took over partition 0 of people and has 2 records to read of it" in (await answer.json())["error"]
     for tp in (events, PEOPLE):
