@@ -41,6 +41,7 @@ from stream.runtime import transport
 from stream.runtime.atomic import AtomicTable
 from stream.runtime.batches import BatchSchema
 from stream.runtime.duties import Duties
+from stream.runtime.embedded import free_port
 from stream.runtime.fatal import remember_exits
 from stream.runtime.flow import Flow
 from stream.runtime.hangup import hangs_up
@@ -108,7 +109,8 @@ class App(faust.App):
 
 
 def create(settings: Settings) -> App:
-    """Return the app of an installation."""
+    """Return the app of an installation; WEB_PORT 0 is a free port from here on: the group is told where others find it."""
+    settings = settings if settings.web_port else settings.model_copy(update={"web_port": free_port()})
     transport.register()
     _tend_memory()
     app = App(settings.app, **conf(settings))

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from pydantic.fields import FieldInfo
 
+from stream.addresses import host_port
 from stream.durations import format_duration, parse_duration
 from stream.environment import chosen
 from stream.errors import UsageError
@@ -54,6 +55,7 @@ Texts = Annotated[tuple[str, ...], BeforeValidator(_split)]
 Paths = Annotated[tuple[Path, ...], BeforeValidator(_split)]
 OptionalPath = Annotated[Path | None, BeforeValidator(_none_if_empty)]
 OptionalText = Annotated[str | None, BeforeValidator(_none_if_empty)]
+HostPort = Annotated[Annotated[str, AfterValidator(host_port)] | None, BeforeValidator(_none_if_empty)]
 Region = Annotated[Annotated[str, AfterValidator(region)] | None, BeforeValidator(_none_if_empty)]
 Port = Annotated[int, Field(ge=0, le=65535)]
 TopicText = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]*$", max_length=100)]
@@ -116,8 +118,8 @@ class Settings(BaseModel):
     log_format: Literal["console", "json"] = Field("console", description="console or json")
 
     web_host: str = Field("127.0.0.1", description="where the worker's pages and API listen")
-    web_port: Port = Field(6066, description="their port")
-    web_advertise: OptionalText = Field(None, description="how other workers reach it; none: WEB_HOST:WEB_PORT")
+    web_port: Port = Field(6066, description="their port; 0: one that is free")
+    web_advertise: HostPort = Field(None, description="how other workers reach it, `host:port`; none: WEB_HOST:WEB_PORT")
     web_token: OptionalText = Field(None, description="sign-in by token; off loopback this or the next", repr=False)
     web_proxy_header: OptionalText = Field(None, description="sign-in by a header that your proxy sets")
     collector_host: str = Field("127.0.0.1", description="where the collector listens")

@@ -126,7 +126,7 @@ def _settings(address: str, *, embedded: bool = False) -> Settings:
 
 
 def _free(host: str, port: int) -> int:
-    return port if _is_free(host, port) else free_port()
+    return port if port and _is_free(host, port) else free_port()
 
 
 def _is_free(host: str, port: int) -> bool:

@@ -5,9 +5,10 @@ from email.message import Message
 from http.client import HTTPException
 from typing import Any, cast
 from urllib.error import HTTPError, URLError
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 from urllib.request import ProxyHandler, Request, build_opener
 
+from stream.addresses import is_url
 from stream.errors import NegativeAnswerError, UnreachableError, UsageError
 from stream.settings import PREFIX, Settings
 from stream.web.answers import APP, document_in
@@ -83,19 +84,9 @@ def _found(settings: Settings, path: str, url: str | None) -> tuple[bool, dict[s
 
 def _base(settings: Settings, url: str | None) -> str:
     base = (url or settings.web_url).rstrip("/")
-    if not _is_address(base):
+    if not is_url(base):
         raise UsageError(f"--url {base!r} is no address: write it like http://127.0.0.1:6066")
     return base
-
-
-def _is_address(base: str) -> bool:
-    try:
-        parts = urlsplit(base)
-        host, _ = parts.hostname or "", parts.port
-        host.encode("idna")
-    except ValueError:
-        return False
-    return bool(host) and parts.scheme in {"http", "https"} and base.isprintable() and " " not in base and parts.path.isascii()
 
 
 def _get(address: str, base: str, settings: Settings) -> tuple[int, dict[str, Any]]:

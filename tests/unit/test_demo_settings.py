@@ -55,3 +55,11 @@ def test_a_port_that_is_free_is_taken_and_one_that_is_not_is_replaced(monkeypatc
     assert demo._settings("127.0.0.1:9").web_port == port
     with closing(socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)):
         assert demo._settings("127.0.0.1:9").web_port != port
+
+
+def test_a_port_of_ones_own_choice_is_known_before_the_demo_shows_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LEADSTREAM_WEB_PORT", "0")
+    monkeypatch.setenv("LEADSTREAM_COLLECTOR_PORT", "0")
+    chosen = demo._settings("127.0.0.1:9")
+    assert chosen.web_port
+    assert chosen.collector_port

@@ -129,6 +129,19 @@ def test_empty_means_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
         pytest.param("TOPIC_PREFIX", "a b", "LEADSTREAM_TOPIC_PREFIX is 'a b'", id="no topic name"),
         pytest.param("WEB_TOKEN", "s3cret\n", "settings: WEB_TOKEN holds the end of a line", id="a token with its line's end"),
         pytest.param("WEB_TOKEN", "\udcff", "settings: WEB_TOKEN holds", id="a token that is no UTF-8"),
+        pytest.param(
+            "WEB_ADVERTISE",
+            "http://127.0.0.1:6066",
+            "LEADSTREAM_WEB_ADVERTISE is 'http://127.0.0.1:6066': that is not host:port: write it like worker-1:6066",
+            id="a URL where others find a worker",
+        ),
+        pytest.param("WEB_ADVERTISE", "127.0.0.1", "'127.0.0.1': that is not host:port", id="a worker without a port"),
+        pytest.param("WEB_ADVERTISE", "a b", "'a b': that is not host:port", id="no place of a worker"),
+        pytest.param("WEB_ADVERTISE", "::1:6066", "or [2001:db8::1]:6066", id="an IPv6 address without brackets"),
+        pytest.param("WEB_ADVERTISE", "[worker]:6066", "that is not host:port", id="brackets without an IPv6 address"),
+        pytest.param("WEB_ADVERTISE", "worker:0", "that is not host:port", id="others find a worker at no port"),
+        pytest.param("WEB_ADVERTISE", "worker:65536", "that is not host:port", id="a port beyond the last one"),
+        pytest.param("WEB_ADVERTISE", "a..b:6066", "that is not host:port", id="a name that no host can have"),
         pytest.param("WEB_PROXY_HEADER", "X User", "WEB_PROXY_HEADER is 'X User'", id="no header's name"),
         pytest.param(
             "PHONE_REGION",
@@ -150,6 +163,14 @@ def test_what_is_wrong_is_told_in_one_line(name: str, value: str, told: str, mon
     assert told in str(caught.value)
     assert "\n" not in str(caught.value)
     assert caught.value.exit_code == 2
+
+
+@pytest.mark.parametrize("place", ["worker_1:6066", "10.0.0.7:1", "[2001:db8::1]:65535", "[fe80::1%eth0]:80"])
+def test_where_others_find_a_worker_is_host_and_port(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    _set(monkeypatch, WEB_ADVERTISE=place)
+
+    assert load().member_url == f"http://{place}"
+    assert URL(load().member_url).port == int(place.rpartition(":")[2]), "as Faust reads it"
 
 
 def test_a_misspelt_name_in_the_file_is_told_too(tmp_path: Path) -> None:
