@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from pydantic.fields import FieldInfo
 
-from stream.addresses import host_port
+from stream.addresses import host_port, is_url
 from stream.durations import format_duration, parse_duration
 from stream.environment import chosen
 from stream.errors import UsageError
@@ -44,6 +44,12 @@ def _hosts(text: object) -> object:
     return parts
 
 
+def _url(text: str) -> str:
+    if not is_url(text):
+        raise ValueError("that is no address: write it like http://127.0.0.1:6066")
+    return text
+
+
 def _none_if_empty(text: object) -> object:
     return None if text == "" else text
 
@@ -56,6 +62,7 @@ Paths = Annotated[tuple[Path, ...], BeforeValidator(_split)]
 OptionalPath = Annotated[Path | None, BeforeValidator(_none_if_empty)]
 OptionalText = Annotated[str | None, BeforeValidator(_none_if_empty)]
 HostPort = Annotated[Annotated[str, AfterValidator(host_port)] | None, BeforeValidator(_none_if_empty)]
+Url = Annotated[Annotated[str, AfterValidator(_url)] | None, BeforeValidator(_none_if_empty)]
 Region = Annotated[Annotated[str, AfterValidator(region)] | None, BeforeValidator(_none_if_empty)]
 Port = Annotated[int, Field(ge=0, le=65535)]
 TopicText = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]*$", max_length=100)]
@@ -124,7 +131,7 @@ class Settings(BaseModel):
     web_proxy_header: OptionalText = Field(None, description="sign-in by a header that your proxy sets")
     collector_host: str = Field("127.0.0.1", description="where the collector listens")
     collector_port: Port = Field(8080, description="its port")
-    worker_url: OptionalText = Field(
+    worker_url: Url = Field(
         None, description="where the collector asks what is known of a visitor; none: http://WEB_HOST:WEB_PORT"
     )
     write_keys: OptionalPath = Field(None, description="TOML file: per key origins, event types, rate, consent")

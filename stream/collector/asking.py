@@ -19,6 +19,7 @@ class Worker:
     def __init__(self, settings: Settings) -> None:
         """Connect at the first question."""
         self._base = (settings.worker_url or settings.web_url).rstrip("/")
+        self._named = URL(self._base).with_user(None)  # what is said of it goes into the log
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=CONNECTIONS),
             timeout=aiohttp.ClientTimeout(total=PATIENCE_S),
@@ -30,13 +31,16 @@ class Worker:
         try:
             async with self._session.get(URL(f"{self._base}{path}", encoded=True)) as answer:
                 body = await answer.read()
+        except TimeoutError as error:
+            raise OSError(f"{self._named} does not answer in {PATIENCE_S:g} s") from error
         except aiohttp.ClientError as error:
-            raise OSError(f"{self._base}: {error}") from error
+            why = error if isinstance(error, aiohttp.ClientOSError) else type(error).__name__  # others name the path, an id
+            raise OSError(f"{self._named}: {why}") from error
         if answer.status == 404 and APP in answer.headers:  # others say 404 as well
             return None
         document = document_in(body) if answer.status == 200 else None
         if document is None:
-            raise OSError(f"{self._base} answers {answer.status}")
+            raise OSError(f"{self._named} answers {answer.status}")
         return document
 
     async def close(self) -> None:

@@ -15,6 +15,7 @@ import logging
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from math import inf
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -27,11 +28,14 @@ from stream.collector.origins import page_of
 from stream.collector.request import Refused, Request
 from stream.domain.event import Company
 from stream.domain.ids import id_of
+from stream.settings import PREFIX
 
 PATIENCE_S: Final = 0.012
 FRESH_S: Final = 10.0
 REMEMBERED: Final = 20_000
 AT_ONCE: Final = 64
+TELL_S: Final = 60.0
+"""How often the log says that no worker can be asked."""
 TAGS: Final = 5
 FIRST_STAGE: Final = "visitor"
 
@@ -64,6 +68,7 @@ class Profiles:
         self._ask = ask
         self._known: OrderedDict[str, _Profile] = OrderedDict()
         self._asking: dict[str, asyncio.Task[None]] = {}
+        self._told_at_s = -inf
 
     async def of(self, anonymous_id: str) -> _Profile | None:
         """Return what is known of a visitor, perhaps of a moment ago; None where that is not known in time."""
@@ -89,7 +94,7 @@ class Profiles:
         try:
             visitor, lead = await asyncio.gather(self._ask(f"/v1/visitors/{node}"), self._ask(f"/v1/leads/{node}"))
         except (OSError, TimeoutError) as error:
-            logger.debug("no worker answers: %s", error)
+            self._tell(error)
             return
         finally:
             del self._asking[anonymous_id]
@@ -104,6 +109,18 @@ class Profiles:
         self._known.move_to_end(anonymous_id)
         while len(self._known) > REMEMBERED:
             self._known.popitem(last=False)
+
+    def _tell(self, error: OSError) -> None:
+        """Say now and then that pages are told nothing of visitors, and why."""
+        now_s = asyncio.get_running_loop().time()
+        if now_s - self._told_at_s < TELL_S:
+            return
+        self._told_at_s = now_s
+        logger.warning(
+            "no worker can be asked, so that /v1/personalise knows visitors by their address alone: %s: start one, or set %s",
+            error,
+            f"{PREFIX}WORKER_URL",
+        )
 
 
 class Personalising:

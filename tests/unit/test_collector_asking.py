@@ -1,12 +1,14 @@
 """The collector asks a worker: what a worker says, and what somebody else does at its address."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 import pytest
 from aiohttp import web
-from aiohttp.test_utils import TestServer
+from aiohttp.test_utils import TestServer, unused_port
 
+from stream.collector import asking
 from stream.collector.asking import Worker
 from stream.settings import Settings
 from stream.web.service import Web
@@ -46,3 +48,34 @@ async def test_somebody_elses_404_says_nothing_of_anybody(body: str) -> None:
     async with asked(pages(answer)) as worker:
         with pytest.raises(OSError, match=r"^http://127.0.0.1:\d+ answers 404$"):
             await worker.ask("/v1/visitors/anon%3A%3A9f2c")
+
+
+async def test_why_nobody_answers_is_told_without_the_id_and_without_a_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(asking, "PATIENCE_S", 0.05)
+
+    async def hang(_: web.Request) -> web.Response:
+        await asyncio.sleep(1)
+        return web.Response()
+
+    async def talk(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"SSH-2.0-OpenSSH_9.2\r\n")
+        writer.close()
+
+    async def why(url: str) -> str:
+        worker = Worker(Settings(worker_url=url))
+        with pytest.raises(OSError) as refused:  # noqa: PT011 -- the text is looked at below
+            await worker.ask("/v1/visitors/anon%3A%3A9f2c")
+        await worker.close()
+        return str(refused.value)
+
+    port = unused_port()
+    assert "Cannot connect to host 127.0.0.1" in await why(f"http://ada:secret@127.0.0.1:{port}")
+    async with TestServer(pages(hang)) as server:
+        assert await why(f"http://ada:secret@127.0.0.1:{server.port}") == (
+            f"http://127.0.0.1:{server.port} does not answer in 0.05 s"
+        )
+    async with await asyncio.start_server(talk, "127.0.0.1", port):
+        said = await why(f"http://ada:secret@127.0.0.1:{port}")
+    assert said.startswith(f"http://127.0.0.1:{port}: ")
+    assert "9f2c" not in said
+    assert "secret" not in said

@@ -128,6 +128,23 @@ async def test_a_worker_that_is_late_or_away_costs_a_moment_and_no_answer(
     assert (answer.document["tags"], answer.headers["cache-control"]) == ([], "no-store")
 
 
+async def test_that_no_worker_can_be_asked_is_said_once_a_minute(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worker = Worker()
+    worker.fails = True
+    collecting = personal(worker)
+    for told in (1, 1):
+        await collecting.get("/v1/personalise?anonymousId=9f2c")
+        assert [record.levelname for record in caplog.records] == ["WARNING"] * told
+    assert "connection refused" in caplog.text
+    assert "LEADSTREAM_WORKER_URL" in caplog.text
+    assert "9f2c" not in caplog.text
+    monkeypatch.setattr("stream.collector.personalising.TELL_S", 0.0)
+    await collecting.get("/v1/personalise?anonymousId=9f2c")
+    assert len(caplog.records) == 2
+
+
 async def test_what_is_known_is_remembered_and_asked_for_once(ranges: Path) -> None:
     worker = Worker(visitor=VISITOR, lead=LEAD)
     collecting = personal(worker, ranges)

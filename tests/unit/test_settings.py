@@ -142,6 +142,15 @@ def test_empty_means_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
         pytest.param("WEB_ADVERTISE", "worker:0", "that is not host:port", id="others find a worker at no port"),
         pytest.param("WEB_ADVERTISE", "worker:65536", "that is not host:port", id="a port beyond the last one"),
         pytest.param("WEB_ADVERTISE", "a..b:6066", "that is not host:port", id="a name that no host can have"),
+        pytest.param(
+            "WORKER_URL",
+            "worker:6066",
+            "LEADSTREAM_WORKER_URL is 'worker:6066': that is no address: write it like http://127.0.0.1:6066",
+            id="a worker without http",
+        ),
+        pytest.param("WORKER_URL", "foo", "'foo': that is no address", id="no URL"),
+        pytest.param("WORKER_URL", "ftp://x", "'ftp://x': that is no address", id="a worker speaks http"),
+        pytest.param("WORKER_URL", "http://", "'http://': that is no address", id="a URL without a host"),
         pytest.param("WEB_PROXY_HEADER", "X User", "WEB_PROXY_HEADER is 'X User'", id="no header's name"),
         pytest.param(
             "PHONE_REGION",
@@ -171,6 +180,13 @@ def test_where_others_find_a_worker_is_host_and_port(place: str, monkeypatch: py
 
     assert load().member_url == f"http://{place}"
     assert URL(load().member_url).port == int(place.rpartition(":")[2]), "as Faust reads it"
+
+
+@pytest.mark.parametrize("url", ["http://worker:6066", "https://[::1]/behind/a/proxy", ""])
+def test_where_the_collector_asks_is_a_url(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    _set(monkeypatch, WORKER_URL=url, WEB_ADVERTISE="")
+
+    assert (load().worker_url, load().web_advertise) == (url or None, None)
 
 
 def test_a_misspelt_name_in_the_file_is_told_too(tmp_path: Path) -> None:
