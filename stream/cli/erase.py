@@ -33,10 +33,10 @@ def erase(id_: str, url: str | None, patience_s: float, *, yes: bool, as_json: b
     """  # noqa: D301 -- click's mark for lines to be kept
     import secrets
 
-    from stream.cli.named import named
     from stream.cli.words import new_word, say, tell
     from stream.domain.graves import SALT_BYTES
     from stream.domain.log import Erasing
+    from stream.named import named
 
     settings, word = load(), new_word()
     whom = named(id_, settings.phone_region)

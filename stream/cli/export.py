@@ -31,7 +31,7 @@ def export(id_: str, url: str | None, *, events: bool) -> None:
     import orjson
 
     from stream.cli.connections import run
-    from stream.cli.named import named
+    from stream.named import named
 
     settings = load()
     whom = named(id_, settings.phone_region)

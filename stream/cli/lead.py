@@ -22,7 +22,7 @@ def lead(id_: str, at: str | None, url: str | None, *, as_json: bool) -> None:
     leadstream lead lead_0687587883fab020
     leadstream lead email::buyer@acme.example --at 2026-12-24T00:00:00Z
     """  # noqa: D301 -- click's mark for lines to be kept
-    from stream.cli.named import meant
+    from stream.named import meant
     from stream.web.client import ask
 
     settings = load()

@@ -26,9 +26,9 @@ def link(one: str, other: str, reason: str, url: str | None, patience_s: float, 
     \b
     Exit 0: done; 1: refused, or nothing to do, and why, or not decided yet; 2: no such kind of ID; 3: Kafka does not answer.
     """  # noqa: D301 -- click's mark for lines to be kept
-    from stream.cli.named import named
     from stream.cli.words import new_word, say, tell
     from stream.domain.log import Linking
+    from stream.named import named
 
     settings, word = load(), new_word()
     said = Linking(word, named(one, settings.phone_region), named(other, settings.phone_region), reason)

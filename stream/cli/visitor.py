@@ -21,7 +21,7 @@ def visitor(id_: str, at: str | None, url: str | None, *, as_json: bool) -> None
     leadstream visitor anon::9f2c
     leadstream visitor user::42 --at 2026-12-24T00:00:00Z
     """  # noqa: D301 -- click's mark for lines to be kept
-    from stream.cli.named import meant
+    from stream.named import meant
     from stream.web.client import ask
 
     settings = load()

@@ -27,14 +27,14 @@ class Exporting:
 
     async def person(self, request: web.Request) -> web.Response:
         """Answer what the people log knows of somebody by any id."""
-        key, people = question.lead_of(request), self._held.people
+        key, people = question.lead_of(request, self._held.phone_region), self._held.people
         if people is None:
             return await self._peers.pass_on(request, self._held.people_place)
         return self._told(exporting.person(people, key, now_ms()), self._held.people_place)
 
     async def visitor(self, request: web.Request) -> web.Response:
         """Answer what an identity's row holds."""
-        node = question.visitor_of(request)
+        node = question.visitor_of(request, self._held.phone_region)
         place = self._held.place_of(node)
         if not self._held.holds(place):
             return await self._peers.pass_on(request, place)

@@ -25,6 +25,11 @@ class Held:
         return TP(self._worker.topics.events, self._worker.partition_of(node))
 
     @property
+    def phone_region(self) -> str | None:
+        """The country of telephone numbers that name none."""
+        return self._worker.settings.phone_region
+
+    @property
     def people_place(self) -> TP:
         """The partition that holds the people."""
         return TP(self._worker.topics.people, 0)

@@ -42,7 +42,7 @@ class Lookups:
 
     async def visitor(self, request: web.Request) -> web.Response:
         """Answer a visitor."""
-        node, at = question.visitor_of(request), question.at_of(request)
+        node, at = question.visitor_of(request, self._held.phone_region), question.at_of(request)
         place = self._held.place_of(node)
         if not self._held.holds(place):
             return await self._peers.pass_on(request, place)
@@ -58,7 +58,7 @@ class Lookups:
 
     async def lead(self, request: web.Request) -> web.Response:
         """Answer a lead."""
-        key, at = question.lead_of(request), question.at_of(request)
+        key, at = question.lead_of(request, self._held.phone_region), question.at_of(request)
         people = self._held.people
         if people is None:
             return await self._peers.pass_on(request, self._held.people_place)
@@ -89,7 +89,7 @@ class Lookups:
 
     async def lead_of(self, request: web.Request) -> web.Response:
         """Tell another worker which lead an identity belongs to; its holder alone is asked."""
-        node, people = question.visitor_of(request), self._held.people
+        node, people = question.visitor_of(request, self._held.phone_region), self._held.people
         if people is None:
             raise NotNow("this worker does not hold the people: ask again in a moment")
         return as_json({"lead": self._lead_here(people, node)})

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from stream.domain import asking, instants
+from stream.named import meant
 from stream.web.answers import Malformed
 
 PAGE = 100
@@ -30,14 +31,14 @@ class Page:
         return self.stage in {None, stage} and self.route in {None, route}
 
 
-def visitor_of(request: web.Request) -> str:
-    """Return the identity asked for; raises `Malformed`."""
-    return _id(request, asking.node)
+def visitor_of(request: web.Request, phone_region: str | None) -> str:
+    """Return the identity asked for, as it is kept; raises `Malformed`."""
+    return meant(_id(request, asking.node), phone_region)
 
 
-def lead_of(request: web.Request) -> str:
-    """Return the lead id or identity asked for; raises `Malformed`."""
-    return _id(request, asking.named)
+def lead_of(request: web.Request, phone_region: str | None) -> str:
+    """Return the lead id or identity asked for, as it is kept; raises `Malformed`."""
+    return meant(_id(request, asking.named), phone_region)
 
 
 def at_of(request: web.Request) -> int | None:

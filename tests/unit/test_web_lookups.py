@@ -67,9 +67,30 @@ async def test_a_lead_answers_under_any_of_its_identities(client: Client, key: s
     assert (await get(client, f"/v1/leads/{key}"))["id"] == LEAD
 
 
+@pytest.mark.parametrize(
+    "key", ["email::BUYER@acme.example", "email::%20Buyer@ACME.example%20", "user_id::42", "crm_lead_id::00Q7"]
+)
+async def test_an_id_is_found_however_it_is_written(key: str) -> None:
+    crm = line(5, type="identify", userId="42", context={"externalIds": [{"type": "crm_lead_id", "id": "00Q7"}]})
+    async with TestClient(TestServer(Web(StandingWorker([*buyer(), crm])).application())) as client:
+        assert (await get(client, f"/v1/leads/{key}"))["id"] == LEAD
+        assert (await get(client, f"/internal/export/people/{key}"))["lead"]["id"] == LEAD
+
+
+async def test_a_telephone_number_is_found_as_the_worker_reads_it() -> None:
+    told = {"context": {"externalIds": [{"type": "mobile", "id": "+49 151 23456789"}]}}
+    worker = StandingWorker([line(0, type="identify", **told)], phone_region="DE")
+    async with TestClient(TestServer(Web(worker).application())) as client:
+        for key in ("mobile::0151%2023456789", "phone::0151-23456789", "phone::%2B4915123456789"):
+            assert (await get(client, f"/v1/leads/{key}"))["id"] == lead_id("phone::+4915123456789")
+            assert (await get(client, f"/v1/visitors/{key}"))["id"] == "phone::+4915123456789"
+            assert (await get(client, f"/internal/lead-of/{key}"))["lead"] == lead_id("phone::+4915123456789")
+
+
 async def test_a_merged_id_answers_with_the_survivor() -> None:
     async with TestClient(TestServer(Web(StandingWorker(merged())).application())) as client:
-        assert (await get(client, f"/v1/leads/{lead_id('email::b@acme.example')}"))["id"] == LEAD
+        for ended in (lead_id("email::b@acme.example"), f"lead::{lead_id('email::b@acme.example')}", "email::B@acme.example"):
+            assert (await get(client, f"/v1/leads/{ended}"))["id"] == LEAD
         assert [lead["id"] for lead in (await get(client, "/v1/leads"))["leads"]] == [LEAD]
 
 

@@ -24,12 +24,16 @@ _member = msgspec.msgpack.Decoder(Member).decode
 
 
 def named(id_: str) -> str:
-    """Return an account's id as it is; ValueError where it is none."""
+    """Return an account's id as it is kept; ValueError where it is none.
+
+    >>> named("account::ACME.example"), named("account:group:X1")
+    ('account::acme.example', 'account:group:X1')
+    """
     if ACCOUNT_ID.fullmatch(id_) is None:
         msg = f"{id_!r} is no account: write account::DOMAIN, account:group:ID or account:name:NAME"
         raise ValueError(msg)
     id_.encode()  # refuses lone surrogates: such an id cannot be in Kafka
-    return id_
+    return id_ if id_.startswith("account:group:") else id_.lower()
 
 
 def account(fold: Accounts, id_: str, now: int, at: int | None = None) -> dict[str, Any] | None:

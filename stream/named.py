@@ -1,4 +1,4 @@
-"""An identity or a lead as an operator types it."""
+"""An identity or a lead as somebody types it, in a command or in an address."""
 
 from schemas.keys import node_in
 from stream.domain.asking import LEAD_ID
