@@ -31,7 +31,7 @@ def _dotenv(prefix: str) -> dict[str, str]:
         raise UsageError(f"{file.absolute()} is not UTF-8 ({error.reason} at byte {error.start}): save it as UTF-8") from error
     for line in lines:
         if (line.error or (line.key and line.value is None)) and prefix in line.original.string.upper():
-            text = line.original.string
-            number = line.original.line + text[: len(text) - len(text.lstrip())].count("\n")
+            said = line.original.string
+            number = line.original.line + said[: len(said) - len(said.lstrip())].count("\n")
             raise UsageError(f"{file.absolute()}, line {number}: no NAME=VALUE: write {prefix}… with a = and what it is to be")
     return {line.key: line.value for line in lines if line.key is not None and line.value is not None}
