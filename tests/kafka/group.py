@@ -1,6 +1,8 @@
 """The consumer group of an installation, as Kafka sees it."""
 
+import atexit
 import contextlib
+import ctypes
 from functools import cache
 from typing import Any
 
@@ -13,10 +15,21 @@ ENDED = {None, 0, -9, 70}
 """Exit codes a test may have provoked."""
 
 
-@cache
+_admins: dict[str, AdminClient] = {}
+
+
 def admin_of(address: str) -> AdminClient:
     """Return the one client of an address: one that goes while Kafka does not answer takes the process with it."""
-    return AdminClient({"bootstrap.servers": address, "log_level": 0})
+    if address not in _admins:
+        _admins[address] = AdminClient({"bootstrap.servers": address, "log_level": 0})
+    return _admins[address]
+
+
+@atexit.register
+def _leave_clients() -> None:
+    """Let nobody free the clients of a Kafka that has gone before: they would spoil the end of the process."""
+    for client in _admins.values():
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(client))
 
 
 @cache
@@ -55,7 +68,7 @@ def ends(installation: Installation, topic: str, partitions: int = 4) -> dict[in
 
 def forget_clients() -> None:
     """Close the clients of a Kafka that is going to end."""
-    admin_of.cache_clear()
+    _admins.clear()
     asker.cache_clear()
 
 
