@@ -39,7 +39,7 @@ demo: install bytecode  ## visitors become leads before your eyes, no Docker nee
 	@$(BIN)/leadstream demo
 
 test: $(DEV) bytecode  ## all tests, on the embedded broker and on a real Apache Kafka
-	$(BIN)/python -m pytest -n 4 --no-loadscope-reorder
+	$(BIN)/python -m pytest -n 5 --no-loadscope-reorder
 
 check: $(DEV)  ## style, types, arrows, generated files, doctests
 	$(BIN)/ruff check .
