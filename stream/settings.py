@@ -366,5 +366,6 @@ def _explain(error: ValidationError) -> str:
     if not first["loc"]:
         return f"settings: {reason}"
     name = f"{PREFIX}{str(first['loc'][0]).upper()}"
-    value = "…" if name.endswith(("PASSWORD", "TOKEN", "SECRETS")) else repr(first["input"])
+    secret = name.endswith(("PASSWORD", "TOKEN", "SECRETS")) or (name.endswith("URL") and "@" in str(first["input"]))
+    value = "…" if secret else repr(first["input"])
     return f"{name} is {value}: {reason}"

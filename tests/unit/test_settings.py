@@ -202,6 +202,13 @@ def test_a_password_is_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "secret" not in repr(load())
 
 
+def test_a_password_in_an_address_that_is_none_is_not_shown_either(monkeypatch: pytest.MonkeyPatch) -> None:
+    _set(monkeypatch, WORKER_URL="worker:6066/u:s3cret@x")
+
+    with pytest.raises(UsageError, match=r"^LEADSTREAM_WORKER_URL is …: that is no address"):
+        load()
+
+
 def test_plaintext_elsewhere_can_be_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
     _set(monkeypatch, KAFKA="kafka:9092", KAFKA_PLAINTEXT="anywhere")
 
