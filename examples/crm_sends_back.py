@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
 
 EVENTS = {
     "stage": ("Lead Stage Changed", ("stage", "changedBy")),
@@ -52,7 +53,10 @@ def event_of(options: argparse.Namespace) -> dict[str, Any]:
 async def send(options: argparse.Namespace) -> None:
     """Publish the event and say where it is."""
     producer = AIOKafkaProducer(bootstrap_servers=options.kafka, acks="all")
-    await producer.start()
+    try:
+        await producer.start()
+    except KafkaError as error:
+        raise SystemExit(f"no Kafka answers at {options.kafka} ({error}): start it, or set --kafka HOST:PORT") from error
     try:
         event = event_of(options)
         value = json.dumps(event, ensure_ascii=False).encode()

@@ -24,7 +24,8 @@ _NO_PAGE: Final = RawPage()
 _NOTHING_YET: Final = blake2b(digest_size=HASH_BYTES)
 """The hash of nothing: to copy it costs a third less than to make it."""
 
-NO_TIME = "no receive time that can be read, here or on a line before: add a timestamp or receivedAt, like 2026-11-22T10:00:00Z"
+ADD_ONE = "add a timestamp or receivedAt, like 2026-11-22T10:00:00Z"
+NO_TIME = f"no receive time that can be read, here or on a line before: {ADD_ONE}"
 
 
 class Lookups(Protocol):
@@ -77,14 +78,15 @@ class Intake:
             return raw
         try:
             received_ms = recorded_at(raw)
-        except BadInstant:
-            return self._event(raw, value, before_ms if is_echo(raw) else None, NOTHING)
+        except BadInstant as error:
+            return self._event(raw, value, before_ms if is_echo(raw) else None, NOTHING, no_time=f"{error}: {ADD_ONE}")
         return self._event(raw, value, before_ms if received_ms is None else received_ms, NOTHING, recorded=True)
 
     def _event(
-        self, raw: RawEvent, value: bytes | None, timestamp_ms: int | None, told: Collected, *, recorded: bool = False
+        self, raw: RawEvent, value: bytes | None, timestamp_ms: int | None, told: Collected, *, recorded: bool = False,
+        no_time: str = NO_TIME,
     ) -> Event | Rejected:  # fmt: skip
-        """Return the event; `recorded`: the record's timestamp is its receive time."""
+        """Return the event; `recorded`: the record's timestamp is its receive time; `no_time` says why there is none."""
         nodes = identities(raw, self._phone_region)
         moves = raw.event is not None and raw.event == LEAD_STAGE_CHANGED
         if moves and is_echo(raw):
@@ -92,7 +94,7 @@ class Intake:
         if not nodes:
             return Rejected("no_identity", "no userId, anonymousId or externalIds that exist", "identify")
         if timestamp_ms is None:
-            return Rejected("bad_timestamp", NO_TIME, "apply")
+            return Rejected("bad_timestamp", no_time, "apply")
         try:
             r = timestamp_ms if recorded or raw.received_at is None else received_at(raw, timestamp_ms)
             t = happened_at(raw, r)

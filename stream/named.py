@@ -1,7 +1,7 @@
 """An identity or a lead as somebody types it, in a command or in an address."""
 
 from schemas.keys import node_in
-from stream.domain.asking import LEAD_ID
+from stream.domain.asking import LEAD_ID, OR_A_LEAD
 from stream.domain.ids import KINDS, NEEDS_SCOPE, UNSCOPED, parse
 from stream.errors import UsageError
 
@@ -17,7 +17,7 @@ def named(text: str, phone_region: str | None) -> str:
     try:
         kind, scope, value = parse(text)
     except ValueError as error:
-        raise UsageError(f"{error}, or a lead's id") from error
+        raise UsageError(f"{error}, {OR_A_LEAD}") from error
     kind = KINDS.get(kind, kind)
     if scope and kind in UNSCOPED:
         raise UsageError(f"{text!r} is no id: a {kind} has no scope, write {kind}::{value}")

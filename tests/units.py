@@ -26,7 +26,8 @@ def environment(name: str, instance: str, runtime: Path) -> dict[str, str]:
     """Return what a unit's process gets, the shipped examples of the files of settings included."""
     specifiers = {"%i": instance, "%H": "host", "%t": str(runtime)}
     words = [word for value in values(name, "Environment") for word in shlex.split(value)]
-    shipped = [FOLDER / Path(file.removeprefix("-")).name for file in values(name, "EnvironmentFile")]
+    files = [Path(file.removeprefix("-").replace("%i", instance)).name for file in values(name, "EnvironmentFile")]
+    shipped = [FOLDER / file for file in files]
     lines = [line for file in shipped if file.exists() for line in file.read_text().splitlines()]
     words += [line for line in lines if "=" in line and not line.startswith("#")]
     made = dict(word.split("=", 1) for word in words)

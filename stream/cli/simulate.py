@@ -47,6 +47,7 @@ def simulate(files: tuple[str, ...], ruleset: Path | None, ranges: Path | None, 
         rules = rules_of(ruleset or settings.ruleset)
         simulation = Simulation(rules, intake_of(settings, rules, ranges), settings.app)
         document = _run(simulation, files, None if at is None else _instant(at))
+    _hint(document)
     if as_json:
         click.echo(orjson.dumps(document, option=orjson.OPT_APPEND_NEWLINE), nl=False)
     else:
@@ -55,6 +56,16 @@ def simulate(files: tuple[str, ...], ruleset: Path | None, ranges: Path | None, 
 
         show(orjson.loads(orjson.dumps(document)), Screen())
     leave()
+
+
+def _hint(document: dict[str, Any]) -> None:
+    """Say what to do with files that hold no event at all: an access log's lines are none."""
+    letters = document["deadLetters"]
+    if letters and not document["visitors"] and all(letter["reason"] == "not_json" for letter in letters):
+        click.echo(
+            "no line is JSON: simulate reads events, one a line; an access log goes to `demo` or `send --format combined`",
+            err=True,
+        )
 
 
 @contextmanager

@@ -32,7 +32,7 @@ class Pages:
         allowed = sorted({each for each, pattern in self._all if pattern.fullmatch(path)})
         if allowed:
             raise Refused(405, "method", f"{path[:100]} takes {', '.join(allowed)}", allow=(*allowed, "OPTIONS"))
-        raise Refused(404, "path", f"nothing is at {path[:100]}: docs/for-trackers.md lists the addresses")
+        raise Refused(404, "path", f"nothing is at {path[:100]}: GET /openapi.json lists the addresses")
 
 
 _NAME: Final = re.compile(r"\\\{[a-z]+\\\}")

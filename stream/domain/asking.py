@@ -14,6 +14,7 @@ from stream.domain.ruleset.model import Ruleset
 from stream.domain.state import State
 
 LEAD_ID = re.compile(r"lead_[0-9a-f]{16}")
+OR_A_LEAD = "or a lead's id, lead_ and 16 hexadecimal digits"
 LEAD_NODE = "lead::"
 
 _identity = msgspec.msgpack.Decoder(Identity).decode
@@ -22,7 +23,15 @@ _person = msgspec.msgpack.Decoder(Person).decode
 
 def named(key: str) -> str:
     """Return a lead id or an identity as it is; ValueError where it is neither."""
-    return key if LEAD_ID.fullmatch(key) is not None else node(key)
+    if LEAD_ID.fullmatch(key) is not None:
+        return key
+    try:
+        return node(key)
+    except UnicodeEncodeError:
+        raise
+    except ValueError as error:
+        msg = f"{error}, {OR_A_LEAD}"
+        raise ValueError(msg) from error
 
 
 def node(key: str) -> str:

@@ -49,7 +49,7 @@ def word_of(settings: Settings, word: str, url: str | None) -> dict[str, Any] | 
     base = _base(settings, url)
     status, document = _get(f"{base}/internal/words/{word}", base, settings)
     if status in {401, 403}:
-        raise UsageError(document["error"])
+        raise _refused(base, status, document)
     return document if status == 200 else None
 
 
@@ -77,9 +77,16 @@ def _found(settings: Settings, path: str, url: str | None) -> tuple[bool, dict[s
         case 200 | 404:
             return status == 200, document
         case 400 | 401 | 403:
-            raise UsageError(document["error"])
+            raise _refused(base, status, document)
         case _:
             raise UnreachableError(f"{base} cannot answer: {document['error']}")
+
+
+def _refused(base: str, status: int, document: dict[str, Any]) -> UsageError:
+    """Say what is to be done at a command line; what a worker says of signing in is for programs."""
+    if status == 401:
+        return UsageError(f"the worker at {base} wants its token: set {PREFIX}WEB_TOKEN to that worker's (compose: local)")
+    return UsageError(document["error"])
 
 
 def _base(settings: Settings, url: str | None) -> str:

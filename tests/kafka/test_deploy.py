@@ -117,7 +117,7 @@ def test_the_cluster_is_watched_and_survives_a_kafka_and_a_worker(tmp_path: Path
     processes["kafka-2"].kill()
     processes["worker-2"].kill()
     own |= {"LEADSTREAM_WEB_PORT": str(free_port())}
-    processes["unit"] = program(tmp_path, "unit", command(UNIT), environment(UNIT, "3", tmp_path) | own)
+    processes["unit"] = program(tmp_path, "unit", command(UNIT), environment(UNIT, "2", tmp_path) | own)
     processes["unit"].start()
     what_nobody_leads_is_named_and_all_else_told(alone)
     there = ("worker-1", "unit")

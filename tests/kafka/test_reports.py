@@ -54,6 +54,12 @@ def seen(running: Running) -> dict[str, tuple[int, int]]:
     return {account["id"]: (len(account["people"]), account["anonymous"]) for account in accounts}
 
 
+def kept(installation: Installation) -> tuple[list[bytes], dict[str, int]]:
+    """Return the ranges file, and how many records each topic has that a proposal could be written into."""
+    records = {topic: len(installation.read(topic)) for topic in ("events", "wakes", "stage-changes", "dead-letters")}
+    return [path.read_bytes() for path in sorted(installation.folder.glob("*.csv"))], records
+
+
 def test_marketing_asks_about_all_companies_at_once(installation: Installation) -> None:
     """Four people of Acme share a network that no file knows; Bolt, on the list too, was never seen; Cog is on no list."""
     try:
@@ -75,10 +81,12 @@ def test_marketing_asks_about_all_companies_at_once(installation: Installation) 
         assert listed["unseen"] == ["Bolt"]
         assert (off["accounts"][0]["id"], off["anonymous"], off["withPeople"]) == ("account::cog.example", 1, 0)
 
+        before = kept(installation)
         proposed = installation.run("report", "networks", WEB_PORT=port)
         assert proposed.returncode == 0, proposed.stderr
         comment, line = proposed.stdout.splitlines()[1:]
         assert comment.startswith("# 100.99.7.0/24: 4 people with acme.example addresses, 8 events, ")
         assert next(csv.reader([line])) == ["100.99.7.0/24", "acme.example", "acme.example", "business"]
+        assert kept(installation) == before, "it is proposed, and kept nowhere"
     finally:
         installation.close()

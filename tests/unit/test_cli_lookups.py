@@ -233,6 +233,15 @@ def test_what_is_no_worker_has_no_accounts_to_report_and_no_word_to_tell() -> No
 
 
 @of_each_lookup
+def test_who_forgot_the_workers_token_is_told_what_to_set(command: click.Command, id_: str) -> None:
+    with answering((401, b'{"error": "sign in: send `Authorization: Bearer` and so on"}')) as url:
+        done = CliRunner().invoke(command, [id_, "--url", url])
+    assert isinstance(done.exception, UsageError), done.exception
+    to_do = "set LEADSTREAM_WEB_TOKEN to that worker's (compose: local)"
+    assert str(done.exception) == f"the worker at {url} wants its token: {to_do}"
+
+
+@of_each_lookup
 def test_a_workers_404_is_a_negative_answer(command: click.Command, id_: str) -> None:
     with answering((404, b'{"error": "nobody of that id"}'), app="another") as url:
         done = CliRunner().invoke(command, [id_, "--url", url])

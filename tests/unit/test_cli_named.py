@@ -5,6 +5,9 @@ from typing import Any
 import pytest
 
 from stream.cli import main
+from stream.domain import asking
+from stream.errors import UsageError
+from stream.named import named
 
 TYPED = [
     ("email::Buyer@ACME.example", "email::buyer@acme.example"),
@@ -29,3 +32,9 @@ def test_an_id_is_asked_for_as_it_is_kept(
     with pytest.raises(SystemExit) as end:
         main([command, typed, "--json"])
     assert (end.value.code, capsys.readouterr().out) == (0, f'["{command}","{kept}"]\n')
+
+
+def test_who_cut_a_leads_id_short_while_copying_is_told_what_one_looks_like() -> None:
+    for read in (asking.named, lambda id_: named(id_, None)):
+        with pytest.raises((ValueError, UsageError), match="or a lead's id, lead_ and 16 hexadecimal digits"):
+            read("lead_0687587883fab02")

@@ -10,7 +10,7 @@ import yaml
 
 from deploy.alerts import COLLECTOR, JOB, WEBHOOK
 from deploy.dashboards import dashboard
-from stream.settings import load
+from stream.settings import Settings, load
 from tests.brokers import ROOT
 from tests.compose import CLUSTER, FILE, resolved
 from tests.prometheus import tool
@@ -63,6 +63,17 @@ def test_prometheus_scrapes_services_of_the_file_under_the_job_of_the_rules() ->
 def test_the_webhook_answers_prometheus_where_it_is_asked() -> None:
     environments = (resolved(FILE, "webhook")["services"]["webhook"]["environment"], environment(UNITS[2], "", ROOT))
     assert {told["LEADSTREAM_WEBHOOK_PORT"] for told in environments} == {"6067"}
+
+
+def test_the_units_of_one_machine_have_a_port_each(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """As the first line of the workers' unit enables them: a second one on a port that is taken would end, and stay so."""
+    told = [environment(UNITS[0], number, tmp_path) for number in ("1", "2")]
+    ports = [each["LEADSTREAM_WEB_PORT"] for each in told] + [environment(UNITS[2], "", tmp_path)["LEADSTREAM_WEBHOOK_PORT"]]
+    assert len({*ports, str(Settings().collector_port)}) == 4
+    monkeypatch.chdir(tmp_path)
+    for name, value in told[1].items():
+        monkeypatch.setenv(name, value)
+    assert load().advertised == f"127.0.0.1:{ports[1]}"
 
 
 def test_promtool_accepts_prometheus_settings(tmp_path: Path) -> None:

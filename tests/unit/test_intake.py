@@ -369,6 +369,7 @@ def test_a_recorded_line_is_received_when_it_says(
         assert isinstance(got, Rejected), case
         assert got.reason == "bad_timestamp"
         assert "add a timestamp or receivedAt" in got.message, "what to do"
+        assert ("noon" in got.message) == ("sentAt" in times), "which value"
         return
     assert isinstance(got, Event), case
     assert (got.t, got.r) == tuple(parse(f"2026-11-22T{clock}Z") for clock in expected)

@@ -66,6 +66,14 @@ def test_simulate_shows_who_a_stranger_says_to_be(tmp_path: Path) -> None:
     assert not set(NASTY) & set(done.stdout) & {"\x1b", "\x07", "\x9b", "\u202e", "\x7f"}
 
 
+def test_simulate_says_what_takes_an_access_log(tmp_path: Path) -> None:
+    file = tmp_path / "access.log"
+    file.write_text('198.51.100.7 - - [22/Nov/2026:10:00:00 +0000] "GET / HTTP/1.1" 200 5 "-" "Mozilla"\n')
+    done = CliRunner().invoke(main, ["simulate", "--json", str(file)])
+    assert (done.exit_code, [one["reason"] for one in orjson.loads(done.stdout)["deadLetters"]]) == (0, ["not_json"])
+    assert "an access log goes to `demo` or `send --format combined`" in done.stderr
+
+
 def test_an_account_is_shown_by_the_name_a_stranger_gave_it() -> None:
     document = people(2) | {"id": f"account:group:{NASTY}", "name": NASTY, "committee": {NASTY: [NASTY]}}
     assert shown(account, document).count(SEEN) == 4

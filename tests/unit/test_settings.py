@@ -74,7 +74,7 @@ def test_a_dotenv_file_that_may_not_be_read_is_told(tmp_path: Path, monkeypatch:
         load()
 
 
-def test_a_dotenv_file_is_taken_as_it_is_written(tmp_path: Path) -> None:
+def test_a_dotenv_file_is_taken_without_replacing_anything(tmp_path: Path) -> None:
     (tmp_path / ".env").write_bytes(
         b"\xef\xbb\xbfLEADSTREAM_APP=first\r\n# LEADSTREAM_PARTITIONS: 4\r\nHOST\r\nLEADSTREAM_KAFKA_PASSWORD=pa${ss}w$HOME\r\n"
         b"export LEADSTREAM_TOPIC_PREFIX='a-' # as an editor of Windows writes it\r\nOTHER: 5\r\n"
