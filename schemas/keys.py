@@ -87,9 +87,14 @@ def _external_node(entry: RawExternalId, phone_region: str | None) -> str | None
 
 def node_in(kind: str, scope: str, told: object, phone_region: str | None) -> str | None:
     """Return the node of an id as somebody told it; None where it does not exist."""
+    return None if kind.lower() in NO_IDENTITY else any_node_in(kind, scope, told, phone_region)
+
+
+def any_node_in(kind: str, scope: str, told: object, phone_region: str | None) -> str | None:
+    """Return `node_in`, also of a kind that is no identity: earlier releases took those, and have rows of them."""
     if not kind or ":" in kind or ":" in scope or len(kind) + len(scope) > LONGEST_ID:
         return None
-    if kind.lower() in NO_IDENTITY or (kind in NEEDS_SCOPE and not scope):
+    if kind in NEEDS_SCOPE and not scope:
         return None
     value = value_in(kind, told, phone_region)
     return None if value is None else node_of(kind, value, "" if kind in UNSCOPED else scope)

@@ -1,8 +1,8 @@
 """An identity or a lead as somebody types it, in a command or in an address."""
 
-from schemas.keys import node_in
+from schemas.keys import any_node_in
 from stream.domain.asking import LEAD_ID, OR_A_LEAD
-from stream.domain.ids import KINDS, NEEDS_SCOPE, UNSCOPED, parse
+from stream.domain.ids import KINDS, NEEDS_SCOPE, NO_IDENTITY, UNSCOPED, kind_of, parse
 from stream.errors import UsageError
 
 
@@ -23,9 +23,17 @@ def named(text: str, phone_region: str | None) -> str:
         raise UsageError(f"{text!r} is no id: a {kind} has no scope, write {kind}::{value}")
     if kind in NEEDS_SCOPE and not scope:
         raise UsageError(f"{text!r} is no id: a {kind} needs its scope, as in {kind}:wx1:{value}")
-    node = node_in(kind, scope, value, phone_region)
+    node = any_node_in(kind, scope, value, phone_region)
     if node is None:
         raise UsageError(f"{text!r} is no id: {value!r} stands for nobody, or is no {kind}")
+    return node
+
+
+def linkable(text: str, phone_region: str | None) -> str:
+    """Return `named`, where it may join somebody; raises as that does."""
+    node = named(text, phone_region)
+    if ":" in node and kind_of(node).lower() in NO_IDENTITY:
+        raise UsageError(f"{text!r} links nobody: many share one {kind_of(node)}")
     return node
 
 

@@ -28,8 +28,8 @@ def link(one: str, other: str, reason: str, url: str | None, patience_s: float, 
     """  # noqa: D301 -- click's mark for lines to be kept
     from stream.cli.words import new_word, say, tell
     from stream.domain.log import Linking
-    from stream.named import named
+    from stream.named import linkable
 
     settings, word = load(), new_word()
-    said = Linking(word, named(one, settings.phone_region), named(other, settings.phone_region), reason)
+    said = Linking(word, linkable(one, settings.phone_region), linkable(other, settings.phone_region), reason)
     tell(say(settings, said, word, url, patience_s), f"{said.one} and {said.other}", as_json=as_json)

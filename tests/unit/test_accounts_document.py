@@ -2,14 +2,17 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 
+from stream.domain.accounts.account import Account
 from stream.domain.accounts.document import account
 from stream.domain.accounts.fold import Accounts
 from stream.domain.crossing import END
 from stream.domain.documents import TooEarly
 from stream.domain.event import Company, Link
 from stream.domain.freshness import counts_until
+from stream.domain.head import LENGTH
 from stream.domain.instants import write
 from stream.domain.log import Member, Members, encode
 from stream.domain.ruleset import load
@@ -157,6 +160,22 @@ def test_each_piece_of_evidence_is_as_sure_as_when_it_was_told_last() -> None:
     assert [(one["source"], one["proof"], one["confidence"]) for one in told] == [
         ("email", "acme.example", 1.0), ("address", "192.0.2.0/24", 0.8), ("address", "198.51.100.0/24", 0.9),
     ]  # fmt: skip
+
+
+def test_an_address_that_an_earlier_release_was_told_is_as_sure_as_the_company() -> None:
+    """Its rows of evidence end before how sure each piece was."""
+    world = World().hear(visitor())
+    world.fold.cut()
+    stored = dict(world.fold.rows.stored)
+    (key,) = [key for key in stored if key.startswith(b"a:")]
+    body = LENGTH + 1
+    known = msgspec.msgpack.decode(stored[key][body:])
+    proof = known[Account.__struct_fields__.index("proofs")]["address"]["192.0.2.0/24"]
+    assert proof.pop() == 0.8
+    stored[key] = stored[key][:body] + msgspec.msgpack.encode(known)
+    earlier = account(Accounts(stored, "app", load(RULES.encode())), ID, T0)
+    assert earlier is not None
+    assert (earlier["confidence"], earlier["evidence"][0]["confidence"]) == (0.8, 0.8)
 
 
 def test_an_address_that_is_less_sure_than_the_mail_stays_so() -> None:

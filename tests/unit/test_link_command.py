@@ -7,6 +7,7 @@ import pytest
 
 from stream.cli import main, words
 from stream.domain.log import Linking, Unlinking
+from stream.named import named
 
 LEAD = "lead_0687587883fab020"
 DONE = {"done": True, "text": "they are one person now, lead lead_1"}
@@ -83,6 +84,18 @@ def test_what_is_no_id_is_told_and_nothing_is_said(
     assert run("unlink", "user::42", id_) == 2
     assert why in capsys.readouterr().err
     assert said == []
+
+
+@pytest.mark.parametrize("id_", ["ip::203.0.113.77", "session:wx1:m4", "Company::acme"])
+def test_what_many_share_links_nobody_and_what_an_earlier_release_joined_by_it_can_be_undone(
+    id_: str, said: list[Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("link", "user::42", id_) == 2
+    assert "links nobody: many share one" in capsys.readouterr().err
+    assert said == []
+    assert run("unlink", "user::42", id_) == 0
+    assert said[0][0].other == id_
+    assert named(id_, None) == id_  # as `erase` and `export` read it
 
 
 def test_a_number_needs_no_country_where_the_settings_name_one(said: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -30,14 +30,15 @@ class Told(msgspec.Struct, array_like=True):
 class Proof(msgspec.Struct, array_like=True):
     """A network, a domain or a group that led here: how many leads and other visitors, since when (ms), when last, and how sure.
 
-    `last` is when it was told last (ms), `sure` how sure it was then (0..1).
+    `last` is when it was told last (ms), `sure` how sure it was then (0..1); None: told to an earlier release, which kept no more
+    than how sure the company was.
     """
 
     people: int
     visitors: int
     since: int
     last: int = NEVER
-    sure: float = 1.0
+    sure: float | None = None
 
 
 class Account(msgspec.Struct, array_like=True):

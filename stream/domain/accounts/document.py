@@ -5,7 +5,7 @@ from typing import Any, cast
 
 import msgspec
 
-from stream.domain.accounts.account import AUTHORITY, Account
+from stream.domain.accounts.account import AUTHORITY, Account, Proof
 from stream.domain.accounts.facts import account_block
 from stream.domain.accounts.fold import Accounts
 from stream.domain.accounts.live import Live
@@ -127,10 +127,18 @@ def _evidence(known: Account, rules: Freshness | None, at: int) -> list[dict[str
                 "visitors": count.visitors,
                 "since": to_text(count.since),
                 "last": to_text(max(count.last, count.since)),
-                "confidence": count.sure * confidence(rules, max(count.last, count.since), at),
+                "confidence": _sure(known, source, count) * confidence(rules, max(count.last, count.since), at),
             }
         )
     return sorted(found, key=lambda one: (-AUTHORITY.get(one["source"], 0), -one["people"], -one["visitors"], one["proof"]))
+
+
+def _sure(known: Account, source: str, proof: Proof) -> float:
+    """Return how sure a piece of evidence was when it was told; of an address the company's, where no more was kept."""
+    if proof.sure is not None:
+        return proof.sure
+    told = None if source in AUTHORITY else known.told.get(0)
+    return 1.0 if told is None else told.confidence
 
 
 def _confidence(known: Account, evidence: list[dict[str, Any]]) -> float:
