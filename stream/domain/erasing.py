@@ -33,13 +33,17 @@ GOING: Final = 1_000
 
 
 class Going(msgspec.Struct, array_like=True):
-    """An erasure that some partitions of `events`, those `left`, have not applied yet; `found` of the visitors are gone."""
+    """An erasure that some partitions of `events`, those `left`, have not applied yet; `found` of the visitors are gone.
+
+    `known`: people knew of it, be it that somebody else's event named it.
+    """
 
     word: str
     lead: str
     identities: int
     left: list[int]
     found: int = 0
+    known: bool = False
 
 
 class Book(msgspec.Struct, array_like=True):
@@ -92,13 +96,14 @@ class Erasures:
         cause, self.leads.cause = Cause(offset, clock), Cause(offset, clock, BY_ERASURE)
         lead = person.id if person is not None and person.identified else ""
         numbers: dict[str, int] = {}
+        known = person is not None or self.rows.identity(nodes[0]) is not None
         if person is None:
             self._leave(nodes[0], cause)
         else:
             numbers = self._end(person, cause)
         for node in nodes:
             self._bury(node, numbers.get(node, 0), cause)
-        self._pass_on(Going(told.word, lead, len(nodes), list(range(self._partitions))), nodes, cause)
+        self._pass_on(Going(told.word, lead, len(nodes), list(range(self._partitions)), known=known), nodes, cause)
 
     def buried(self, told: Buried) -> None:
         """Hear that a partition of `events` has applied an erasure; the last one decides the word."""
@@ -109,7 +114,8 @@ class Erasures:
         going.found += told.found
         if not going.left:
             del self._book.going[told.place]
-            words.decide(self._log, going.word, _said(going), done=bool(going.lead or going.found), **_counted(going))
+            done = bool(going.lead or going.found or going.known)
+            words.decide(self._log, going.word, _said(going), done=done, **_counted(going))
         self._keep_book()
 
     def disown(self, told: Disowned, offset: int) -> None:
@@ -206,11 +212,7 @@ class Erasures:
             leads.tell(person, value, cause, state=None)
             leads.timers.disarm(person.id)
             self._book.leads = [*(id_ for id_ in self._book.leads if id_ != person.id), person.id][-SWEPT:]
-        for id_ in self._parted_from(person):
-            other = self.rows.person(id_)
-            if other is not None and other.identified and other is not person:
-                leads.advance(other, cause.r, cause.offset)
-                self._tell_again(other, cause)
+        self._tell_parted(person.members, person, cause)
         numbers = {f"lead::{person.id}": person.sequence}
         for id_ in person.previous:
             known = self.rows.stub(id_)
@@ -220,23 +222,33 @@ class Erasures:
         leads.told_anew(person)
         return numbers
 
-    def _parted_from(self, person: Person) -> list[str]:
-        """Return the leads that a person was one with, until an operator's unlink."""
-        members = [identity for node in person.members if (identity := self.rows.identity(node)) is not None]
-        return sorted({cut.other for identity in members for cut in identity.apart if cut.other})
+    def _tell_parted(self, nodes: Iterable[str], owner: Person | None, cause: Cause) -> None:
+        """Tell the leads again that these identities were one with, until an operator's unlink; but for whose they are now."""
+        known = [identity for node in nodes if (identity := self.rows.identity(node)) is not None]
+        for id_ in sorted({cut.other for identity in known for cut in identity.apart if cut.other}):
+            other = self.rows.person(id_)
+            if other is not None and other.identified and other is not owner:
+                self.leads.advance(other, cause.r, cause.offset)
+                self._tell_again(other, cause)
 
     def _leave(self, node: str, cause: Cause) -> None:
-        """Take a shared device from whom it gave its past to."""
+        """Take a shared device from whom it gave its past to; the others stay one person, under an id that does not name it."""
         identity = self.rows.identity(node)
         owner = self.rows.person(identity.person) if identity is not None else None
+        self._tell_parted([node], owner, cause)
         if identity is None or owner is None or node not in owner.members:
             return
         self.leads.advance(owner, cause.r, cause.offset)
         owner.members.remove(node)
         left = [one for n in owner.members if (one := self.rows.identity(n)) is not None]
+        graph.hold_together(identity, left)
         graph.forget_links(left, [identity])
         self.rows.keep(*left)
         self.leads.told_anew(owner)
+        if owner.id == f"~{node}" and left:
+            owner = Person(f"~{owner.members[0]}", owner.born, members=owner.members)
+            for one in left:
+                self.leads.belong(one, owner)
         self.rows.keep(owner)
         if owner.identified:
             self._tell_again(owner, cause)
@@ -277,7 +289,7 @@ def _said(going: Going) -> str:
     visitors = f"{going.found} visitor{'' if going.found == 1 else 's'} gone"
     if going.lead:
         return f"{going.lead} is erased, with {going.identities} ids; {visitors}; the CRM is told by lead.erased.v1"
-    if going.found:
+    if going.found or going.known:
         return f"erased; {visitors}"
     return "nothing was known of it; what happened under it until now is refused from now on"
 

@@ -7,6 +7,7 @@ Beside that an identity keeps `KEPT` links.
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from hashlib import blake2b
+from itertools import pairwise
 from typing import Final
 
 from stream.domain.packed import holds, split
@@ -47,6 +48,13 @@ def hangs_on(cut: Identity, anchor: Identity, members: Sequence[Identity]) -> li
     staying = _reached({anchor.node}, links, but=cut.node)
     leaving = _reached({cut.node}, links, but="") - staying
     return [one.node for one in members if one.node in leaving]
+
+
+def hold_together(gone: Identity, members: Sequence[Identity]) -> None:
+    """Link with one another those who were linked to one that goes: they stay one person."""
+    linked = _neighbours([gone, *members])[gone.node]
+    for one, other in pairwise(member for member in members if member.node in linked):
+        note(one, other)
 
 
 def forget_links(some: Sequence[Identity], others: Iterable[Identity]) -> None:

@@ -121,7 +121,7 @@ class Leads:
         elif (grave := graves.found(self.rows.other, f"lead::{lead.id}")) is not None:
             lead.sequence = grave.sequence
         person.into, person.members = lead.id, []
-        self.rows.keep(person)
+        self.rows.end(person)
         waiting = self.rows.identity(f"lead::{lead.id}")
         if waiting is not None and not waiting.person:
             lead.members.append(waiting.node)

@@ -156,7 +156,8 @@ class Links:
             self.leads.belong(self.rows.identity(node) or Identity(node), first)
         first.members += last.members
         last.into, last.members = first.id, []
-        self.rows.keep(first, last)
+        self.rows.keep(first)
+        self.rows.end(last)
         if last.identified:
             self._merge(first, last, cause)
         return first

@@ -123,6 +123,13 @@ class Rows(OwnRows):
         self._others[key] = body
         self.size += len(key) + len(body) + LENGTH
 
+    def end(self, person: Person) -> None:
+        """Keep a lead that was merged away, under whose id somebody may ask; who was none has no row any more."""
+        if person.identified:
+            self.keep(person)
+        else:
+            self.drop(PERSON + person.id.encode())
+
     def drop(self, key: bytes) -> None:
         """Remove a row; the next cut says so by a null."""
         if self.touched is not None:

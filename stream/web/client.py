@@ -83,10 +83,9 @@ def _found(settings: Settings, path: str, url: str | None) -> tuple[bool, dict[s
 
 
 def _refused(base: str, status: int, document: dict[str, Any]) -> UsageError:
-    """Say what is to be done at a command line; what a worker says of signing in is for programs."""
-    if status == 401:
-        return UsageError(f"the worker at {base} wants its token: set {PREFIX}WEB_TOKEN to that worker's (compose: local)")
-    return UsageError(document["error"])
+    """Pass a worker's words on; of signing in, which are for programs, with what is to be done at a command line."""
+    here = f"; for a command set {PREFIX}WEB_TOKEN to that of the worker at {base} (compose: local)" if status == 401 else ""
+    return UsageError(f"{document['error']}{here}")
 
 
 def _base(settings: Settings, url: str | None) -> str:

@@ -237,8 +237,8 @@ def test_who_forgot_the_workers_token_is_told_what_to_set(command: click.Command
     with answering((401, b'{"error": "sign in: send `Authorization: Bearer` and so on"}')) as url:
         done = CliRunner().invoke(command, [id_, "--url", url])
     assert isinstance(done.exception, UsageError), done.exception
-    to_do = "set LEADSTREAM_WEB_TOKEN to that worker's (compose: local)"
-    assert str(done.exception) == f"the worker at {url} wants its token: {to_do}"
+    to_do = f"for a command set LEADSTREAM_WEB_TOKEN to that of the worker at {url} (compose: local)"
+    assert str(done.exception) == f"sign in: send `Authorization: Bearer` and so on; {to_do}"
 
 
 @of_each_lookup

@@ -7,9 +7,9 @@ import msgspec
 import pytest
 
 from stream.domain import erasing, exporting, graves, visitor, words
-from stream.domain.event import Link
+from stream.domain.event import Event, Link
 from stream.domain.ids import lead_id
-from stream.domain.log import Buried, Erase, Erasing, Remembered, Snapshot, Tick, decode
+from stream.domain.log import Buried, Erase, Erasing, Linking, Remembered, Snapshot, Tick, Unlinking, decode
 from stream.domain.people import People
 from stream.domain.person import Cut
 from stream.domain.state import State
@@ -143,6 +143,64 @@ def test_a_shared_device_may_leave_who_was_never_a_lead() -> None:
     assert log.person(COOKIE).members == [COOKIE]
 
 
+def alias(node: str, before: str, t: int) -> Event:
+    """Return an event that links two devices."""
+    return happened("page", node, t, links=[before])
+
+
+def test_what_a_lead_told_while_it_had_a_shared_device_is_told_again_when_that_is_erased() -> None:
+    log = Log()
+    for t, user in enumerate((USER, OTHER)):  # COOKIE gave its past to the first, and is shared since the second
+        log.add(happened("page", user, START + t, links=[COOKIE]))
+    log.append(Unlinking("cut", USER, COOKIE, ""))
+    erased(log, COOKIE)
+
+    newest = [fact for fact in log.facts if fact["subject"] == LEAD_1][-1]
+    assert (newest["type"], newest["data"]["lead"]["anonymousIds"]) == ("lead.stage_changed.v1", [])
+    assert newest["data"]["reason"]["text"] == "an identity that it had was erased"
+
+
+def test_whom_a_shared_device_held_together_stay_one_person_under_another_id() -> None:
+    """They say who they are later, and an operator takes somebody else's device from them, with nobody of theirs."""
+    log = Log()
+    log.add(happened("page", USER, START, links=[COOKIE]), alias(WEIBO, COOKIE, START), alias("weibo::v", COOKIE, START))
+    log.add(happened("page", OTHER, START, links=[COOKIE]))  # COOKIE is shared
+    log.append(Unlinking("cut", USER, COOKIE, ""))
+    assert log.person(WEIBO).id == f"~{COOKIE}"
+    erased(log, COOKIE)
+
+    assert log.person(WEIBO).id == f"~{WEIBO}"
+    assert log.person(WEIBO).members == [WEIBO, "weibo::v"]
+    log.append(Linking("on", WEIBO, "anon::stranger", ""))
+    log.append(Unlinking("off", "anon::stranger", WEIBO, ""))
+    log.add(happened("page", WEIBO, START + HOUR, links=[MAIL]))
+    assert log.person(WEIBO).members == [WEIBO, "weibo::v", MAIL]
+    assert log.person(WEIBO).identified
+
+
+def test_no_row_of_people_names_a_shared_device_that_was_erased() -> None:
+    """The persons that it once stood for are others by now."""
+    log = Log()
+    log.add(alias(COOKIE, "anon::d", START), alias("anon::b", "anon::c", START), alias("anon::c", COOKIE, START))
+    log.add(happened("page", OTHER, START, links=["anon::c"]), happened("page", USER, START, links=[COOKIE]))
+    erased(log, COOKIE)
+    log.people.cut()
+
+    assert log.person("anon::b").members == [OTHER, "anon::d", "anon::b", "anon::c"]
+    named = [key for key, row in log.people.rows.stored.items() if COOKIE.encode() in key + row]
+    assert named == []
+
+
+def test_a_device_that_others_named_and_that_did_nothing_is_erased_all_the_same() -> None:
+    log = Log()
+    for user in (USER, OTHER):
+        log.add(happened("page", user, START, links=[COOKIE]))
+    done = erased(log, COOKIE)
+
+    assert done is not None
+    assert (done["done"], done["text"]) == (True, "erased; 0 visitors gone")
+
+
 def test_who_was_one_with_somebody_long_gone_goes_without_more_ado() -> None:
     log = Log()
     log.add(happened("page", USER, START))
@@ -220,6 +278,7 @@ def test_an_erasure_that_goes_on_survives_a_restart() -> None:
             f"{LEAD_1} is erased, with 3 ids; 1 visitor gone{TOLD}",
         ),
         (erasing.Going("w", "", 1, [], 2), "erased; 2 visitors gone"),
+        (erasing.Going("w", "", 1, [], 0, known=True), "erased; 0 visitors gone"),
         (erasing.Going("w", "", 1, [], 0), "nothing was known of it; what happened under it until now is refused from now on"),
     ],
 )
@@ -230,7 +289,7 @@ def test_what_was_done_is_said_without_naming_whom(going: erasing.Going, said: s
     log.append(Buried(1, 0, 0))
 
     told = json.loads(words.told(log.people.log, "w") or "")
-    assert (told["text"], told["done"]) == (said, bool(going.lead or going.found))
+    assert (told["text"], told["done"]) == (said, bool(going.lead or going.found or going.known))
 
 
 # -- what a restored partition keeps
