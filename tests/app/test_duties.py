@@ -6,6 +6,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from faust.types import TP
 from mode import Service
 
 from stream.app import create
@@ -82,6 +83,26 @@ async def test_it_is_looked_for_often_enough_to_be_there_in_time(monkeypatch: py
     looking.cancel()
 
     assert 0 < max(waited) <= WITHIN_S / 8
+
+
+async def test_ticks_are_made_at_least_twice_a_second() -> None:
+    waited: list[float] = []
+    ticked = asyncio.Event()
+
+    class Hasty(Duties):
+        async def sleep(self, n: Any, **_: Any) -> None:
+            waited.append(n)
+            await asyncio.sleep(0)
+
+    flow: Any = Flow()
+    flow.running, flow.progress = {TP("events", 3)}, {TP("events", 3): SimpleNamespace(until=lambda _now: 7)}
+    duties: Any = Hasty(flow, "events", lambda _tp, _until: ticked.set(), soon=list)
+    ticking = asyncio.ensure_future(duties._ticks.fun(duties))
+    async with asyncio.timeout(10):
+        await ticked.wait()
+    ticking.cancel()
+
+    assert 0 < max(waited) <= 0.5
 
 
 def _revoke(flow: Flow) -> None:

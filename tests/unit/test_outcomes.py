@@ -163,14 +163,14 @@ def test_an_order_without_a_currency_stands_apart() -> None:
 
 
 def test_orders_beyond_those_remembered_are_in_the_sum() -> None:
-    many = [ordered(n, 1, t=START + n) for n in range(ORDERS + 3)]
+    many = [ordered(n, 1, t=START + n) for n in range(64 + 3)]
     log = Log()
-    log.add(happened("page", USER, START - HOUR), *many, ordered(ORDERS, 5, LEAD, t=START + 1000))
+    log.add(happened("page", USER, START - HOUR), *many, ordered(64, 5, LEAD, t=START + 1000))
     known = log.visitors[USER].state.outcomes
     assert known is not None
-    assert (len(known.orders), known.earlier["EUR"].count) == (ORDERS, 3)
+    assert (len(known.orders), known.earlier["EUR"].count) == (64, 3)
     told = log.document(USER, START + DAY)["outcomes"]["orders"]
-    assert told["currencies"] == {"EUR": {"count": ORDERS + 3, "total": ORDERS + 7.0}}
+    assert told["currencies"] == {"EUR": {"count": 64 + 3, "total": 64 + 7.0}}
 
 
 def test_currencies_are_bounded_too() -> None:

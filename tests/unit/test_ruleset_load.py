@@ -154,6 +154,7 @@ def test_the_shipped_ruleset_has_the_numbers_a_marketer_expects() -> None:
 def test_what_is_left_out_has_the_values_of_the_contract() -> None:
     ruleset = read("")
 
+    assert (ruleset.max_tags, ruleset.max_members) == (64, 64)
     assert ruleset.hold_ms == 14 * DAY
     assert ruleset.floor == 0.0
     assert ruleset.idle is None
