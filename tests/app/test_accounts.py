@@ -22,6 +22,7 @@ from stream.domain.visitor import Visitor
 from stream.runtime.atomic import AtomicPart, AtomicTable
 from stream.runtime.fatal import Misfit
 from stream.runtime.rows import RowPart
+from stream.runtime.ticks import Progress
 from tests.app.test_agents import NOW, PARTITIONS, TOPICS, Bench, Flow, record
 from tests.app.test_partstore import store
 from tests.told import DAY, rules
@@ -246,6 +247,22 @@ async def test_an_account_tells_its_stage_and_counts_it() -> None:
     assert bench.count("leadstream_account_changes_total", **{"from": "visitor", "to": "seen", "reason": "threshold_up"}) == 1
     assert bench.count("leadstream_account_change_latency_seconds_count") == 1
     assert agent.in_force(TP("members", 0), 0) is not None
+
+
+async def test_a_checkpoint_waits_for_what_an_account_tells(flow: Slow) -> None:
+    bench, kept = Bench(), store()
+    table = AtomicTable(lambda: kept, "accounts-changelog", lambda stored: Accounts(stored, "app", RULES))
+    agent = AccountsLog(flow, table, TOPICS, bench.metrics)  # type: ignore[arg-type]  # all of a flow that it uses
+    flow.progress[TP("members", 0)] = Progress(0)
+    lead = log.Member("lead_a", 1, lead=True)
+    told = record(b"k", log.encode(log.Members("account::acme.example", NOW, [lead])))
+    part, _ = agent.take(bench.batch("members", 0, [told]))
+
+    outputs = part.take().outputs
+    assert [sent.done() for sent in outputs] == [False]
+    flow.acknowledge()
+    assert [sent.done() for sent in outputs] == [True]
+    assert flow.progress[TP("members", 0)].applied == 1
 
 
 async def test_a_long_batch_is_folded_slice_by_slice(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,11 +20,12 @@ from stream.agents.rules import RULESET_KEY, RulesInForce
 from stream.agents.topics import Topics
 from stream.agents.visitors import Visitors
 from stream.app import shipped_ruleset
-from stream.collected import company_header
+from stream.collected import TRUST, company_header
 from stream.domain import leads, log, visitor
 from stream.domain.editions import Edition, read
 from stream.domain.event import Company
 from stream.domain.people import People
+from stream.domain.ruleset.model import Ruleset
 from stream.intake import Intake
 from stream.lookups import Lookups
 from stream.ops.metrics import Metrics
@@ -39,6 +40,7 @@ from stream.runtime.rows import RowTable
 from stream.runtime.ticks import Progress
 from stream.runtime.topics import DEAD_LETTER_BYTES, RECORD_BYTES
 from tests.app.test_partstore import store
+from tests.told import rules
 
 PARTITIONS = 4
 NOW = 1_790_000_000_000
@@ -84,11 +86,11 @@ class Flow:
 class Bench:
     """Both agents over one fake flow."""
 
-    def __init__(self) -> None:
+    def __init__(self, rules: Ruleset | None = None) -> None:
         self.flow, self.metrics, self.store = Flow(), Metrics(), store()
         flow: Any = self.flow
         self.offsets: dict[TP, int] = {}
-        rules = shipped_ruleset()
+        rules = rules or shipped_ruleset()
         table = RowTable(self._store, "visitors-changelog", visitor.decode, visitor.encode)
         kept = store()
         people = AtomicTable(lambda: kept, "people-changelog", lambda stored: People(stored, PARTITIONS, "app", rules))
@@ -140,6 +142,31 @@ async def test_an_anonymous_event_changes_a_row_and_nothing_else(bench: Bench) -
     bench.events(record(b"anon::c1", told(anonymousId="c1")))
     assert bench.counted() == {"applied": 1, "events": 1}
     assert bench.flow.sent == []
+
+
+async def test_an_event_older_than_the_newest_of_its_visitor_is_counted_as_late(bench: Bench) -> None:
+    times = ("2026-09-20T10:00:00.000Z", "2026-09-20T09:59:59.999Z", "2026-09-20T10:00:00.000Z")
+    bench.events(*(record(b"anon::c1", told(str(n), anonymousId="c1", timestamp=t)) for n, t in enumerate(times)))
+    assert bench.count("leadstream_late_events_total") == 1
+
+
+async def test_every_record_that_was_read_is_counted_once_whatever_became_of_it(bench: Bench) -> None:
+    good, echo = told(anonymousId="c1"), {"event": "Lead Stage Changed", "properties": {"changedBy": "leadstream"}}
+    own = ("leadstream-internal", b"wake")
+    bench.events(
+        record(b"anon::c1", good), record(b"anon::c1", good), record(b"anon::c1", told("e", anonymousId="c1", **echo)),
+        record(b"anon::c1", b"not json"), record(b"anon::c1", None, own),
+    )  # fmt: skip
+    refused = bench.count("leadstream_dead_letters_total", reason="not_json")
+    assert (bench.counted(), refused) == ({"applied": 1, "duplicates": 1, "echoes": 1, "own": 1, "events": 5}, 1)
+
+
+@pytest.mark.parametrize(("word", "linked"), [(b"browser", []), (b"server", ["anon::c1"])])
+async def test_where_only_servers_are_trusted_a_browsers_event_links_no_registration(word: bytes, linked: list[str]) -> None:
+    bench = Bench(rules("[identity]\ntrusted_only = true\n"))
+    bench.events(record(b"user::42", told(userId="42", anonymousId="c1"), (TRUST, word)))
+    said = [log.decode(message.value or b"") for message in bench.flow.take("people")]
+    assert [[link.node for link in one.links] for one in said if isinstance(one, log.Snapshot)] == [linked]
 
 
 async def test_who_comes_back_as_somebody_new_and_of_no_company_leaves_the_account(bench: Bench) -> None:

@@ -168,6 +168,17 @@ async def test_a_link_that_was_made_before_does_not_count(world: World) -> None:
     assert world.tags(COOKIE) == set()
 
 
+async def test_of_an_events_links_only_those_to_whom_was_erased_since_do_not_count(world: World) -> None:
+    world.erase(COOKIE)
+    world.drain()
+    world.happen(OTHER, COOKIE, "weibo::w", ago_ms=DAY)
+    world.settle()
+    assert members(world, lead_id(OTHER)) == [OTHER, "weibo::w"]
+    row = world.worker.part(partition_of(OTHER.encode(), PARTITIONS)).get(OTHER.encode())
+    assert row is not None
+    assert set(row.links or ()) == {"weibo::w"}
+
+
 async def test_a_late_wake_is_remembered_and_not_answered(world: World) -> None:
     wakes = [(tp, record) for tp, log in world.kafka.logs.items() if tp.topic == "wakes" for record in log]
     world.erase(COOKIE)

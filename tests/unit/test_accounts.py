@@ -148,6 +148,15 @@ def test_sums_are_right_however_far_their_beginnings_lie_apart() -> None:
     assert log.fold.rows.account(ID).sums.landmark == START + 90 * HOUR  # type: ignore[union-attr]  # it is there
 
 
+def test_what_rounding_lost_fades_like_the_sum_that_lost_it() -> None:
+    log, hourly = Log(), float(HOUR)
+    for number, points in enumerate((0.1, 0.2, 0.3)):
+        log.hear(visitor(f"v_{number}", interest={hourly: points}))
+    log.hear(visitor("v_late", interest={hourly: 6.0}, base=START + 90 * HOUR), r=START + 90 * HOUR)
+
+    assert log.shown(START + 91 * HOUR)["score"] == pytest.approx(1.5)
+
+
 def test_a_member_under_its_floor_brings_the_floor() -> None:
     assert Log().hear(visitor(points=-30.0)).hear(visitor("v_2", points=8.0)).shown()["score"] == pytest.approx(4.0)
     assert Log().hear(lead(points=2.0, floor=5.0)).shown()["score"] == pytest.approx(5.0)
@@ -307,6 +316,20 @@ def test_a_ruleset_moves_nobody_by_itself_and_is_the_reason_afterwards() -> None
     log.hear(visitor(), r=START + 6 * DAY)
 
     assert log.moves[1][:3] == ("engaged", "visitor", "ruleset_change")
+
+
+def test_what_the_former_ruleset_would_have_done_with_an_account_too_has_its_own_reason() -> None:
+    log = Log().hear(lead(points=30.0)).add(NewRuleset(5, LADDER.replace("score = 60", "score = 61").encode()))
+    log.hear(lead(version=2))
+
+    assert [move[:3] for move in log.moves] == [("visitor", "engaged", "threshold_up")]
+
+
+def test_an_account_below_a_new_exit_falls_at_the_clock_of_the_switch_and_not_before() -> None:
+    stricter = LADDER.replace("exit = { score = 40 }", "exit = { score = 58 }")
+    log = Log().hear(lead()).add(Tick(0, START + 6 * DAY)).add(NewRuleset(5, stricter.encode())).add(Tick(0, START + 7 * DAY))
+
+    assert log.moves[1] == ("engaged", "visitor", "ruleset_change", 6 * DAY)
 
 
 def test_a_stage_that_is_gone_is_left_at_the_next_record() -> None:

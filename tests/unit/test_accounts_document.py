@@ -131,6 +131,11 @@ def test_the_past_is_not_kept() -> None:
         World().hear(lead()).shown(at=T0 - 1)
 
 
+def test_an_instant_that_lies_behind_the_account_and_before_now_is_that_instant() -> None:
+    world = World().hear(lead())
+    assert world.shown(now=T0 + 20 * DAY, at=T0 + 10 * DAY)["score"] == pytest.approx(40.0)
+
+
 def test_an_idle_period_that_becomes_full_counts_as_of_now() -> None:
     idles = lead(idle_ms=15 * DAY, idle_points=-30.0)
     assert World().hear(idles).shown(now=T0 + 20 * DAY)["score"] == pytest.approx(0.0)
@@ -138,6 +143,11 @@ def test_an_idle_period_that_becomes_full_counts_as_of_now() -> None:
 
 def test_an_unknown_account_is_none() -> None:
     assert account(World().fold, ID, T0) is None
+
+
+def test_an_account_that_never_stood_in_a_stage_entered_none() -> None:
+    document = World().hear(lead(points=1.0)).shown()
+    assert (document["stage"], document["enteredAt"]) == ("visitor", None)
 
 
 def test_who_left_is_not_there() -> None:
@@ -185,6 +195,13 @@ def test_an_address_that_is_less_sure_than_the_mail_stays_so() -> None:
     told = account(world.accounts, "account::acme.example", START)
     assert told is not None
     assert [(one["source"], one["confidence"]) for one in told["evidence"]] == [("email", 1.0), ("address", 0.7)]
+
+
+def test_a_company_is_as_sure_as_the_surest_of_several_addresses() -> None:
+    one, other = visitor("v_1", sure=[0.8]), visitor("v_2", sure=[0.7], evidence=[("address", "198.51.100.0/24")])
+    document = World().hear(one, other).shown()
+    assert [each["confidence"] for each in document["evidence"]] == [0.8, 0.7]
+    assert document["confidence"] == 0.8
 
 
 def test_evidence_told_long_ago_is_less_sure_and_an_old_title_is_nobodys_role() -> None:

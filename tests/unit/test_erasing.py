@@ -9,7 +9,7 @@ import pytest
 from stream.domain import erasing, exporting, graves, visitor, words
 from stream.domain.event import Event, Link
 from stream.domain.ids import lead_id
-from stream.domain.log import Buried, Erase, Erasing, Linking, Remembered, Snapshot, Tick, Unlinking, decode
+from stream.domain.log import Buried, Disowned, Erase, Erasing, Linking, Remembered, Snapshot, Tick, Unlinking, decode
 from stream.domain.people import People
 from stream.domain.person import Cut
 from stream.domain.state import State
@@ -384,6 +384,21 @@ def test_a_registered_person_keeps_what_was_told_of_it_when_it_named_who_is_eras
         known = log.visitors[node]
         assert visitor.disown(node, known, {MAIL}, 99)
         assert (known.links, known.position, set(known.state.traits)) == ({}, 99, traits)
+
+
+def test_what_a_device_forgot_leaves_its_lead_once_and_what_is_told_on_it_since_stays() -> None:
+    log = Log()
+    log.add(happened("page", USER, START, links=[COOKIE]), happened("page", COOKIE, START + HOUR, traits={"title": "head"}))
+    forgot = Disowned(COOKIE, log.visitors[COOKIE].position + 1, START + 2 * HOUR)
+    log.append(forgot)
+    assert [fact["data"]["lead"]["traits"] for fact in log.facts[-1:]] == [{}]
+
+    log.visitors[COOKIE].state.traits = {}
+    log.add(happened("page", COOKIE, START + 3 * HOUR, traits={"title": "boss"}))
+    told = len(log.facts)
+    log.append(forgot)
+    log.add(happened("Asked", USER, START + 4 * HOUR))
+    assert [fact["data"]["lead"]["traits"] for fact in log.facts[told:]] == [{"title": "boss"}]
 
 
 # -- export

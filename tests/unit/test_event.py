@@ -182,6 +182,17 @@ def test_an_echo_is_never_a_dead_letter_however_it_comes(wrong: dict[str, Any]) 
 
 
 @pytest.mark.parametrize(
+    "odd",
+    [
+        pytest.param({**PAGE, "properties": {"changedBy": "leadstream"}}, id="our name on another event"),
+        pytest.param({**STAGE, "properties": {"stage": "mql"}}, id="a move of somebody else's"),
+    ],
+)
+def test_what_is_no_echo_is_refused_for_its_shape_as_ever(odd: dict[str, Any]) -> None:
+    assert reason_of({**odd, "userId": ["42"]}, {"mql"}) == "schema_violation"
+
+
+@pytest.mark.parametrize(
     ("value", "stage", "message"),
     [
         (b"{", "decode", "unexpected end of data"),

@@ -6,7 +6,7 @@ import pytest
 
 from stream.domain import membership
 from stream.domain.accounts.member import account_of, alone_id, visitor_id
-from stream.domain.event import Company, Group
+from stream.domain.event import Company, Group, Link
 from stream.domain.ids import lead_id
 from stream.domain.log import Deployment, Erasing, Linking, Members, NewRuleset, Settled, Settling, TellAgain, Tick, decode
 from stream.domain.membership import WALKED
@@ -64,6 +64,17 @@ def test_a_lead_is_told_to_its_account_and_leaves_it_for_a_surer_one() -> None:
     log.add(asked(company=ACME, group=Group("g")))
     assert log.changes() == {A: [(LEAD_1, "left")], G: [(LEAD_1, "here")]}
     assert log.person("user::1").account == G
+
+
+def test_the_surest_of_what_names_an_account_says_what_it_is() -> None:
+    log = Told()
+    block = Company("By Address", "acme.example", "business", 0.7, "isp", "192.0.2.0/24", "")
+    log.add(asked(company=block, links=[Link("email::x@acme.example", "business")]))
+    told = [m for each in log.take() if isinstance(each, Members) for m in each.changed if m.lead and not m.left][-1]
+
+    assert [source for source, _ in told.evidence] == ["email", "address"]
+    assert told.told is not None
+    assert told.told[2:] == ("business", 1.0)
 
 
 def test_a_lead_brings_what_its_document_says_with_its_role() -> None:
@@ -264,3 +275,18 @@ def test_a_visitor_counts_for_its_group_else_for_its_address() -> None:
     assert (told[0].told, told[0].evidence) == (("Holding", None, "business", 1.0), [("group", "g")])
     assert account_of(State()) == ""
     assert account_of(State(account=NAMELESS)) == N
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        pytest.param({"company": ACME}, id="of its address"),
+        pytest.param({"group": Group("g", {"name": "Acme", "domain": "acme.example"})}, id="of its group"),
+    ],
+)
+def test_a_visitor_brings_the_domain(more: dict[str, Any]) -> None:
+    log = Told()
+    log.add(happened("page", "anon::a", START, links=["anon::b"], **more))
+    told = [m for each in log.take() if isinstance(each, Members) for m in each.changed if not m.left]
+
+    assert [m.told for m in told] == [("Acme", "acme.example", "business", 1.0)]

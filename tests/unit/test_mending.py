@@ -63,6 +63,24 @@ def test_two_leads_become_one_at_the_peoples_clock() -> None:
     assert log.moves(LEAD_1)[-1] == ("lead", "mql", "merge", 2 * DAY)
 
 
+def test_what_two_leads_did_lifts_the_one_they_become_at_the_word_itself() -> None:
+    log = Log()
+    log.add(*(page("user::1") for _ in range(4)), *(page(MAIL, START + HOUR) for _ in range(4)))
+    log.tick(START + DAY)
+    says(log, Linking, MAIL, "user::1")
+
+    assert log.moves(LEAD_1)[-1] == ("lead", "mql", "merge", DAY)
+
+
+def test_a_word_from_before_what_a_lead_has_applied_turns_no_clock_back() -> None:
+    log = Log()
+    log.add(page("user::1", START + HOUR), page(MAIL))
+    log.tick(START)
+    says(log, Linking, MAIL, "user::1")
+
+    assert log.person(MAIL).as_of == START + HOUR
+
+
 def test_as_long_as_the_clock_does_not_run_it_is_that_of_who_is_meant() -> None:
     log = Log(partitions=2)
     log.add(page("user::1"), page(MAIL, START + HOUR))

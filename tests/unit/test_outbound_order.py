@@ -84,6 +84,22 @@ def test_a_note_about_records_that_the_log_lost_is_forgotten() -> None:
     assert (again.position, again.is_done(101)) == (100, False)
 
 
+def test_what_a_note_leaves_undelivered_of_a_tail_that_the_log_lost_holds_nothing_up() -> None:
+    before = Progress(100)
+    for offset in range(100, 120):
+        before.read(offset)
+    for offset in {*range(100, 120)} - {102, 115}:
+        before.done(offset)
+    progress = Progress(before.position, before.note())
+    progress.look(110)
+    for offset in range(102, 121):
+        assert not progress.is_done(offset)
+        progress.read(offset)
+        progress.done(offset)
+
+    assert (progress.position, progress.waiting, progress.end) == (121, 0, 121)
+
+
 def test_progress_comes_back_from_its_note_whatever_the_order() -> None:
     """A slow oracle: the set of what is delivered; a crash at any time forgets nothing that was committed."""
     choose = random.Random(7)  # noqa: S311 - no secret

@@ -335,6 +335,18 @@ def test_a_named_engine_stage_is_held_and_at_the_end_of_the_hold_the_exit_is_jud
     assert log.moves()[-1] == ("mql", "lead", "decay", 14 * DAY)
 
 
+def test_a_bots_event_behind_the_end_of_a_hold_promotes_nobody() -> None:
+    log = Log()
+    log.add(asked(), crm("lead", START + HOUR))
+    for _ in range(3):
+        log.add(asked(START + DAY))
+    log.add(happened("page", USER, START + 15 * DAY, bot=True))
+    assert log.person(USER).stage == "lead"
+
+    log.add(happened("page", USER, START + 15 * DAY + HOUR))
+    assert log.moves()[-1] == ("lead", "sql", "threshold_up", 15 * DAY + HOUR)
+
+
 def test_the_present_stage_named_again_is_no_change_but_a_hold() -> None:
     log = Log()
     log.add(asked(), crm("mql", START + 9 * DAY))

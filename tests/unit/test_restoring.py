@@ -199,6 +199,17 @@ def test_a_lead_of_whom_only_a_number_is_known_is_numbered_on() -> None:
     assert set(again.person(USER).members) == {USER, f"lead::{lead_id(USER)}"}
 
 
+def test_a_lead_of_whom_only_a_number_is_known_is_none_before_its_sums_come_back() -> None:
+    log = Log()
+    log.append(Settling("run"))
+    log.append(Restored(lead_id(USER), 7, [USER]))
+    assert not any(person.identified for person in log.people.rows.persons())
+
+    log.add(asked())
+    assert [fact["sequence"] for fact in log.facts] == ["0000000008"]
+    assert log.moves() == [("visitor", "mql", "threshold_up", 0)]
+
+
 def test_an_identity_that_is_somebodys_stays_so() -> None:
     again = Log()
     again.append(Restored("lead_a", 1, [USER, COOKIE], stage="mql"))

@@ -19,6 +19,12 @@ MISTAKES: dict[str, tuple[str, int, str, str]] = {
         "-10000 or more: 10000 times the points of [idle]",
     ),
     "unknown key with what is allowed": ("[interest]\nceiling = 1", 2, "interest.ceiling", "allowed: floor"),
+    "unknown key of the head": ('[ruleset]\nname = "x"', 2, "ruleset.name", "allowed: id, timezone"),
+    "unknown key of identity": ("[identity]\nmax_member = 9", 2, "identity.max_member", "did you mean max_members?"),
+    "unknown key of fit": ("[fit.a]\nmatch = {}\npoint = 1", 3, "fit.a.point", "did you mean points?"),
+    "unknown key of a retention": (
+        '[decay]\nretention = { after = "7d", keep = 0.7, keeps = 1 }', 2, "decay.retention.keeps", "did you mean keep?",
+    ),
     "unknown key below an inline table": (VIEWED + "cap = { point = 1, points = 2 }", 3, "behaviours.viewed.cap.point", ""),
     "unknown key of a condition": ("[where.a]\nmatch = { path = 1 }", 2, "where.a.match.path", "properties.NAME"),
     "a condition's name is missing": ('[where.a]\nmatch = { "traits." = 1 }', 2, "where.a.match.traits.", "traits.NAME"),

@@ -30,6 +30,7 @@ def known(monkeypatch: pytest.MonkeyPatch) -> dict[Any, Told]:
         ([(INTERNAL, b"resync"), RULESET], Told(internal=True, switches=True)),
         ([(INTERNAL, b"rulesets")], Told(internal=True)),
         ([(FORWARDED, b"x"), (FORWARDED, b"3:41")], Told(forwarded=(3, 41))),
+        ([(FORWARDED, b"x:41"), (REPLAYED, b"dead:x:7")], UNTOLD),
         ([(REPLAYED, b"dead:0:7"), (HISTORY, b"1")], Told(replayed=("dead", 0, 7), history=True)),
     ],
 )

@@ -196,6 +196,16 @@ def test_what_hangs_on_one_identity_alone_leaves_with_it() -> None:
     assert log.person(MAIL).id == MAIL_LEAD
 
 
+def test_what_a_shared_device_names_of_its_own_person_does_not_hang_on_the_device() -> None:
+    log = Log()
+    log.add(page("user::1", START, COOKIE, CRM), page(CRM, START, MAIL), page("user::2", START + HOUR, COOKIE))
+    log.add(page(COOKIE, START + 2 * HOUR, MAIL))
+    unlink(log, "user::1", CRM)
+
+    assert set(log.person("user::1").members) == {"user::1", COOKIE}
+    assert set(log.person(CRM).members) == {CRM, MAIL}
+
+
 def test_an_identity_leaves_also_where_others_join_it_to_the_rest() -> None:
     log = Log()
     log.add(page("user::1", START, MAIL), page(COOKIE, START, MAIL, "user::1"))
@@ -230,6 +240,43 @@ def test_leads_that_came_one_by_one_and_leave_together_are_one(higher: bool) -> 
     assert [move[:3] for move in log.moves(MAIL_LEAD)[1:]] == (moves if higher else moves[:1])
 
 
+def test_a_lead_that_left_with_another_answers_under_it_also_after_a_restart() -> None:
+    log = Log()
+    log.add(page("user::1"), page(MAIL), page(CRM))
+    log.add(page("user::1", START + HOUR, MAIL), page(MAIL, START + HOUR, CRM))
+    log.people.cut()
+    unlink(log, "user::1", MAIL)
+    log.people.cut()
+    log.people = People(log.people.rows.stored, 1, "leadstream", log.rules)
+    log.add(page(f"lead::{CRM_LEAD}", START + DAY))
+
+    assert set(log.person(MAIL).members) == {MAIL, CRM, f"lead::{CRM_LEAD}"}
+    assert log.person("user::1").members == ["user::1"]
+
+
+def test_each_of_two_changes_of_one_instant_says_what_comes_next_from_where_it_leads() -> None:
+    log = Log()
+    log.add(page("user::1"), page(MAIL), asked(CRM))
+    log.add(page("user::1", START + HOUR, MAIL), page(MAIL, START + HOUR, CRM))
+    log.tick(START + DAY)
+    unlink(log, "user::1", MAIL)
+
+    told = [fact["data"] for fact in log.facts if fact["subject"] == MAIL_LEAD and "stage" in fact["data"]][-2:]
+    assert [(one["stage"]["to"]["name"], one["score"]["nextStageIfIdle"]) for one in told] == [("lead", None), ("mql", "lead")]
+
+
+def test_of_leads_that_leave_together_the_higher_stage_is_kept_also_where_its_sum_would_not_enter_it_anew() -> None:
+    log = Log()
+    log.add(page("user::1"), page(MAIL), asked(CRM))
+    log.add(page("user::1", START + HOUR, MAIL), page(MAIL, START + HOUR, CRM))
+    log.tick(START + 8 * DAY)
+    unlink(log, "user::1", MAIL)
+
+    assert log.document(MAIL, START + 8 * DAY)["score"]["interest"] < 60
+    stage = log.document(MAIL, START + 8 * DAY)["stage"]
+    assert (stage["name"], stage["enteredAt"]) == ("mql", "2026-01-05T00:00:00.000Z")
+
+
 def test_a_lead_merged_into_one_that_leaves_stays_where_its_identity_does() -> None:
     log = Log()
     log.add(page("user::1"), page(MAIL), page(CRM))
@@ -241,6 +288,17 @@ def test_a_lead_merged_into_one_that_leaves_stays_where_its_identity_does() -> N
     assert log.person(CRM).previous == [CRM_LEAD]
     assert log.people.rows.person(CRM_LEAD) is log.person("user::1")
     assert log.person(MAIL).previous == []
+
+
+def test_a_stage_that_came_from_a_third_one_who_stays_is_not_taken_along() -> None:
+    log = Log()
+    log.add(page("user::1"), page(MAIL), asked(CRM))
+    log.add(page(MAIL, START + HOUR, CRM), page("user::1", START + HOUR, MAIL, CRM))
+    known = len(log.moves(MAIL_LEAD))
+    unlink(log, "user::1", MAIL)
+
+    assert (log.person("user::1").stage, log.person(MAIL).stage) == ("mql", "lead")
+    assert [move[:3] for move in log.moves(MAIL_LEAD)[known:]] == [("mql", "lead", "unmerge")]
 
 
 def test_rows_of_a_release_that_kept_no_links_let_go_of_the_one_that_is_named() -> None:
@@ -289,6 +347,30 @@ def test_a_sequence_that_was_brought_along_goes_again() -> None:
     assert log.person(MAIL).bonuses["read-met"].by == ""
     link(log, MAIL, "user::1")
     assert log.person("user::1").bonuses["read-met"].by == MAIL_LEAD
+
+
+def test_a_sequence_that_was_brought_along_goes_and_one_of_its_own_done_since_takes_its_place() -> None:
+    log = Log(rules(BEHAVIOURS + SEQUENCE + LADDER))
+    log.add(page("user::1"), page(MAIL), happened("Met", MAIL, START + HOUR), page("user::1", START + DAY, MAIL))
+    log.add(happened("Met", "user::1", START + 2 * DAY))
+    assert log.person("user::1").bonuses["read-met"].by == MAIL_LEAD
+    unlink(log, "user::1", MAIL)
+
+    assert {node: log.person(node).bonuses["read-met"].t for node in ("user::1", MAIL)} == {
+        "user::1": START + 2 * DAY,
+        MAIL: START + HOUR,
+    }
+
+
+def test_a_sequence_that_both_had_is_both_of_theirs_again_also_where_nobody_could_earn_it_anew() -> None:
+    log = Log(rules(BEHAVIOURS + SEQUENCE + LADDER))
+    log.add(page("user::1"), happened("Met", "user::1", START), page(MAIL, START, CRM), happened("Met", CRM, START))
+    unlink(log, MAIL, CRM)
+    assert log.person(MAIL).bonuses["read-met"].by == "", "it stays where it was earned"
+    log.add(page("user::1", START + DAY, MAIL))
+    unlink(log, "user::1", MAIL)
+
+    assert [log.person(node).bonuses["read-met"].by for node in ("user::1", MAIL)] == ["", ""]
 
 
 def test_what_a_third_one_brought_stays_with_it() -> None:
@@ -438,6 +520,17 @@ def test_a_link_of_one_half_leaves_the_other_apart() -> None:
 def test_a_link_that_was_cut_does_not_count_when_they_are_one_again() -> None:
     log = Log()
     log.add(page("user::1", START, MAIL), page(MAIL, START, CRM))
+    unlink(log, "user::1", MAIL)
+    link(log, "user::1", CRM)
+    unlink(log, "user::1", CRM)
+
+    assert log.person("user::1").members == ["user::1"]
+    assert set(log.person(CRM).members) == {MAIL, CRM}
+
+
+def test_a_link_that_the_leaving_side_told_does_not_count_when_they_are_one_again() -> None:
+    log = Log()
+    log.add(page("user::1"), page(MAIL, START, "user::1", CRM))
     unlink(log, "user::1", MAIL)
     link(log, "user::1", CRM)
     unlink(log, "user::1", CRM)
