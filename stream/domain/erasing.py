@@ -258,7 +258,6 @@ class Erasures:
         """Tell a lead's stage as it is, so that `lead-states` names nobody who was erased."""
         if lead.entered_at == NEVER:
             return
-        lead.as_of = max(lead.as_of, cause.r)
         stage = stage_named(self.leads.rules, lead.stage)
         move = Move(stage, lead.as_of, "unmerge")
         joined = lead.joined

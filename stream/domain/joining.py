@@ -22,7 +22,7 @@ def stood(person: Person) -> list[Stood]:
 
 def stand(person: Person, stages: list[Stood]) -> None:
     """Remember whose stage it is that a lead stands in by now, and what lies under it."""
-    person.joined = Joined(stages[-1].by, stages[:-1]) if stages[-1].by != OWN or stages[:-1] else None
+    person.joined = Joined(stages[-1].by, stages[:-1]) if stages[:-1] else None
 
 
 def stage_over(first: Person, last: Person, rules: Ruleset) -> list[Stood] | None:

@@ -28,7 +28,7 @@ class Fold(Protocol):
         """Bytes that the rows changed since the last cut take, at most."""
 
     def cut(self) -> Sequence[Pair]:
-        """Return the changed rows and the row that holds `next`."""
+        """Return the changed rows, which the table's partition then holds, and the row that holds `next`."""
 
 
 F = TypeVar("F", bound=Fold)
@@ -69,13 +69,7 @@ class AtomicPart(Generic[F]):
         """Close the rows changed so far into one record batch."""
         if self.fold.next == self._cut_at and self.fold.size == 0:  # in the middle of a record rows change, but not where it is
             return
-        rows = list(self.fold.cut())
-        for key, value in rows:
-            if key is not None and value is not None:
-                self.stored[key] = value
-            elif key is not None:
-                self.stored.pop(key, None)
-        self._cuts.append(rows)
+        self._cuts.append(list(self.fold.cut()))
         self._cut_at = self.fold.next
 
     def sent(self, acknowledged: asyncio.Future[None]) -> None:

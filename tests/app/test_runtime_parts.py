@@ -1,7 +1,7 @@
 """Lanes, open partitions, cuts, changelogs, the watchdog: each alone."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, MutableMapping, Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -283,13 +283,16 @@ class Fold:
 
     cut_bytes = CUT_BYTES
 
-    def __init__(self, stored: Mapping[bytes, bytes]) -> None:
+    def __init__(self, stored: MutableMapping[bytes, bytes]) -> None:
+        self.stored = stored
         self.next = int.from_bytes(stored.get(b"\x00log", row(0))[1:9], "big")
         self.size = 0
 
     def cut(self) -> list[Pair]:
         self.size = 0
-        return [(b"a", row(self.next)), (b"gone", None), (b"\x00log", row(self.next))]
+        rows = {b"a": row(self.next), b"\x00log": row(self.next)}
+        self.stored.update(rows)
+        return [(b"gone", None), *rows.items()]
 
 
 async def test_a_cut_is_made_when_a_batch_is_full_and_each_is_a_record_batch_of_its_own() -> None:
