@@ -241,6 +241,8 @@ class Erasures:
         self.leads.advance(owner, cause.r, cause.offset)
         owner.members.remove(node)
         left = [one for n in owner.members if (one := self.rows.identity(n)) is not None]
+        for stub in [stub for one in left if (stub := self.rows.stub(f"~{one.node}")) is not None and stub.into]:
+            self.rows.end(stub)  # of an earlier release: it names whom it became
         graph.hold_together(identity, left)
         graph.forget_links(left, [identity])
         self.rows.keep(*left)

@@ -117,10 +117,11 @@ class Leads:
         lead.rules = self.in_force.place
         floor = self.rows.person(lead.id)
         if floor is not None and floor.id == lead.id:
-            lead.sequence, lead.members = floor.sequence, lead.members + floor.members
+            lead.sequence = floor.sequence
+            if floor is not person:
+                lead.members = person.members + floor.members
         elif (grave := graves.found(self.rows.other, f"lead::{lead.id}")) is not None:
             lead.sequence = grave.sequence
-        person.into, person.members = lead.id, []
         self.rows.end(person)
         waiting = self.rows.identity(f"lead::{lead.id}")
         if waiting is not None and not waiting.person:

@@ -124,11 +124,13 @@ class Rows(OwnRows):
         self.size += len(key) + len(body) + LENGTH
 
     def end(self, person: Person) -> None:
-        """Keep a lead that was merged away, under whose id somebody may ask; who was none has no row any more."""
-        if person.identified:
-            self.keep(person)
-        else:
-            self.drop(PERSON + person.id.encode())
+        """Keep a lead that became another, for somebody may ask by its id; who was none names nobody any more.
+
+        Its row stays, empty: a null has no place in the log, and one that comes late takes a newer row away.
+        """
+        if not person.identified:
+            person.into, person.members = "", []
+        self.keep(person)
 
     def drop(self, key: bytes) -> None:
         """Remove a row; the next cut says so by a null."""

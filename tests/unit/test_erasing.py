@@ -11,7 +11,7 @@ from stream.domain.event import Event, Link
 from stream.domain.ids import lead_id
 from stream.domain.log import Buried, Disowned, Erase, Erasing, Linking, Remembered, Snapshot, Tick, Unlinking, decode
 from stream.domain.people import People
-from stream.domain.person import Cut
+from stream.domain.person import Cut, Person
 from stream.domain.state import State
 from tests.told import BEHAVIOURS, DAY, HOUR, LADDER, LEAD_1, LEAD_2, START, Log, copied, happened, rules
 
@@ -189,6 +189,26 @@ def test_no_row_of_people_names_a_shared_device_that_was_erased() -> None:
     assert log.person("anon::b").members == [OTHER, "anon::d", "anon::b", "anon::c"]
     named = [key for key, row in log.people.rows.stored.items() if COOKIE.encode() in key + row]
     assert named == []
+
+
+def test_no_row_names_it_that_an_earlier_release_wrote() -> None:
+    """It kept whom a person had become who was no lead yet."""
+    log = Log()
+    for t, user in enumerate((USER, OTHER)):
+        log.add(happened("page", user, START + t, links=[COOKIE, WEIBO]))
+    log.people.rows.keep(Person(f"~{WEIBO}", into=f"~{COOKIE}"))
+    erased(log, COOKIE)
+    log.people.cut()
+    assert [key for key, row in log.people.rows.stored.items() if COOKIE.encode() in key + row] == []
+
+
+def test_only_an_erasure_takes_rows_away() -> None:
+    """A null has no place in the log: that of a worker that froze takes a newer row away, and behind a grave none counts."""
+    log = Log()
+    log.add(alias(COOKIE, WEIBO, START), happened("page", USER, START, links=[COOKIE]))
+    rows = dict(log.people.cut())
+    assert None not in rows.values()
+    assert WEIBO.encode() not in (rows[b"p:~" + COOKIE.encode()] or b"")
 
 
 def test_a_device_that_others_named_and_that_did_nothing_is_erased_all_the_same() -> None:

@@ -289,3 +289,28 @@ def test_what_the_word_lists_say_of_an_address_comes_back() -> None:
     again.tick(START)
     assert again.facts == []
     assert again.document(MAIL, START + HOUR) == before
+
+
+@pytest.mark.parametrize("by_id_first", [True, False])
+def test_a_lead_of_which_a_number_is_known_has_each_member_once_whoever_is_heard_first(*, by_id_first: bool) -> None:
+    """It stands in no stage and told the CRM of a conflict; the CRM writes of it by its id."""
+    by_id = f"lead::{lead_id(MAIL)}"
+    log = Log(rules(BEHAVIOURS + '[[stages]]\nname = "mql"\nenter = { interest = 60 }\nexit = { interest = 40 }\n'))
+    log.add(happened("Met", MAIL, START, links=["crm::9"]), happened("page", "crm::8", START + 1, links=[MAIL]))
+    log.add(happened("page", by_id, START + 2, links=[MAIL]))
+    before = log.document(MAIL, START + HOUR)
+    again = lost(log)
+    say_all(again, *((by_id, MAIL) if by_id_first else (MAIL, by_id)), "crm::8")
+    again.append(Settled("run", 0))
+    again.tick(START + 2)
+    after = again.document(MAIL, START + HOUR)
+    assert (sorted(after["members"]), after["score"]) == (sorted(before["members"]), before["score"])
+    assert again.moves() == []
+
+
+def test_a_lead_is_numbered_on_also_where_another_had_taken_in_its_id() -> None:
+    log = Log()
+    log.append(Restored(lead_id(USER), 7))
+    log.add(happened("page", f"lead::{lead_id(USER)}", START, links=[COOKIE]), happened("page", OTHER, START + 1, links=[COOKIE]))
+    log.add(happened("page", USER, START + 2))
+    assert [int(fact["sequence"]) for fact in log.facts if fact["subject"] == lead_id(USER)] == [8]
