@@ -23,6 +23,7 @@ _REFUSALS: Final = {
     "401": "no write key, or an unknown one",
     "403": "not from this page, or none of these events",
     "413": "too large: send smaller batches",
+    "414": "too long an address: send it by POST",
     "415": "an unknown Content-Encoding",
     "429": "more than the write key's rate: come again after Retry-After seconds",
     "431": "too many headers",

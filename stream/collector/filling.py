@@ -96,14 +96,17 @@ def _tell_sender(event: Event, context: dict[str, Any], around: Around) -> None:
 def message_id(event: Event, around: Around) -> str:
     """Return the id of an event that has none: what the worker would derive, were it sent to Kafka as it came.
 
-    Without a time of its own, when it was sent tells it from another.
+    Without a time of its own, when it was sent tells it from another, and what its batch says of it; an image's, each fetch.
     """
     timed = event.get("timestamp") is not None or event.get("originalTimestamp") is not None
     left_out = _NOT_OF_THE_EVENT if timed else _NOT_SENT
     said = {name: value for name, value in event.items() if name not in left_out}
     canonical = orjson.dumps(said, option=orjson.OPT_SORT_KEYS)
     if not timed:
-        canonical += f"{around.sent_at or ''}{around.unrepeatable}".encode()
+        canonical += str(around.sent_at or "").encode()
+        if around.defaults:
+            canonical += orjson.dumps(around.defaults, option=orjson.OPT_SORT_KEYS)
+    canonical += around.unrepeatable.encode()
     return sha256(canonical).hexdigest()
 
 

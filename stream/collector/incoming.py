@@ -88,7 +88,7 @@ def packed_json(text: str) -> Any:
     """Return what JSON says that was packed into an argument, as it is or in base64 of either alphabet; None: nothing."""
     for packed in (text.encode(), _from_base64(text)):
         try:
-            return orjson.loads(packed)
+            return read(packed)
         except orjson.JSONDecodeError:
             continue
     return None

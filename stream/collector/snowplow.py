@@ -79,13 +79,13 @@ def _got(request: Request) -> Incoming:
 
 
 def event_of(payload: Any) -> Any:
-    """Return the event of a payload; what is no object stays as it is, and what is no kind of Snowplow's keeps it whole."""
+    """Return the event of a payload; what is no object stays as it is, what is of no kind of theirs keeps all but its address."""
     if not isinstance(payload, dict):
         return payload
     kind = payload.get("e")
     read = _KINDS.get(kind) if isinstance(kind, str) else None
     own = read(payload) if read else None
-    event: Event = {"type": kind, "properties": dict(payload)} if own is None else own
+    event: Event = {"type": kind, "properties": _but_the_address(payload)} if own is None else own
     for name, value in (
         ("messageId", payload.get("eid")),
         ("userId", payload.get("uid")),
@@ -99,6 +99,11 @@ def event_of(payload: Any) -> Any:
     event["context"] = context_of(payload)
     add_entities(event, payload)
     return event
+
+
+def _but_the_address(payload: Payload) -> Event:
+    """Return what a payload says; the address stands in `context`, where it is cut."""
+    return {name: value for name, value in payload.items() if name != "ip"}
 
 
 def _page_view(_: Payload) -> Event:

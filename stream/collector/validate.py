@@ -47,7 +47,7 @@ def around(request: Request) -> Incoming:
     events = document.get("batch")
     if not isinstance(events, list):
         return Incoming([], write_key_of(request, document.get(_KEY)), request.header(b"sentat"))
-    told = [event.get(_KEY) for event in events[:1] if isinstance(event, dict)]
+    told = [event.get(_KEY) for event in events if isinstance(event, dict)][:1]
     context = document.get("context")
     defaults = context if isinstance(context, dict) else {}
     return Incoming([], write_key_of(request, document.get(_KEY), *told), document.get("sentAt"), defaults)
@@ -87,7 +87,7 @@ def _one(event: Any, at_ms: int, phone_region: str | None, complete: Complete) -
     try:
         value, key, rejected = judge(event, at_ms, phone_region)
     except orjson.JSONEncodeError:
-        return _no(Rejected("not_json", "nested deeper than any reader goes", "decode"))
+        return _no(Rejected("too_large", "nested deeper than any reader goes", "decode"))
     if rejected is not None:
         return _no(rejected, _wrong_time(told) if rejected.reason == "bad_timestamp" else None)
     return {"accepted": True, "key": None if key is None else key.decode("utf-8", "replace"), "event": orjson.loads(value)}

@@ -1,5 +1,6 @@
 """What the collector adds: the sender's address and user agent where they are the visitor's, and an id where there is none."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -115,3 +116,20 @@ async def test_the_answer_is_503_until_kafka_has_every_event() -> None:
         await collecting.get("/pixel/v1/page?anonymousId=9f2c"),
     ):
         assert (answer.status, answer.headers["retry-after"], answer.document["success"]) == (503, "2", False)
+
+
+async def test_an_image_is_an_event_each_time_also_with_the_time_its_mail_was_sent() -> None:
+    collecting = Collecting()
+    for _ in range(2):
+        await asyncio.sleep(0.002)
+        await collecting.get("/pixel/v1/track?event=Email+Opened&anonymousId=9f2c&timestamp=2026-11-22T10:00:00Z")
+    assert len({event["messageId"] for event in collecting.events}) == 2
+
+
+async def test_pages_that_a_batch_alone_tells_apart_are_two_events_and_a_retry_is_one() -> None:
+    collecting = Collecting()
+    for page in ("pricing", "docs", "docs"):
+        context = {"page": {"url": f"https://acme.example/{page}"}}
+        await collecting.post("/v1/batch", {"batch": [{"type": "page", "anonymousId": "9f2c"}], "context": context})
+    ids = [event["messageId"] for event in collecting.events]
+    assert (ids[0] != ids[1], ids[1] == ids[2]) == (True, True)

@@ -237,3 +237,21 @@ async def test_an_app_id_that_is_a_servers_secret_never_reaches_kafka(tmp_path: 
     assert (await collecting.post(TP2, post({"e": "pv", **WHO}), **signed)).status == 200
     assert (await collecting.post(TP2, post({"e": "pv", **WHO}))).status == 200
     assert [event["context"]["app"] for event in collecting.events[-2:]] == [{"namespace": "web"}] * 2
+
+
+@pytest.mark.parametrize("payload", [{"e": "ad"}, {}, {"e": "ue"}, {"e": "ue", "ue_pr": "no JSON"}])
+def test_what_is_no_kind_of_snowplows_is_kept_whole_but_for_the_address(payload: dict[str, Any]) -> None:
+    """It stands in `context`, where it is cut."""
+    made = event_of(WHO | payload | {"ip": "203.0.113.77"})
+    assert made["context"]["ip"] == "203.0.113.77"
+    assert made["properties"] == WHO | payload
+
+
+def test_half_a_character_in_what_is_packed_is_mended_as_in_a_body() -> None:
+    """`JSON.stringify` writes it so where a title was cut through an emoji."""
+    half = unstruct("com.acme", "demo_requested", {"plan": "HALF"}).replace("HALF", "\\ud83d")
+    entity = contexts(described("com.acme", "article", {"topics": "HALF"})).replace("HALF", "\\ud83d")
+    in_base64 = {"ue_px": b64encode(half.encode()).decode(), "cx": b64encode(entity.encode()).decode()}
+    for packed in ({"ue_pr": half, "co": entity}, in_base64):
+        made = event_of(WHO | {"e": "ue"} | packed)
+        assert (made["event"], made["properties"]) == ("Demo Requested", {"plan": "\ufffd", "article": {"topics": "\ufffd"}})

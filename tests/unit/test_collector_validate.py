@@ -134,3 +134,14 @@ def test_what_consent_keeps_away_is_told_too(reason: str, place: str) -> None:
 def test_half_a_character_is_mended_as_where_events_are_taken() -> None:
     told = ask(rb'{"type":"page","anonymousId":"a","name":"cut \ud83d"}')
     assert (told["accepted"], told["event"]["name"]) == (True, "cut \ufffd")
+
+
+def test_what_no_reader_goes_down_is_too_large_as_the_worker_says() -> None:
+    deep = b'{"type":"page","anonymousId":"9f2c","messageId":"1","properties":' + b'{"a":' * 400 + b"1" + b"}" * 401
+    assert ask(deep)["reason"] == "too_large"
+
+
+async def test_a_batch_whose_first_element_is_no_event_is_validated_under_the_key_of_the_next(collecting: Collecting) -> None:
+    body = {"batch": [7, {"type": "page", "anonymousId": "9f2c", "writeKey": "web"}]}
+    for where in ("/v1/batch", "/v1/validate"):
+        assert (await collecting.post(where, body)).status == 200

@@ -200,3 +200,13 @@ def test_with_a_token_whoever_has_it_may_look_and_nobody_else() -> None:
         with pytest.raises(Refused) as refused:
             signin.check(settings, asked("127.0.0.1", host="localhost", **told))
         assert refused.value.status == 401
+
+
+async def test_an_event_nested_as_deep_as_can_be_written_does_not_keep_the_others_from_being_shown() -> None:
+    collecting = Collecting(Settings(web_token="s3cret"))
+    for depth in (10, 251, 252):
+        nested = b'{"anonymousId":"9f2c","messageId":"%d","properties":' % depth + b'{"a":' * depth + b"1" + b"}" * depth + b"}"
+        assert (await collecting.post("/v1/page", nested)).status == 200
+    shown = await ask(collecting, "any")
+    assert shown.status == 200
+    assert shown.body.count(b'"messageId":"') == 3
