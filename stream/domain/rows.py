@@ -76,11 +76,11 @@ class Rows(OwnRows):
         return None if id_.startswith("~") else self.person(id_)
 
     def persons(self) -> Iterator[Person]:
-        """Return every person that was not merged away."""
+        """Return every person that became no other."""
         ids = [key[2:].decode() for key in self.stored if key.startswith(PERSON)]
         for id_ in dict.fromkeys([*ids, *self._persons]):
             person = self.person(id_)
-            if person is not None and person.id == id_:
+            if person is not None and person.id == id_ and (person.members or not id_.startswith("~")):
                 yield person
 
     def lead_ids(self) -> Iterator[str]:
