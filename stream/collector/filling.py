@@ -96,7 +96,8 @@ def _tell_sender(event: Event, context: dict[str, Any], around: Around) -> None:
 def message_id(event: Event, around: Around) -> str:
     """Return the id of an event that has none: what the worker would derive, were it sent to Kafka as it came.
 
-    Without a time of its own, when it was sent tells it from another, and what its batch says of it; an image's, each fetch.
+    Without a time of its own, when it was sent tells it from another, and what its batch says of it. An image is another each
+    time; not so where it tells when it happened and when it was sent: a script fetched it, and may do so again.
     """
     timed = event.get("timestamp") is not None or event.get("originalTimestamp") is not None
     left_out = _NOT_OF_THE_EVENT if timed else _NOT_SENT
@@ -106,7 +107,8 @@ def message_id(event: Event, around: Around) -> str:
         canonical += str(around.sent_at or "").encode()
         if around.defaults:
             canonical += orjson.dumps(around.defaults, option=orjson.OPT_SORT_KEYS)
-    canonical += around.unrepeatable.encode()
+    if not timed or event.get("sentAt") is None:
+        canonical += around.unrepeatable.encode()
     return sha256(canonical).hexdigest()
 
 

@@ -126,6 +126,15 @@ async def test_an_image_is_an_event_each_time_also_with_the_time_its_mail_was_se
     assert len({event["messageId"] for event in collecting.events}) == 2
 
 
+async def test_what_a_script_sends_again_by_an_image_is_one_event() -> None:
+    """Snowplow's clients tell when it happened (`dtm`) and when they sent it (`stm`), by another clock the second time."""
+    collecting = Collecting()
+    for sent in (1, 2):
+        await asyncio.sleep(0.002)
+        await collecting.get(f"/i?e=pv&duid=9f2c&dtm=1795341600000&stm=179534160000{sent}")
+    assert len({event["messageId"] for event in collecting.events}) == 1
+
+
 async def test_pages_that_a_batch_alone_tells_apart_are_two_events_and_a_retry_is_one() -> None:
     collecting = Collecting()
     for page in ("pricing", "docs", "docs"):

@@ -90,8 +90,9 @@ def test_what_is_no_id_is_told_and_nothing_is_said(
 def test_what_many_share_links_nobody_and_what_an_earlier_release_joined_by_it_can_be_undone(
     id_: str, said: list[Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run("link", "user::42", id_) == 2
-    assert "links nobody: many share one" in capsys.readouterr().err
+    for pair in (("user::42", id_), (id_, "user::42")):
+        assert run("link", *pair) == 2
+        assert "links nobody: many share one" in capsys.readouterr().err
     assert said == []
     assert run("unlink", "user::42", id_) == 0
     assert said[0][0].other == id_
